@@ -1,0 +1,1 @@
+//! The rules of Countersign: pure, without clock, randomness, SQL or HTTP.

@@ -1,0 +1,3 @@
+//! The Countersign server.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Use cases, each named after what a person does.

@@ -1,0 +1,1 @@
+//! A running server, a mailbox, a person and a browser, for tests.

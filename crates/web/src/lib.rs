@@ -1,0 +1,1 @@
+//! The pages: parses, calls one flow, renders.
