@@ -1,1 +1,32 @@
-//! The rules of Countersign: pure, without clock, randomness, SQL or HTTP.
+//! The rules of Countersign.
+//!
+//! Everything here is pure: no async runtime, no SQL, no HTTP, no ambient clock and no ambient randomness. What a
+//! rule needs from the world (the time, random bytes, what is stored) is handed to it; what it decides is returned.
+//!
+//! Where to look:
+//!
+//! - [`session`] and [`authority`]: who is asking, and the proof without which no credential changes.
+//! - [`sign_in`]: a password that was right, a challenge, a person who is in; one type per state.
+//! - [`second_step`]: which kinds of second step an account has, and which it may use.
+//! - [`throttle`]: how wrong guesses are counted and when they are refused.
+//! - [`password`], [`email`], [`phone`]: what people type, parsed once.
+//! - [`message`], [`event`]: what people are told, and what is recorded.
+
+pub mod ambient;
+pub mod authority;
+pub mod email;
+pub mod enrolment;
+pub mod event;
+pub mod ids;
+pub mod message;
+pub mod password;
+pub mod phone;
+pub mod role;
+pub mod second_step;
+pub mod secret;
+pub mod session;
+pub mod sign_in;
+pub mod text;
+pub mod throttle;
+
+pub use ambient::{Clock, Entropy, Timestamp};

@@ -1,0 +1,181 @@
+//! Proof as a type.
+//!
+//! A function that changes a credential, in the flows and in the store, takes one of these and reads the account *from
+//! it*. None can be built from an impersonated session, none can be copied, and none outlives the request that proved
+//! it. So "the check was forgotten" is not a mistake that this program can contain: it does not compile.
+//!
+//! ```compile_fail,E0451
+//! # use countersign_core::{authority::CredentialAuthority, ids::{SessionId, UserId}};
+//! fn forge(user: UserId, session: SessionId) -> CredentialAuthority {
+//!     CredentialAuthority { user, session } // the fields are private
+//! }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use countersign_core::authority::CredentialAuthority;
+//! fn keep(authority: &CredentialAuthority) -> CredentialAuthority {
+//!     authority.clone() // not Clone
+//! }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use countersign_core::{session::ImpersonatedSession, Timestamp};
+//! fn as_administrator(session: &ImpersonatedSession, now: Timestamp) {
+//!     let _ = session.credential_authority(now, std::time::Duration::MAX); // no such method
+//! }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use countersign_core::{session::ImpersonatedSession, Timestamp, role::Role, ids::UserId};
+//! fn nested(session: &ImpersonatedSession, now: Timestamp) {
+//!     let _ = session.login_as_authority(now, std::time::Duration::MAX); // cannot be nested
+//! }
+//! ```
+
+use crate::ids::{OrganizationId, SessionId, UserId};
+use crate::role::Role;
+
+/// The account holder's own session asked, and proved who it is only just now. Made by
+/// [`OwnSession::credential_authority`](crate::session::OwnSession::credential_authority) alone.
+#[derive(Debug)]
+pub struct CredentialAuthority {
+    user: UserId,
+    session: SessionId,
+}
+
+impl CredentialAuthority {
+    pub(crate) fn of(user: UserId, session: SessionId) -> Self {
+        Self { user, session }
+    }
+
+    /// The account that may be changed.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// The session that asked, which survives when the account's others are ended.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+}
+
+/// Somebody followed a link that was sent to the account's mailbox, and the link has just been spent. Sets a password,
+/// and nothing else: a reset never touches the second step.
+#[derive(Debug)]
+pub struct RecoveryAuthority {
+    user: UserId,
+}
+
+impl RecoveryAuthority {
+    /// For the store alone, after its conditional write spent the link.
+    pub fn of_spent_link(user: UserId) -> Self {
+        Self { user }
+    }
+
+    /// The account whose password may be set.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+/// The operator, at the server's own console. Creates accounts; made by the command line alone.
+#[derive(Debug)]
+pub struct OperatorAuthority(());
+
+impl OperatorAuthority {
+    /// For the command line alone: whoever can run it holds the keys and the database anyway.
+    pub fn at_the_console() -> Self {
+        Self(())
+    }
+}
+
+/// An administrator's own session, proven only just now, that wants to "log in as" somebody.
+#[derive(Debug)]
+pub struct LoginAsAuthority {
+    actor: UserId,
+    session: SessionId,
+}
+
+/// Why "log in as" is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LoginAsRefusal {
+    /// The subject's role is not below the actor's (this includes oneself).
+    #[error("not of lower rank")]
+    Rank,
+    /// The subject's account is switched off.
+    #[error("the account is switched off")]
+    Inactive,
+}
+
+/// A membership in the organization that actor and subject share.
+#[derive(Debug, Clone, Copy)]
+pub struct SharedMembership {
+    /// The organization in which both are members, and to which the session will be bound.
+    pub organization: OrganizationId,
+    /// The actor's role in it.
+    pub actor_role: Role,
+    /// Whose account it is about.
+    pub subject: UserId,
+    /// The subject's role in it.
+    pub subject_role: Role,
+    /// Whether the subject's account can be used at all.
+    pub subject_active: bool,
+}
+
+/// A "log in as" that may be written down: actor, subject, organization.
+#[derive(Debug)]
+pub struct LoginAsGrant {
+    actor: UserId,
+    actor_session: SessionId,
+    subject: UserId,
+    organization: OrganizationId,
+}
+
+impl LoginAsAuthority {
+    pub(crate) fn of(actor: UserId, session: SessionId) -> Self {
+        Self { actor, session }
+    }
+
+    /// Who is at the keyboard.
+    pub fn actor(&self) -> UserId {
+        self.actor
+    }
+
+    /// Decides whether the actor may enter the subject's account.
+    pub fn over(self, shared: SharedMembership) -> Result<LoginAsGrant, LoginAsRefusal> {
+        if shared.subject == self.actor || !shared.actor_role.may_log_in_as(shared.subject_role) {
+            return Err(LoginAsRefusal::Rank);
+        }
+        if !shared.subject_active {
+            return Err(LoginAsRefusal::Inactive);
+        }
+        Ok(LoginAsGrant {
+            actor: self.actor,
+            actor_session: self.session,
+            subject: shared.subject,
+            organization: shared.organization,
+        })
+    }
+}
+
+impl LoginAsGrant {
+    /// Who is at the keyboard.
+    pub fn actor(&self) -> UserId {
+        self.actor
+    }
+
+    /// The actor's own session, to which "back to my own account" returns.
+    pub fn actor_session(&self) -> SessionId {
+        self.actor_session
+    }
+
+    /// Whose account it is.
+    pub fn subject(&self) -> UserId {
+        self.subject
+    }
+
+    /// The organization to which the session is bound.
+    pub fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+}

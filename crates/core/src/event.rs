@@ -1,0 +1,119 @@
+//! What is recorded about an account: its activity, as its holder sees it, and later the organization's audit.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! event_kinds {
+    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+        /// What happened. The word is stored; the sentence is the page's.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventKind { $($(#[$doc])* $name,)* }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word for the database and the log.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+event_kinds! {
+    /// Signed in.
+    SignedIn = "signed-in";
+    /// Signed out.
+    SignedOut = "signed-out";
+    /// A wrong password.
+    PasswordWrong = "password-wrong";
+    /// A wrong second step.
+    CodeWrong = "code-wrong";
+    /// A code that was right, and spent before.
+    CodeReplayed = "code-replayed";
+    /// Too many wrong codes: the second step is closed for a while.
+    SecondStepPaused = "second-step-paused";
+    /// Too many wrong codes in a row: an authenticator is off until it is enrolled again.
+    SecondStepDisabled = "second-step-disabled";
+    /// A code was sent.
+    CodeSent = "code-sent";
+    /// The identity was confirmed (step-up).
+    IdentityConfirmed = "identity-confirmed";
+    /// An app was added.
+    AppAdded = "app-added";
+    /// An app was removed.
+    AppRemoved = "app-removed";
+    /// Backup codes were made.
+    BackupCodesMade = "backup-codes-made";
+    /// A backup code was used.
+    BackupCodeUsed = "backup-code-used";
+    /// The password was changed.
+    PasswordChanged = "password-changed";
+    /// A link to choose a new password was asked for.
+    PasswordResetAsked = "password-reset-asked";
+    /// A new password was chosen by such a link.
+    PasswordReset = "password-reset";
+    /// The address was changed.
+    EmailChanged = "email-changed";
+    /// The phone was changed.
+    PhoneChanged = "phone-changed";
+    /// The phone was removed.
+    PhoneRemoved = "phone-removed";
+    /// A session was ended by its account holder.
+    SessionEnded = "session-ended";
+    /// An administrator entered the account.
+    LoginAsBegun = "login-as-begun";
+    /// The administrator left it.
+    LoginAsEnded = "login-as-ended";
+    /// The account was created.
+    AccountCreated = "account-created";
+}
+
+impl std::str::FromStr for EventKind {
+    type Err = UnknownEvent;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEvent> {
+        Self::ALL.iter().copied().find(|k| k.as_str() == text).ok_or(UnknownEvent)
+    }
+}
+
+/// A text that names no kind of event.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of event")]
+pub struct UnknownEvent;
+
+/// What belongs to an event besides its kind. Never a secret, a code, or a whole address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// The second step, as [`Method::as_str`](crate::second_step::Method::as_str).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// A name: an app's, an administrator's reason, a masked address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// A number: codes left, sessions ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
+/// From where a request came, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address, behind the trusted proxies.
+    pub address: std::net::IpAddr,
+    /// What the browser calls itself, cut to a bounded length.
+    pub user_agent: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back_and_is_used_once() {
+        for kind in EventKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+        assert_eq!("nothing".parse::<EventKind>(), Err(UnknownEvent));
+    }
+}

@@ -1,0 +1,97 @@
+//! A type for every identifier, so that a session's id cannot be passed where a user's is asked for.
+//!
+//! All are UUIDs version 7 (RFC 9562 §5.7): sortable by time of creation, unguessable enough to be named in a URL, and
+//! never a secret: every look-up by id is also bounded by the account that may see it.
+
+use crate::ambient::{Entropy, Timestamp, random};
+use std::{fmt, str::FromStr};
+
+/// A text that is not an identifier.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not an identifier")]
+pub struct NotAnId;
+
+macro_rules! typed_ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(uuid::Uuid);
+
+        impl $name {
+            /// A new identifier, made at `now`.
+            pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
+                let millis = u64::try_from(now.millis()).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, &random(entropy)).into_uuid())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            /// Reads the one form that [`Display`](fmt::Display) writes: lower case, hyphenated.
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let id = Self(uuid::Uuid::try_parse(text).map_err(|_| NotAnId)?);
+                if id.to_string() == text { Ok(id) } else { Err(NotAnId) }
+            }
+        }
+    )*};
+}
+
+typed_ids! {
+    /// An account holder.
+    UserId;
+    /// A customer of the application: a team with members.
+    OrganizationId;
+    /// A registered app, phone or other authenticator of one user.
+    AuthenticatorId;
+    /// A pending enrolment of an authenticator app.
+    EnrolmentId;
+    /// One set of ten backup codes.
+    BackupCodeSetId;
+    /// One backup code.
+    BackupCodeId;
+    /// A session, as it is named to people; its handle is something else, and secret.
+    SessionId;
+    /// A sign-in that has passed the password and waits for the second step.
+    ChallengeId;
+    /// One code sent by e-mail or SMS.
+    SentCodeId;
+    /// An entry of an account's activity.
+    EventId;
+    /// A message waiting to be delivered.
+    MessageId;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed;
+    impl Entropy for Fixed {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(7);
+        }
+    }
+
+    #[test]
+    fn an_id_reads_back_in_its_one_form_only() {
+        let id = UserId::generate(Timestamp::from_millis(1_700_000_000_000), &Fixed);
+        let text = id.to_string();
+        assert_eq!(text.parse::<UserId>(), Ok(id));
+        assert_eq!(text.to_uppercase().parse::<UserId>(), Err(NotAnId));
+        assert_eq!(text.replace('-', "").parse::<UserId>(), Err(NotAnId));
+        assert_eq!("".parse::<UserId>(), Err(NotAnId));
+    }
+}

@@ -1,0 +1,161 @@
+//! What people are told by e-mail and SMS. The words are delivery's; what is said, and when, is a rule.
+
+use crate::email::EmailAddress;
+use serde::{Deserialize, Serialize};
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// By e-mail.
+    Email,
+    /// By text message.
+    Sms,
+}
+
+impl Channel {
+    /// The word for the database and `/dev/outbox.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Sms => "sms",
+        }
+    }
+}
+
+/// One message to one recipient. It may hold a code or a link that signs somebody in: it is sealed wherever it waits,
+/// and erased once it is delivered.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Message {
+    /// The recipient's name, for the greeting.
+    pub name: String,
+    /// When what it tells happened, in milliseconds since the Unix epoch.
+    pub at_millis: i64,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a message says.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Content {
+    /// A code for the second step of a sign-in.
+    SignInCode {
+        /// Six digits.
+        code: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
+    /// A code for a step-up.
+    ConfirmIdentityCode {
+        /// Six digits.
+        code: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
+    /// A code to a phone that somebody wants to add.
+    ConfirmPhoneCode {
+        /// Six digits.
+        code: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
+    /// A code to an address that somebody wants to use.
+    ConfirmEmailCode {
+        /// Six digits.
+        code: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
+    /// A link to choose a new password.
+    ResetPassword {
+        /// The whole link.
+        link: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
+    /// Something happened to the account that its holder should know.
+    Notice(Notice),
+}
+
+/// What an account holder is told has happened (ASVS 5.0 V6.3.7; NIST SP 800-63B-4 §4.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// An authenticator app was added.
+    AppAdded {
+        /// Its name.
+        app: String,
+    },
+    /// An authenticator app was removed.
+    AppRemoved {
+        /// Its name.
+        app: String,
+        /// It was the last one, so the backup codes are worthless.
+        last: bool,
+    },
+    /// New backup codes were made.
+    BackupCodesReset,
+    /// A backup code was used to sign in.
+    BackupCodeUsed {
+        /// How many are left.
+        left: u32,
+    },
+    /// The password was changed.
+    PasswordChanged,
+    /// The sign-in address was changed. Goes to the old address and to the new one.
+    EmailChanged {
+        /// The new address, masked.
+        to: String,
+    },
+    /// A phone was added or replaced.
+    PhoneChanged {
+        /// Its number, masked.
+        to: String,
+    },
+    /// The phone was removed.
+    PhoneRemoved,
+    /// An administrator has entered the account.
+    LoginAs {
+        /// Who.
+        actor: String,
+        /// Where they may.
+        organization: String,
+        /// Why, in their words.
+        reason: String,
+    },
+    /// Too many wrong codes in a row: a second step is off until it is set up again.
+    SecondStepDisabled {
+        /// Which kind, as [`Method::as_str`](crate::second_step::Method::as_str).
+        method: String,
+    },
+    /// Ten wrong codes: the second step rests for a while. Whoever tried had the password.
+    SecondStepPaused {
+        /// For how long.
+        minutes: u64,
+    },
+}
+
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// To a mailbox.
+    Email(EmailAddress),
+    /// To a phone, in E.164 form as it was validated when it was enrolled.
+    Phone(String),
+}
+
+impl Recipient {
+    /// How it travels.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Email(_) => Channel::Email,
+            Self::Phone(_) => Channel::Sms,
+        }
+    }
+
+    /// The address or number.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Email(address) => address.as_str(),
+            Self::Phone(number) => number,
+        }
+    }
+}

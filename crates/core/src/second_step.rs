@@ -1,0 +1,178 @@
+//! The second step: which kinds there are, which an account has, and which it may use.
+
+use crate::ids::UserId;
+use std::{fmt, str::FromStr};
+
+/// A kind of second step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// A code from an authenticator app (TOTP, RFC 6238).
+    App,
+    /// A code sent by SMS.
+    Sms,
+    /// A code sent by e-mail.
+    Email,
+    /// One of the ten backup codes.
+    BackupCode,
+}
+
+impl Method {
+    /// All kinds, in the order in which they are offered.
+    pub const ALL: [Self; 4] = [Self::App, Self::Sms, Self::Email, Self::BackupCode];
+
+    /// The word for forms, addresses, the configuration and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Sms => "sms",
+            Self::Email => "email",
+            Self::BackupCode => "backup-code",
+        }
+    }
+
+    /// The authentication method reference of this step (RFC 8176 §2), as it stands beside `pwd` and `mfa`.
+    pub fn amr(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::App | Self::Email | Self::BackupCode => "otp",
+        }
+    }
+
+    /// Whether a code of this kind has to be sent before it can be typed.
+    pub fn is_sent(self) -> bool {
+        matches!(self, Self::Sms | Self::Email)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no kind of second step.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of second step")]
+pub struct NotAMethod;
+
+impl FromStr for Method {
+    type Err = NotAMethod;
+
+    fn from_str(text: &str) -> Result<Self, NotAMethod> {
+        Self::ALL.into_iter().find(|m| m.as_str() == text).ok_or(NotAMethod)
+    }
+}
+
+/// What an account has of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Something that works.
+    Ready,
+    /// Only what too many wrong codes in a row have disabled until it is enrolled again
+    /// (NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failed attempts).
+    Disabled,
+}
+
+/// What an account has of every kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SecondSteps {
+    /// Authenticator apps.
+    pub app: Standing,
+    /// A confirmed phone.
+    pub sms: Standing,
+    /// The e-mail address.
+    pub email: Standing,
+    /// Unused backup codes.
+    pub backup_code: Standing,
+}
+
+impl SecondSteps {
+    /// What the account has of `method`. Backup codes stand in for an app: without one they are worthless.
+    pub fn standing(&self, method: Method) -> Standing {
+        match method {
+            Method::App => self.app,
+            Method::Sms => self.sms,
+            Method::Email => self.email,
+            Method::BackupCode if self.app == Standing::Absent => Standing::Absent,
+            Method::BackupCode => self.backup_code,
+        }
+    }
+
+    /// The kinds that may be used now, the one to offer first in front: those that the account has, that work, and that
+    /// the policy (`allowed`) permits.
+    pub fn usable(&self, allowed: &[Method]) -> Vec<Method> {
+        Method::ALL
+            .into_iter()
+            .filter(|m| allowed.contains(m) && self.standing(*m) == Standing::Ready)
+            .collect()
+    }
+
+    /// Whether a second step is due at all. It is, as soon as the account has one of any permitted kind, *even if it
+    /// no longer works*: a disabled authenticator must never let a password suffice.
+    pub fn is_due(&self, allowed: &[Method]) -> bool {
+        Method::ALL.into_iter().any(|m| allowed.contains(&m) && self.standing(m) != Standing::Absent)
+    }
+}
+
+/// Evidence that a code of one account was right *and has been spent by this very transaction*: made by the store's
+/// claims, consumed by the step that it buys. Not `Clone`: one code is worth one thing.
+#[derive(Debug)]
+pub struct Evidence {
+    user: UserId,
+    method: Method,
+}
+
+impl Evidence {
+    /// For the store alone, after its conditional write changed exactly one row.
+    pub fn of_claim(user: UserId, method: Method) -> Self {
+        Self { user, method }
+    }
+
+    /// Whose code it was.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Which kind of code it was.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Standing::{Absent, Disabled, Ready};
+
+    #[test]
+    fn the_app_comes_first_where_it_is_set_up() {
+        let steps = SecondSteps { app: Ready, sms: Ready, email: Ready, backup_code: Ready };
+        assert_eq!(steps.usable(&Method::ALL), Method::ALL);
+        assert_eq!(steps.usable(&[Method::Email]), [Method::Email]);
+    }
+
+    #[test]
+    fn backup_codes_are_worthless_without_an_app() {
+        let steps = SecondSteps { email: Ready, backup_code: Ready, ..SecondSteps::default() };
+        assert_eq!(steps.usable(&Method::ALL), [Method::Email]);
+    }
+
+    #[test]
+    fn a_disabled_authenticator_still_demands_a_second_step() {
+        let steps = SecondSteps { app: Disabled, email: Ready, ..SecondSteps::default() };
+        assert_eq!(steps.usable(&[Method::App]), []);
+        assert!(steps.is_due(&[Method::App]));
+        assert!(!SecondSteps { app: Absent, email: Ready, ..SecondSteps::default() }.is_due(&[Method::App]));
+    }
+
+    #[test]
+    fn words_read_back() {
+        for method in Method::ALL {
+            assert_eq!(method.as_str().parse(), Ok(method));
+        }
+        assert_eq!("App".parse::<Method>(), Err(NotAMethod));
+    }
+}

@@ -1,0 +1,301 @@
+//! Who is asking.
+//!
+//! A session is one of two types. An [`OwnSession`] is the account holder's; an [`ImpersonatedSession`] is an
+//! administrator's look into it ("log in as"), and has none of the methods from which a change could follow.
+//!
+//! ```text
+//!   sign-in ──► OwnSession ──(step-up)──► OwnSession, proven again, new handle
+//!                   │
+//!                   └─(log in as, proven)──► ImpersonatedSession ──(stop)──► the actor's OwnSession, new handle
+//!   every session ──(sign-out, idle, too old, ended by another)──► gone
+//! ```
+
+use crate::ambient::Timestamp;
+use crate::authority::{CredentialAuthority, LoginAsAuthority};
+use crate::ids::{OrganizationId, SessionId, UserId};
+use crate::second_step::{Evidence, Method};
+use crate::sign_in::PasswordVerified;
+use std::time::Duration;
+
+/// How long sessions live (ASVS 5.0 V7.3; NIST SP 800-63B-4 §2.2.3).
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Without any request, a session ends after this.
+    pub idle: Duration,
+    /// However busy, a session ends after this.
+    pub absolute: Duration,
+    /// An impersonated session ends after this.
+    pub login_as: Duration,
+}
+
+/// A session as it is stored.
+#[derive(Clone, Debug)]
+pub struct SessionRecord {
+    /// Its public name.
+    pub id: SessionId,
+    /// Whose account it is.
+    pub user: UserId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// The last request (kept to the minute).
+    pub last_seen_at: Timestamp,
+    /// When it ends however busy it is.
+    pub expires_at: Timestamp,
+    /// When the account holder last proved who they are; meaningless in an impersonated session.
+    pub proven_at: Timestamp,
+    /// The second step with which it began, if there was one.
+    pub second_step: Option<Method>,
+    /// Set in an impersonated session, and only there.
+    pub login_as: Option<LoginAsRecord>,
+}
+
+/// The part of a [`SessionRecord`] that only an impersonated session has.
+#[derive(Clone, Debug)]
+pub struct LoginAsRecord {
+    /// Who is at the keyboard.
+    pub actor: UserId,
+    /// The actor's own session, to return to.
+    pub actor_session: SessionId,
+    /// The organization to which it is bound.
+    pub organization: OrganizationId,
+    /// Why, in the actor's words.
+    pub reason: String,
+}
+
+/// A live session.
+#[derive(Debug)]
+pub enum Session {
+    /// The account holder's own.
+    Own(OwnSession),
+    /// Somebody else's look into the account.
+    Impersonated(ImpersonatedSession),
+}
+
+/// The account holder's own session.
+#[derive(Debug)]
+pub struct OwnSession(SessionRecord);
+
+/// An administrator's session in somebody else's account. It can be looked at and ended, nothing more.
+#[derive(Debug)]
+pub struct ImpersonatedSession {
+    record: SessionRecord,
+    login_as: LoginAsRecord,
+}
+
+/// The identity proof is too old for what was asked: step up first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the identity proof is too old")]
+pub struct ProofTooOld;
+
+impl Session {
+    /// The session of a stored record, unless it has ended by `now`.
+    pub fn restore(record: SessionRecord, now: Timestamp, idle: Duration) -> Option<Self> {
+        if now >= record.expires_at || now >= record.last_seen_at.plus(idle) {
+            return None;
+        }
+        Some(match record.login_as.clone() {
+            None => Self::Own(OwnSession(record)),
+            Some(login_as) => Self::Impersonated(ImpersonatedSession { record, login_as }),
+        })
+    }
+
+    /// What both kinds have in common.
+    pub fn record(&self) -> &SessionRecord {
+        match self {
+            Self::Own(own) => &own.0,
+            Self::Impersonated(other) => &other.record,
+        }
+    }
+}
+
+impl OwnSession {
+    /// The stored facts.
+    pub fn record(&self) -> &SessionRecord {
+        &self.0
+    }
+
+    /// Its public name.
+    pub fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// The account holder.
+    pub fn user(&self) -> UserId {
+        self.0.user
+    }
+
+    /// The authority to change this account's credentials, if the identity was proven within `max_age`
+    /// (ASVS 5.0 V7.5.1: full re-authentication before sensitive changes).
+    pub fn credential_authority(
+        &self,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<CredentialAuthority, ProofTooOld> {
+        self.proven_within(now, max_age)?;
+        Ok(CredentialAuthority::of(self.0.user, self.0.id))
+    }
+
+    /// The authority to ask for a "log in as", under the same condition.
+    pub fn login_as_authority(
+        &self,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<LoginAsAuthority, ProofTooOld> {
+        self.proven_within(now, max_age)?;
+        Ok(LoginAsAuthority::of(self.0.user, self.0.id))
+    }
+
+    /// A proof from the future (the clock was set back) counts as none.
+    fn proven_within(&self, now: Timestamp, max_age: Duration) -> Result<(), ProofTooOld> {
+        let proven = self.0.proven_at;
+        if proven <= now && now.since(proven) <= max_age { Ok(()) } else { Err(ProofTooOld) }
+    }
+}
+
+impl ImpersonatedSession {
+    /// The stored facts.
+    pub fn record(&self) -> &SessionRecord {
+        &self.record
+    }
+
+    /// Its public name.
+    pub fn id(&self) -> SessionId {
+        self.record.id
+    }
+
+    /// Whose account it is.
+    pub fn subject(&self) -> UserId {
+        self.record.user
+    }
+
+    /// Who is at the keyboard, from where, and why.
+    pub fn login_as(&self) -> &LoginAsRecord {
+        &self.login_as
+    }
+}
+
+/// A finished step-up: this session's account holder has proved who they are again.
+#[derive(Debug)]
+pub struct ProvenAgain {
+    session: SessionId,
+    user: UserId,
+    at: Timestamp,
+}
+
+/// What is not enough for a step-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StepUpRefusal {
+    /// The password or code belongs to another account.
+    #[error("another account's proof")]
+    OtherAccount,
+    /// A second step is due and none was shown.
+    #[error("the second step is missing")]
+    SecondStepMissing,
+}
+
+impl ProvenAgain {
+    /// Password and, where one is due, second step, both of the session's own account.
+    pub fn by(
+        session: &OwnSession,
+        password: &PasswordVerified,
+        second_step: Option<&Evidence>,
+        second_step_is_due: bool,
+    ) -> Result<Self, StepUpRefusal> {
+        if password.user() != session.user() || second_step.is_some_and(|e| e.user() != session.user()) {
+            return Err(StepUpRefusal::OtherAccount);
+        }
+        if second_step_is_due && second_step.is_none() {
+            return Err(StepUpRefusal::SecondStepMissing);
+        }
+        Ok(Self { session: session.id(), user: session.user(), at: password.at() })
+    }
+
+    /// The session that proved it.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The account holder.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// When.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::Entropy;
+
+    struct Counting(std::sync::atomic::AtomicU8);
+    impl Entropy for Counting {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn record(at: Timestamp) -> SessionRecord {
+        let entropy = Counting(std::sync::atomic::AtomicU8::new(1));
+        SessionRecord {
+            id: SessionId::generate(at, &entropy),
+            user: UserId::generate(at, &entropy),
+            created_at: at,
+            last_seen_at: at,
+            expires_at: at.plus(24 * 60 * MINUTE),
+            proven_at: at,
+            second_step: Some(Method::App),
+            login_as: None,
+        }
+    }
+
+    #[test]
+    fn a_session_ends_idle_and_ends_anyway() {
+        let start = Timestamp::from_millis(1_000_000);
+        let live = |record: &SessionRecord, now| Session::restore(record.clone(), now, 60 * MINUTE).is_some();
+        let mut record = record(start);
+        assert!(live(&record, start.plus(59 * MINUTE)));
+        assert!(!live(&record, start.plus(60 * MINUTE)));
+        record.last_seen_at = start.plus(24 * 60 * MINUTE).minus(MINUTE);
+        assert!(live(&record, record.last_seen_at));
+        assert!(!live(&record, record.expires_at));
+    }
+
+    #[test]
+    fn the_authority_needs_a_fresh_proof() {
+        let start = Timestamp::from_millis(1_000_000);
+        let own = OwnSession(record(start));
+        assert!(own.credential_authority(start.plus(5 * MINUTE), 5 * MINUTE).is_ok());
+        let late = start.plus(5 * MINUTE + Duration::from_millis(1));
+        assert_eq!(own.credential_authority(late, 5 * MINUTE).unwrap_err(), ProofTooOld);
+        assert_eq!(own.credential_authority(start.minus(MINUTE), 5 * MINUTE).unwrap_err(), ProofTooOld);
+    }
+
+    #[test]
+    fn a_step_up_is_of_the_same_account_and_complete() {
+        let start = Timestamp::from_millis(1_000_000);
+        let own = OwnSession(record(start));
+        let entropy = Counting(std::sync::atomic::AtomicU8::new(99));
+        let other = UserId::generate(start, &entropy);
+        let mine = PasswordVerified::check(own.user(), true, true, start).unwrap();
+        let theirs = PasswordVerified::check(other, true, true, start).unwrap();
+        let my_code = Evidence::of_claim(own.user(), Method::App);
+        let their_code = Evidence::of_claim(other, Method::App);
+        assert!(ProvenAgain::by(&own, &mine, Some(&my_code), true).is_ok());
+        assert!(ProvenAgain::by(&own, &mine, None, false).is_ok());
+        assert_eq!(ProvenAgain::by(&own, &mine, None, true).unwrap_err(), StepUpRefusal::SecondStepMissing);
+        assert_eq!(
+            ProvenAgain::by(&own, &theirs, Some(&my_code), true).unwrap_err(),
+            StepUpRefusal::OtherAccount
+        );
+        assert_eq!(
+            ProvenAgain::by(&own, &mine, Some(&their_code), true).unwrap_err(),
+            StepUpRefusal::OtherAccount
+        );
+    }
+}
