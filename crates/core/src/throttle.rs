@@ -60,6 +60,13 @@ pub struct Ticket {
     crossed: Option<Timestamp>,
 }
 
+impl Ticket {
+    /// Until when this very charge closed the counter, if it did.
+    pub fn closes_until(&self) -> Option<Timestamp> {
+        self.crossed
+    }
+}
+
 /// What a guess turned out to be, where that takes something back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

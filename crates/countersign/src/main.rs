@@ -1,3 +1,26 @@
-//! The Countersign server.
+//! `countersign`: see `countersign --help`.
 
-fn main() {}
+use clap::Parser as _;
+use countersign::cli::{Cli, Command, Owner};
+use std::process::ExitCode;
+
+/// glibc's allocator keeps what a burst of password hashes needed; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(options) => countersign::serve::run(&options),
+        Command::Owner(Owner::Create(options)) => countersign::owner::create(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            #[expect(clippy::print_stderr, reason = "the operator reads this sentence")]
+            {
+                eprintln!("countersign: {failure}");
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

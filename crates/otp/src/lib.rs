@@ -1,1 +1,18 @@
-//! One-time passwords (RFC 4226, RFC 6238), otpauth URIs and backup codes.
+#![doc = include_str!("../README.md")]
+
+pub mod backup_code;
+pub mod base32;
+mod code;
+mod keyed;
+mod parameters;
+mod secret;
+mod totp;
+mod typed;
+mod uri;
+
+pub use backup_code::{BackupCode, BackupCodeError};
+pub use code::{Code, CodeError};
+pub use parameters::{Algorithm, Digits, ParameterError, Period, TimeStep, Window};
+pub use secret::{Secret, SecretError};
+pub use totp::{ClockOffset, Totp, hotp};
+pub use uri::{LabelPart, OtpauthUri, UriError};

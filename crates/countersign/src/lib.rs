@@ -1,0 +1,8 @@
+//! The Countersign server's own binary: configuration, command line, wiring. What it does is in the other crates.
+
+pub mod cli;
+pub mod config;
+pub mod keys;
+pub mod owner;
+pub mod serve;
+mod wiring;

@@ -1,0 +1,201 @@
+//! Setting up an authenticator app: begin, look, confirm, remove.
+
+use crate::{Fault, Services, backup_codes::Fresh, second_step};
+use countersign_core::{
+    Timestamp,
+    ambient::random,
+    authority::CredentialAuthority,
+    enrolment::Pending,
+    event::{Detail, EventKind, Origin},
+    ids::{AuthenticatorId, EnrolmentId},
+    message::Notice,
+    session::OwnSession,
+    text::{TextError, short_text},
+};
+use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
+use countersign_store::{apps, backup_codes, challenges, enrolments, events, sessions, users};
+
+/// An app's name has at most this many characters.
+pub const NAME_LENGTH: usize = 40;
+
+/// How far off a phone's clock may be for us to say by how much, in seconds.
+const CLOCK_REACH: u64 = 3600;
+
+/// What the set-up page shows.
+pub struct PendingView {
+    /// The `otpauth:` address, for the QR code and for a tap.
+    pub uri: String,
+    /// The key in groups of four.
+    pub key_grouped: String,
+    /// The key as it is copied.
+    pub key_plain: String,
+    /// The account's name in the app.
+    pub account: String,
+    /// When it ends unconfirmed.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a confirming code.
+#[derive(Debug)]
+pub enum ConfirmOutcome {
+    /// The app is active.
+    Added {
+        /// How many other sessions were ended.
+        ended: u32,
+        /// It is the account's first: ten backup codes were made.
+        first: bool,
+    },
+    /// There is nothing to confirm: never begun here, or over.
+    NotPending,
+    /// Not a code.
+    Code(CodeError),
+    /// Not the code.
+    Wrong {
+        /// It would be right on a clock that is off by this many seconds (positive: the phone is ahead).
+        phone_off_by_seconds: Option<i64>,
+    },
+    /// Not a name.
+    Name(TextError),
+}
+
+/// An app was removed.
+#[derive(Debug)]
+pub struct Removed {
+    /// How many other sessions were ended.
+    pub ended: u32,
+    /// It was the last one: the backup codes are worthless now.
+    pub last: bool,
+}
+
+/// Begins an enrolment for this session: 160 random bits (RFC 4226 §4, R6). What works goes on working.
+pub async fn begin(s: &Services, authority: CredentialAuthority) -> Result<(), Fault> {
+    let now = s.now();
+    let secret = zeroize::Zeroizing::new(random::<{ Secret::RECOMMENDED_BYTES }>(&*s.entropy));
+    let id = EnrolmentId::generate(now, &*s.entropy);
+    let expires_at = now.plus(s.rules.enrolment_lifetime);
+    s.store
+        .write(move |tx| enrolments::begin(tx, &authority, id, secret.as_slice(), expires_at))
+        .await
+        .map_err(Into::into)
+}
+
+/// The pending enrolment of this session, if there is one.
+pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<PendingView>, Fault> {
+    let (now, id, user) = (s.now(), session.id(), session.user());
+    let found = s
+        .store
+        .read(move |tx| Ok((enrolments::of_session(tx, id)?, users::by_id(tx, user)?)))
+        .await?;
+    let (Some((record, secret)), Some(account)) = found else { return Ok(None) };
+    let Some(pending) = Pending::restore(record, user, id, now) else { return Ok(None) };
+    let secret = secret_of(&secret)?;
+    let (key_grouped, key_plain) = (secret.grouped(), secret.to_base32());
+    let uri = OtpauthUri::new(&s.rules.service_name, account.email.as_str(), Totp::standard(secret))
+        .map_err(|e| Fault::Internal(e.to_string()))?
+        .to_string();
+    let expires_at = pending.record().expires_at;
+    Ok(Some(PendingView { uri, key_grouped, key_plain, account: account.email.to_string(), expires_at }))
+}
+
+/// Forgets this session's pending enrolment.
+pub async fn cancel(s: &Services, session: &OwnSession) -> Result<(), Fault> {
+    let id = session.id();
+    s.store.write(move |tx| enrolments::cancel(tx, id)).await.map_err(Into::into)
+}
+
+/// Makes the pending enrolment an active app, if the code is right. Its time step is spent at once, the account's other
+/// sessions and waiting sign-ins end, and the first app brings ten backup codes.
+pub async fn confirm(
+    s: &Services,
+    authority: CredentialAuthority,
+    code: &str,
+    name: &str,
+    origin: &Origin,
+) -> Result<ConfirmOutcome, Fault> {
+    let (now, session, user) = (s.now(), authority.session(), authority.user());
+    let (found, before) = s
+        .store
+        .read(move |tx| Ok((enrolments::of_session(tx, session)?, apps::list(tx, user)?)))
+        .await?;
+    let Some((record, secret)) = found else { return Ok(ConfirmOutcome::NotPending) };
+    let pending = Pending::restore(record, user, session, now).filter(|p| p.belongs_to(&authority));
+    let Some(pending) = pending else { return Ok(ConfirmOutcome::NotPending) };
+    let name = match short_text(name, NAME_LENGTH) {
+        Ok(name) => name,
+        Err(error) => return Ok(ConfirmOutcome::Name(error)),
+    };
+    let code = match Code::parse(code, Digits::SIX) {
+        Ok(code) => code,
+        Err(error) => return Ok(ConfirmOutcome::Code(error)),
+    };
+    let totp = Totp::standard(secret_of(&secret)?);
+    let Some(step) = totp.verify(&code, now.unix_seconds(), Window::ONE_EITHER_SIDE) else {
+        let offset = totp.search_offset(&code, now.unix_seconds(), CLOCK_REACH);
+        return Ok(ConfirmOutcome::Wrong { phone_off_by_seconds: offset.map(|offset| offset.seconds()) });
+    };
+    let first = before.is_empty();
+    let fresh = if first { Some(Fresh::draw(s).await?) } else { None };
+    let (app, enrolment) = (AuthenticatorId::generate(now, &*s.entropy), pending.record().id);
+    let origin = origin.clone();
+    let ended = s
+        .store
+        .write(move |tx| {
+            if !enrolments::take(tx, &authority, enrolment)? {
+                return Ok(None);
+            }
+            apps::insert(tx, &authority, app, &secret, &name, step, now)?;
+            if let Some(fresh) = fresh {
+                fresh.store(tx, &authority, &origin, now)?;
+            }
+            let ended = end_the_rest(tx, &authority)?;
+            let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
+            let kind = EventKind::AppAdded;
+            events::record(tx, &events::NewEvent { user, actor: None, kind, detail, origin }, now)?;
+            second_step::tell(tx, user, Notice::AppAdded { app: name }, now)?;
+            Ok(Some(ended))
+        })
+        .await?;
+    s.ring();
+    Ok(ended.map_or(ConfirmOutcome::NotPending, |ended| ConfirmOutcome::Added { ended, first }))
+}
+
+/// Removes an app of this account. Removing the last one makes the backup codes worthless.
+pub async fn remove(
+    s: &Services,
+    authority: CredentialAuthority,
+    app: AuthenticatorId,
+    origin: &Origin,
+) -> Result<Option<Removed>, Fault> {
+    let (now, user, origin) = (s.now(), authority.user(), origin.clone());
+    let removed = s
+        .store
+        .write(move |tx| {
+            let Some(name) = apps::remove(tx, &authority, app)? else { return Ok(None) };
+            let last = apps::list(tx, user)?.is_empty();
+            if last {
+                backup_codes::remove_all(tx, &authority)?;
+            }
+            let ended = end_the_rest(tx, &authority)?;
+            let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
+            let kind = EventKind::AppRemoved;
+            events::record(tx, &events::NewEvent { user, actor: None, kind, detail, origin }, now)?;
+            second_step::tell(tx, user, Notice::AppRemoved { app: name, last }, now)?;
+            Ok(Some(Removed { ended, last }))
+        })
+        .await?;
+    s.ring();
+    Ok(removed)
+}
+
+/// Whoever else is in the account, or half in, is out.
+pub(crate) fn end_the_rest(
+    tx: &mut countersign_store::Tx<'_>,
+    authority: &CredentialAuthority,
+) -> countersign_store::StoreResult<u32> {
+    challenges::end_of_user(tx, authority.user())?;
+    sessions::end_others(tx, authority.user(), authority.session())
+}
+
+fn secret_of(bytes: &[u8]) -> Result<Secret, Fault> {
+    Secret::from_bytes(bytes).map_err(|e| Fault::Internal(e.to_string()))
+}

@@ -1,0 +1,26 @@
+//! What goes wrong without being anybody's mistake.
+
+use countersign_store::StoreError;
+
+/// A fault. The web answers it with 503 or 500 and shows nothing of it; the log has all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The database does not answer: worth another try in a moment.
+    #[error("the database is away: {0}")]
+    Away(StoreError),
+    /// Too many passwords wait to be checked: worth another try in a moment.
+    #[error("the password queue is full")]
+    Busy,
+    /// A defect, of this program or of what is stored.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Away(_) => Self::Away(error),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Who is asking: from the handle in a cookie to a session, a waiting sign-in, or nobody.
+
+use crate::{Fault, Services};
+use countersign_core::{
+    Timestamp,
+    ids::UserId,
+    role::Role,
+    secret::PlainHandle,
+    session::Session,
+    sign_in::Challenged,
+};
+use countersign_store::{challenges, members, sessions, users};
+use std::time::Duration;
+
+/// The last request is kept to the minute, so that reading a page is not a write.
+const TOUCH_AFTER: Duration = Duration::from_secs(60);
+
+/// What a page says about the person who looks at it.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// Whose account it is.
+    pub id: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Their organization, if they are a member of one.
+    pub organization: Option<String>,
+    /// Their role in it.
+    pub role: Option<Role>,
+    /// Set in an impersonated session: who is really there.
+    pub login_as: Option<LoginAsView>,
+}
+
+/// An impersonated session, as its banner tells it.
+#[derive(Clone, Debug)]
+pub struct LoginAsView {
+    /// Who is at the keyboard.
+    pub actor: String,
+    /// Whose account it is.
+    pub subject: String,
+    /// The organization to which it is bound.
+    pub organization: String,
+    /// Why.
+    pub reason: String,
+    /// When it ends by itself.
+    pub ends_at: Timestamp,
+}
+
+/// The live session of a handle, whose account is active. Marks it as seen, once a minute at most.
+pub async fn current(s: &Services, handle: &PlainHandle) -> Result<Option<Session>, Fault> {
+    let (now, idle, stored) = (s.now(), s.rules.lifetimes.idle, handle.stored());
+    let found = s
+        .store
+        .read(move |tx| {
+            let Some(record) = sessions::by_handle(tx, &stored)? else { return Ok(None) };
+            let Some(user) = users::by_id(tx, record.user)? else { return Ok(None) };
+            // An actor who was switched off, or whose own session has run out, no longer looks into anything.
+            let actor_active = match &record.login_as {
+                None => true,
+                Some(login_as) => {
+                    let active = users::by_id(tx, login_as.actor)?.is_some_and(|actor| actor.active);
+                    active && sessions::by_id(tx, login_as.actor_session)?.is_some_and(|own| now < own.expires_at)
+                }
+            };
+            Ok((user.active && actor_active).then_some(record))
+        })
+        .await?;
+    let Some(session) = found.and_then(|record| Session::restore(record, now, idle)) else {
+        return Ok(None);
+    };
+    let record = session.record();
+    if now.since(record.last_seen_at) >= TOUCH_AFTER {
+        // The session to which "back to my own account" returns must not idle away meanwhile.
+        let parked = record.login_as.as_ref().map(|login_as| login_as.actor_session);
+        let id = record.id;
+        s.store
+            .write(move |tx| {
+                if let Some(parked) = parked {
+                    sessions::touch(tx, parked, now)?;
+                }
+                sessions::touch(tx, id, now)
+            })
+            .await?;
+    }
+    Ok(Some(session))
+}
+
+/// The sign-in that waits for its second step under this handle.
+pub async fn waiting(s: &Services, handle: &PlainHandle) -> Result<Option<Challenged>, Fault> {
+    let (now, stored) = (s.now(), handle.stored());
+    let record = s.store.read(move |tx| challenges::by_handle(tx, &stored)).await?;
+    Ok(record.and_then(|record| Challenged::restore(record, now)))
+}
+
+/// Names for the page.
+pub async fn who(s: &Services, session: &Session) -> Result<Who, Fault> {
+    let record = session.record().clone();
+    s.store
+        .read(move |tx| {
+            let gone = countersign_store::StoreError::Corrupt("a session's user");
+            let user = users::by_id(tx, record.user)?.ok_or(gone)?;
+            let memberships = members::of_user(tx, record.user)?;
+            let login_as = match &record.login_as {
+                None => None,
+                Some(login_as) => Some(LoginAsView {
+                    actor: users::by_id(tx, login_as.actor)?.map(|actor| actor.name).unwrap_or_default(),
+                    subject: user.name.clone(),
+                    organization: memberships
+                        .iter()
+                        .find(|m| m.organization == login_as.organization)
+                        .map(|m| m.organization_name.clone())
+                        .unwrap_or_default(),
+                    reason: login_as.reason.clone(),
+                    ends_at: record.expires_at,
+                }),
+            };
+            let first = memberships.into_iter().next();
+            Ok(Who {
+                id: user.id,
+                name: user.name,
+                email: user.email.to_string(),
+                role: first.as_ref().map(|m| m.role),
+                organization: first.map(|m| m.organization_name),
+                login_as,
+            })
+        })
+        .await
+        .map_err(Into::into)
+}

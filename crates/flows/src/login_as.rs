@@ -1,0 +1,116 @@
+//! "Log in as": an administrator looks into a member's account, and can touch nothing in it.
+
+use crate::{Fault, Services, second_step};
+use countersign_core::{
+    authority::{LoginAsAuthority, LoginAsRefusal, SharedMembership},
+    event::{Detail, EventKind, Origin},
+    ids::{SessionId, UserId},
+    message::Notice,
+    secret::PlainHandle,
+    session::ImpersonatedSession,
+    text::{TextError, short_text},
+};
+use countersign_store::{StoreResult, Tx, events, members, sessions, users};
+
+/// A reason has at most this many characters.
+pub const REASON_LENGTH: usize = 200;
+
+/// What became of it.
+#[derive(Debug)]
+pub enum LoginAsOutcome {
+    /// The impersonated session has begun.
+    Begun {
+        /// The handle for the cookie.
+        handle: PlainHandle,
+    },
+    /// No such member in an organization that the actor runs.
+    NotFound,
+    /// Not of lower rank, or switched off.
+    Refused(LoginAsRefusal),
+    /// The reason is missing or cannot be used.
+    Reason(TextError),
+}
+
+/// Opens an impersonated session, and tells the member by e-mail.
+pub async fn begin(
+    s: &Services,
+    authority: LoginAsAuthority,
+    subject: UserId,
+    reason: &str,
+    origin: &Origin,
+) -> Result<LoginAsOutcome, Fault> {
+    let reason = match short_text(reason, REASON_LENGTH) {
+        Ok(reason) => reason,
+        Err(error) => return Ok(LoginAsOutcome::Reason(error)),
+    };
+    let (now, lifetimes, origin) = (s.now(), s.rules.lifetimes, origin.clone());
+    let handle = PlainHandle::generate(&*s.entropy);
+    let (id, stored) = (SessionId::generate(now, &*s.entropy), handle.stored());
+    let refused = s
+        .store
+        .write(move |tx| {
+            let actor = authority.actor();
+            let Some((shared, organization)) = shared(tx, actor, subject)? else {
+                return Ok(Some(LoginAsOutcome::NotFound));
+            };
+            let grant = match authority.over(shared) {
+                Ok(grant) => grant,
+                Err(refusal) => return Ok(Some(LoginAsOutcome::Refused(refusal))),
+            };
+            sessions::insert_impersonated(tx, grant, id, &stored, &reason, &origin, &lifetimes, now)?;
+            let detail = Detail { text: Some(reason.clone()), ..Detail::default() };
+            let kind = EventKind::LoginAsBegun;
+            events::record(tx, &events::NewEvent { user: subject, actor: Some(actor), kind, detail, origin }, now)?;
+            let actor = users::by_id(tx, actor)?.map(|actor| actor.name).unwrap_or_default();
+            second_step::tell(tx, subject, Notice::LoginAs { actor, organization, reason }, now)?;
+            Ok(None)
+        })
+        .await?;
+    s.ring();
+    Ok(refused.unwrap_or(LoginAsOutcome::Begun { handle }))
+}
+
+/// Ends the impersonated session; the actor's own continues under a new handle, if it still lives.
+pub async fn stop(
+    s: &Services,
+    session: ImpersonatedSession,
+    origin: &Origin,
+) -> Result<Option<PlainHandle>, Fault> {
+    let (now, origin) = (s.now(), origin.clone());
+    let handle = PlainHandle::generate(&*s.entropy);
+    let stored = handle.stored();
+    let back = s
+        .store
+        .write(move |tx| {
+            let (actor, parked) = (session.login_as().actor, session.login_as().actor_session);
+            let user = session.subject();
+            sessions::end(tx, session.id())?;
+            let kind = EventKind::LoginAsEnded;
+            let detail = Detail::default();
+            events::record(tx, &events::NewEvent { user, actor: Some(actor), kind, detail, origin }, now)?;
+            sessions::rotate(tx, parked, &stored)
+        })
+        .await?;
+    Ok(back.then_some(handle))
+}
+
+/// The organization that both belong to and in which the actor sees members, with its name.
+pub(crate) fn shared(
+    tx: &mut Tx<'_>,
+    actor: UserId,
+    subject: UserId,
+) -> StoreResult<Option<(SharedMembership, String)>> {
+    for own in members::of_user(tx, actor)?.into_iter().filter(|own| own.role.sees_members()) {
+        if let Some(member) = members::one(tx, own.organization, subject)? {
+            let shared = SharedMembership {
+                organization: own.organization,
+                actor_role: own.role,
+                subject,
+                subject_role: member.role,
+                subject_active: member.active,
+            };
+            return Ok(Some((shared, own.organization_name)));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,292 @@
+//! The second step, wherever it is asked for: at sign-in, at a step-up, and to prove a new phone or mailbox.
+//!
+//! [`guess`] is the one way in. It reads the code, charges the account's counter **before** the code is compared (in a
+//! write of its own), compares, and hands out a [`Claim`]. The claim is spent in the write that it pays for.
+//!
+//! ```text
+//!   raw text ─(not a code)─────────────► refusal that names the typing error; costs nothing
+//!      │
+//!      ▼
+//!   charge ─(closed)───────────────────► Closed { retry_after }
+//!      │
+//!      ▼
+//!   compare ─(wrong)───────────────────► the charge stays; the authenticator's own row of failures grows
+//!      │    └(right, but spent)────────► AlreadyUsed; no guess, so the charge is taken back
+//!      ▼
+//!   Claim ── spend(tx) ─(changed a row)► Evidence; the counter forgets this and what came before
+//!                       └(lost a race)─► None: AlreadyUsed
+//! ```
+
+mod app;
+mod backup_code;
+mod claim;
+mod sent_code;
+mod view;
+
+pub(crate) use claim::Claim;
+pub(crate) use sent_code::{Target, send};
+pub use view::{SentView, StepView};
+pub(crate) use view::{permitted, usable, view};
+
+use crate::{Fault, Services};
+use countersign_core::{
+    Timestamp,
+    event::{Detail, EventKind, Origin},
+    ids::UserId,
+    message::{Content, Message, Notice, Recipient},
+    second_step::Method,
+    throttle::{Ticket, Verdict},
+};
+use countersign_otp::{BackupCodeError, CodeError};
+pub use countersign_store::sent_codes::Purpose;
+use countersign_store::{StoreResult, Tx, events, failures, outbox, second_steps, throttles, users};
+use std::time::Duration;
+
+/// Why a code is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeRefusal {
+    /// Nothing was typed.
+    Empty,
+    /// Not only digits.
+    NotDigits,
+    /// Too few or too many characters.
+    WrongLength {
+        /// How many there should be.
+        expected: usize,
+        /// How many there were.
+        found: usize,
+    },
+    /// A backup code whose check character does not fit: a typing error, which costs nothing.
+    Mistyped,
+    /// Not the code.
+    Wrong,
+    /// The code was right, and has been used.
+    AlreadyUsed,
+    /// No code of this kind has been sent.
+    NotSent,
+    /// The code that was sent is too old.
+    Expired,
+    /// The account has no working second step of this kind.
+    NotAvailable,
+    /// Too many wrong codes.
+    Closed {
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+/// What became of a request to send a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// It is on its way.
+    Sent,
+    /// The last one was sent a moment ago.
+    TooSoon {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// The account has no working second step of this kind.
+    NotAvailable,
+    /// Too many codes have been sent without one of them being used, or too many wrong ones were typed.
+    Closed {
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+/// What asks for the code, and so what a sent code is bound to.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// What for.
+    pub(crate) purpose: Purpose,
+    /// The challenge's or session's id.
+    pub(crate) owner: String,
+}
+
+/// What a comparison found.
+enum Found {
+    Claim(claim::Spendable),
+    Spent,
+    Wrong,
+}
+
+/// A code that has been read, and what it will be compared with.
+enum Typed {
+    App(countersign_otp::Code),
+    Sent(sent_code::Typed),
+    BackupCode(backup_code::Typed),
+}
+
+/// The account's one counter, over all kinds of second step, sign-ins, sessions and restarts.
+pub(crate) fn counter(user: UserId) -> String {
+    format!("second-step:{user}")
+}
+
+/// Reads, charges and compares one code. See the module's drawing.
+pub(crate) async fn guess(
+    s: &Services,
+    user: UserId,
+    asked: Asked,
+    method: Method,
+    raw: &str,
+    origin: &Origin,
+) -> Result<Result<Claim, CodeRefusal>, Fault> {
+    if matches!(asked.purpose, Purpose::SignIn | Purpose::ConfirmIdentity)
+        && !usable(s, user).await?.contains(&method)
+    {
+        return Ok(Err(CodeRefusal::NotAvailable));
+    }
+    let typed = match read(s, user, asked, method, raw).await? {
+        Ok(typed) => typed,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    // A backup code costs a hash: its turn on the pool comes before the charge, so that a full pool charges nobody.
+    let turn = match &typed {
+        Typed::BackupCode(_) => Some(s.hashing.turn().await?),
+        Typed::App(_) | Typed::Sent(_) => None,
+    };
+    let (now, limits) = (s.now(), s.rules.second_step);
+    let charged = s.store.write(move |tx| throttles::charge(tx, &counter(user), now, &limits)).await?;
+    let ticket = match charged {
+        Ok(ticket) => ticket,
+        Err(closed) => {
+            metrics::counter!("countersign_second_step_guesses_total", "outcome" => "closed").increment(1);
+            return Ok(Err(CodeRefusal::Closed { retry_after: closed.until.since(now) }));
+        }
+    };
+    let (found, authenticators) = match typed {
+        Typed::App(code) => app::compare(s, user, code).await?,
+        Typed::Sent(typed) => sent_code::compare(s, typed).await?,
+        Typed::BackupCode(typed) => backup_code::compare(s, turn, typed).await?,
+    };
+    match found {
+        Found::Claim(spendable) => Ok(Ok(Claim::new(user, method, authenticators, ticket, spendable))),
+        Found::Spent => {
+            replayed(s, user, method, ticket, origin).await?;
+            Ok(Err(CodeRefusal::AlreadyUsed))
+        }
+        Found::Wrong => {
+            wrong(s, user, method, authenticators, ticket, origin).await?;
+            Ok(Err(CodeRefusal::Wrong))
+        }
+    }
+}
+
+/// Parses the code and finds what it can be compared with; whatever is refused here costs nothing.
+async fn read(
+    s: &Services,
+    user: UserId,
+    asked: Asked,
+    method: Method,
+    raw: &str,
+) -> Result<Result<Typed, CodeRefusal>, Fault> {
+    match method {
+        Method::App => Ok(six_digits(raw).map(Typed::App)),
+        Method::Sms | Method::Email => Ok(sent_code::read(s, asked, method, raw).await?.map(Typed::Sent)),
+        Method::BackupCode => Ok(backup_code::read(s, user, raw).await?.map(Typed::BackupCode)),
+    }
+}
+
+fn six_digits(raw: &str) -> Result<countersign_otp::Code, CodeRefusal> {
+    countersign_otp::Code::parse(raw, countersign_otp::Digits::SIX).map_err(CodeRefusal::from)
+}
+
+/// A wrong code: counted against each authenticator that it was compared with, recorded, and told where it matters.
+async fn wrong(
+    s: &Services,
+    user: UserId,
+    method: Method,
+    authenticators: Vec<String>,
+    ticket: Ticket,
+    origin: &Origin,
+) -> Result<(), Fault> {
+    metrics::counter!("countersign_second_step_guesses_total", "outcome" => "wrong").increment(1);
+    let (now, limit, origin) = (s.now(), s.rules.disable_after, origin.clone());
+    s.store
+        .write(move |tx| {
+            let mut disabled = false;
+            for authenticator in &authenticators {
+                disabled |= failures::record(tx, user, method, authenticator, limit, now)?;
+            }
+            record(tx, user, EventKind::CodeWrong, method, &origin, now)?;
+            if let Some(until) = ticket.closes_until() {
+                record(tx, user, EventKind::SecondStepPaused, method, &origin, now)?;
+                let minutes = until.since(now).as_secs().div_ceil(60);
+                tell(tx, user, Notice::SecondStepPaused { minutes }, now)?;
+            }
+            if disabled {
+                record(tx, user, EventKind::SecondStepDisabled, method, &origin, now)?;
+                tell(tx, user, Notice::SecondStepDisabled { method: method.as_str().to_owned() }, now)?;
+            }
+            Ok(())
+        })
+        .await?;
+    s.ring();
+    Ok(())
+}
+
+/// A code that was right and is spent: recorded, and no guess.
+async fn replayed(
+    s: &Services,
+    user: UserId,
+    method: Method,
+    ticket: Ticket,
+    origin: &Origin,
+) -> Result<(), Fault> {
+    metrics::counter!("countersign_second_step_guesses_total", "outcome" => "replayed").increment(1);
+    let (now, origin) = (s.now(), origin.clone());
+    s.store
+        .write(move |tx| {
+            throttles::settle(tx, &counter(user), ticket, Verdict::NotAGuess)?;
+            record(tx, user, EventKind::CodeReplayed, method, &origin, now)
+        })
+        .await
+        .map_err(Into::into)
+}
+
+fn record(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    kind: EventKind,
+    method: Method,
+    origin: &Origin,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
+    events::record(tx, &events::NewEvent { user, actor: None, kind, detail, origin: origin.clone() }, now)
+}
+
+/// Queues a notice to the account holder's mailbox.
+pub(crate) fn tell(tx: &mut Tx<'_>, user: UserId, notice: Notice, now: Timestamp) -> StoreResult<()> {
+    let Some(user) = users::by_id(tx, user)? else { return Ok(()) };
+    let message = Message { name: user.name, at_millis: now.millis(), content: Content::Notice(notice) };
+    outbox::push(tx, &Recipient::Email(user.email), &message, now).map(drop)
+}
+
+impl From<CodeError> for CodeRefusal {
+    fn from(error: CodeError) -> Self {
+        match error {
+            CodeError::Empty => Self::Empty,
+            CodeError::NotDigits => Self::NotDigits,
+            CodeError::WrongLength { expected, found } => Self::WrongLength { expected: expected.into(), found },
+        }
+    }
+}
+
+impl From<BackupCodeError> for CodeRefusal {
+    fn from(error: BackupCodeError) -> Self {
+        match error {
+            BackupCodeError::Empty => Self::Empty,
+            BackupCodeError::WrongLength { expected, found } => Self::WrongLength { expected, found },
+            BackupCodeError::UnknownCharacter(_) | BackupCodeError::Mistyped => Self::Mistyped,
+        }
+    }
+}
+
+/// What an account has of each kind, for the rules.
+pub(crate) fn facts(tx: &mut Tx<'_>, user: UserId) -> StoreResult<countersign_core::second_step::SecondSteps> {
+    match users::by_id(tx, user)? {
+        Some(user) => second_steps::of(tx, &user),
+        None => Ok(countersign_core::second_step::SecondSteps::default()),
+    }
+}

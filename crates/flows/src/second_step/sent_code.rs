@@ -1,0 +1,155 @@
+//! Codes that are sent by e-mail or SMS: made, sent, compared. Six digits, short-lived, bound to what asked for them
+//! (NIST SP 800-63B-4 §3.1.3; ASVS 5.0 V6.6).
+
+use super::{Asked, CodeRefusal, Found, SendOutcome, claim::Spendable, counter, six_digits, usable};
+use crate::{Fault, Services};
+use countersign_core::{
+    Entropy,
+    ambient::random,
+    event::{Detail, EventKind, Origin},
+    ids::{SentCodeId, UserId},
+    message::{Content, Message, Recipient},
+    second_step::Method,
+    throttle::Verdict,
+};
+use countersign_otp::Code;
+use countersign_store::{events, outbox, phones, sent_codes, throttles, users};
+use std::time::Duration;
+
+/// A code that is well formed, and the live one that it will be compared with.
+pub(super) struct Typed {
+    code: Code,
+    live: sent_codes::SentCode,
+}
+
+/// Where a code goes.
+pub(crate) enum Target {
+    /// To the account's own mailbox or phone.
+    Own,
+    /// To a mailbox or phone that is to be proven.
+    Address(Recipient),
+}
+
+/// Codes sent to an account without one of them being used.
+pub(super) fn sends(user: UserId) -> String {
+    format!("sends:{user}")
+}
+
+/// Finds the live code. Where there is none there is nothing to guess, and so nothing is charged.
+pub(super) async fn read(
+    s: &Services,
+    asked: Asked,
+    method: Method,
+    raw: &str,
+) -> Result<Result<Typed, CodeRefusal>, Fault> {
+    let now = s.now();
+    let code = match six_digits(raw) {
+        Ok(code) => code,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let live = s.store.read(move |tx| sent_codes::of(tx, asked.purpose, &asked.owner)).await?;
+    Ok(match live.filter(|live| live.method == method) {
+        None => Err(CodeRefusal::NotSent),
+        Some(live) if now >= live.expires_at => Err(CodeRefusal::Expired),
+        Some(live) => Ok(Typed { code, live }),
+    })
+}
+
+/// Compares under the key, in constant time.
+pub(super) async fn compare(s: &Services, typed: Typed) -> Result<(Found, Vec<String>), Fault> {
+    let Typed { code, live } = typed;
+    let authenticators = vec![live.authenticator.clone()];
+    let (matched, live) = s
+        .store
+        .read(move |tx| Ok((sent_codes::matches(tx, &live, &code.to_string())?, live)))
+        .await?;
+    let found = match (matched, live.used) {
+        (true, false) => Found::Claim(Spendable::Sent(live)),
+        (true, true) => Found::Spent,
+        (false, _) => Found::Wrong,
+    };
+    Ok((found, authenticators))
+}
+
+/// Makes a code, replaces the one before it, and queues it.
+pub(crate) async fn send(
+    s: &Services,
+    user: UserId,
+    asked: Asked,
+    method: Method,
+    target: Target,
+    content: fn(String, u64) -> Content,
+    origin: &Origin,
+) -> Result<SendOutcome, Fault> {
+    if matches!(target, Target::Own) && (!method.is_sent() || !usable(s, user).await?.contains(&method)) {
+        return Ok(SendOutcome::NotAvailable);
+    }
+    let (now, entropy) = (s.now(), s.entropy.clone());
+    let (lifetime, cool_down, limits) = (s.rules.code_lifetime, s.rules.resend_after, s.rules.sends);
+    let code = six_random_digits(&*entropy);
+    let origin = origin.clone();
+    let outcome = s
+        .store
+        .write(move |tx| {
+            let Some(account) = users::by_id(tx, user)? else { return Ok(SendOutcome::NotAvailable) };
+            let (recipient, authenticator) = match (target, method) {
+                (Target::Address(recipient), _) => (recipient.clone(), recipient.as_str().to_owned()),
+                (Target::Own, Method::Sms) => match phones::of_user(tx, user)? {
+                    Some(phone) => (Recipient::Phone(phone.number), phone.id.to_string()),
+                    None => return Ok(SendOutcome::NotAvailable),
+                },
+                (Target::Own, _) => (Recipient::Email(account.email.clone()), account.email.to_string()),
+            };
+            // A code that could not be typed is not worth sending.
+            if let Err(closed) = throttles::peek(tx, &counter(user), now)? {
+                return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) });
+            }
+            let ticket = match throttles::charge(tx, &sends(user), now, &limits)? {
+                Ok(ticket) => ticket,
+                Err(closed) => return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) }),
+            };
+            let new = sent_codes::NewSentCode {
+                purpose: asked.purpose,
+                owner: asked.owner,
+                id: SentCodeId::generate(now, &*entropy),
+                user,
+                method,
+                target: recipient.as_str().to_owned(),
+                authenticator,
+                code: &code,
+                now,
+                expires_at: now.plus(lifetime),
+            };
+            if let Err(again_at) = sent_codes::put(tx, &new, cool_down)? {
+                throttles::settle(tx, &sends(user), ticket, Verdict::NotAGuess)?;
+                return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
+            }
+            let minutes = lifetime.as_secs() / 60;
+            let content = content(code.clone(), minutes.max(1));
+            let message = Message { name: account.name, at_millis: now.millis(), content };
+            outbox::push(tx, &recipient, &message, now)?;
+            let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
+            let event = events::NewEvent { user, actor: None, kind: EventKind::CodeSent, detail, origin };
+            events::record(tx, &event, now)?;
+            Ok(SendOutcome::Sent)
+        })
+        .await?;
+    s.ring();
+    Ok(outcome)
+}
+
+/// Uniform over 000000 to 999999: draws again instead of folding the surplus of 2^32 back onto the low numbers.
+fn six_random_digits(entropy: &dyn Entropy) -> String {
+    const CODES: u32 = 1_000_000;
+    loop {
+        let drawn = u32::from_be_bytes(random(entropy));
+        if drawn < u32::MAX - u32::MAX % CODES {
+            return format!("{:06}", drawn % CODES);
+        }
+    }
+}
+
+/// How long until a code may be sent again.
+pub(super) fn resend_in(live: &sent_codes::SentCode, s: &Services) -> Duration {
+    live.sent_at.plus(s.rules.resend_after).since(s.now())
+}

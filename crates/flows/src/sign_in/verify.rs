@@ -1,0 +1,127 @@
+//! The second step of a sign-in.
+
+use super::{SignedIn, finish::Finish};
+use crate::{
+    Fault, Services,
+    second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, StepView, Target},
+};
+use countersign_core::{
+    event::{Detail, EventKind, Origin},
+    ids::SessionId,
+    message::{Content, Notice},
+    secret::{PlainHandle, StoredHandle},
+    second_step::Method,
+    sign_in::Challenged,
+};
+use countersign_store::{backup_codes, challenges, events};
+
+/// What became of a code.
+#[derive(Debug)]
+pub enum VerifyOutcome {
+    /// Right.
+    SignedIn(SignedIn),
+    /// Not, and why.
+    Refused(CodeRefusal),
+    /// The sign-in is over: it was completed or has expired.
+    Gone,
+}
+
+enum Written {
+    SignedIn { left: Option<u32> },
+    LostRace,
+    Gone,
+}
+
+fn asked(challenge: &Challenged) -> Asked {
+    Asked { purpose: Purpose::SignIn, owner: challenge.id().to_string() }
+}
+
+/// What the page offers.
+pub async fn step(s: &Services, challenge: &Challenged) -> Result<StepView, Fault> {
+    second_step::view(s, challenge.user(), asked(challenge)).await
+}
+
+/// Sends a code for this sign-in.
+pub async fn send_code(
+    s: &Services,
+    challenge: &Challenged,
+    method: Method,
+    origin: &Origin,
+) -> Result<SendOutcome, Fault> {
+    let content = |code, minutes| Content::SignInCode { code, minutes };
+    second_step::send(s, challenge.user(), asked(challenge), method, Target::Own, content, origin).await
+}
+
+/// Checks a code; if it is right, one write spends it, completes the challenge and makes the session.
+pub async fn verify(
+    s: &Services,
+    challenge: Challenged,
+    method: Method,
+    code: &str,
+    origin: &Origin,
+    browser: Option<StoredHandle>,
+) -> Result<VerifyOutcome, Fault> {
+    let guess = second_step::guess(s, challenge.user(), asked(&challenge), method, code, origin).await?;
+    let claim = match guess {
+        Ok(claim) => claim,
+        Err(refusal) => return Ok(VerifyOutcome::Refused(refusal)),
+    };
+    let (now, entropy) = (s.now(), &*s.entropy);
+    let handle = PlainHandle::generate(entropy);
+    let new_browser = browser.is_none().then(|| PlainHandle::generate(entropy));
+    let finish = Finish {
+        id: SessionId::generate(now, entropy),
+        session: handle.stored(),
+        browser: browser.or(new_browser.as_ref().map(PlainHandle::stored)).unwrap_or(handle.stored()),
+        origin: origin.clone(),
+        lifetimes: s.rules.lifetimes,
+        now,
+    };
+    let return_to = challenge.record().return_to.clone();
+    let written = s
+        .store
+        .write(move |tx| {
+            let Some(evidence) = claim.spend(tx, now)? else { return Ok(Written::LostRace) };
+            if !challenges::complete(tx, &challenge, now)? {
+                return Ok(Written::Gone);
+            }
+            let Some(authenticated) = challenge.answered(&evidence, now) else { return Ok(Written::Gone) };
+            let left = match method {
+                Method::BackupCode => Some(backup_code_used(tx, &finish, challenge.user())?),
+                _ => None,
+            };
+            finish.write(tx, authenticated)?;
+            Ok(Written::SignedIn { left })
+        })
+        .await?;
+    s.ring();
+    Ok(match written {
+        Written::LostRace => VerifyOutcome::Refused(CodeRefusal::AlreadyUsed),
+        Written::Gone => VerifyOutcome::Gone,
+        Written::SignedIn { left } => VerifyOutcome::SignedIn(SignedIn {
+            session: handle,
+            browser: new_browser,
+            return_to,
+            backup_codes_left: left,
+        }),
+    })
+}
+
+/// The person learns how many are left, on the page and by e-mail.
+fn backup_code_used(
+    tx: &mut countersign_store::Tx<'_>,
+    finish: &Finish,
+    user: countersign_core::ids::UserId,
+) -> countersign_store::StoreResult<u32> {
+    let left = backup_codes::left(tx, user)?.unwrap_or(0);
+    let event = events::NewEvent {
+        user,
+        actor: None,
+        kind: EventKind::BackupCodeUsed,
+        detail: Detail { count: Some(left.into()), ..Detail::default() },
+        origin: finish.origin.clone(),
+    };
+    events::record(tx, &event, finish.now)?;
+    second_step::tell(tx, user, Notice::BackupCodeUsed { left }, finish.now)?;
+    Ok(left)
+}

@@ -1,0 +1,175 @@
+//! Step-up: proving identity again before a sensitive change. Password, and a second step where one is due at sign-in.
+
+use crate::{
+    Fault, Services,
+    second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, StepView, Target},
+};
+use countersign_core::{
+    authority::{CredentialAuthority, LoginAsAuthority},
+    event::{Detail, EventKind, Origin},
+    message::Content,
+    password::{PasswordError, PlainPassword},
+    secret::PlainHandle,
+    second_step::Method,
+    session::{OwnSession, ProofTooOld, ProvenAgain},
+    sign_in::PasswordVerified,
+    throttle::Verdict,
+};
+use countersign_store::{events, sessions, throttles, users};
+use std::time::Duration;
+
+/// What became of it.
+#[derive(Debug)]
+pub enum StepUpOutcome {
+    /// Proven; the session has a new handle.
+    Proven {
+        /// The handle for the cookie.
+        handle: PlainHandle,
+    },
+    /// Not the password.
+    WrongPassword,
+    /// Not a password at all.
+    BadPassword(PasswordError),
+    /// The password was right; the code was not.
+    Code(CodeRefusal),
+    /// Too many wrong passwords.
+    Closed {
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+/// What became of a password that an account holder typed in their own session.
+pub(crate) enum OwnPassword {
+    Right(PasswordVerified),
+    Wrong,
+    Closed { retry_after: Duration },
+}
+
+fn asked(session: &OwnSession) -> Asked {
+    Asked { purpose: Purpose::ConfirmIdentity, owner: session.id().to_string() }
+}
+
+/// The authority to change this account's credentials, if the proof is fresh.
+pub fn authority(s: &Services, session: &OwnSession) -> Result<CredentialAuthority, ProofTooOld> {
+    session.credential_authority(s.now(), s.rules.step_up_max_age)
+}
+
+/// The authority to ask for a "log in as", if the proof is fresh.
+pub fn login_as_authority(s: &Services, session: &OwnSession) -> Result<LoginAsAuthority, ProofTooOld> {
+    session.login_as_authority(s.now(), s.rules.step_up_max_age)
+}
+
+/// What the page offers.
+pub async fn view(s: &Services, session: &OwnSession) -> Result<StepView, Fault> {
+    second_step::view(s, session.user(), asked(session)).await
+}
+
+/// Sends a code for this step-up.
+pub async fn send_code(
+    s: &Services,
+    session: &OwnSession,
+    method: Method,
+    origin: &Origin,
+) -> Result<SendOutcome, Fault> {
+    let content = |code, minutes| Content::ConfirmIdentityCode { code, minutes };
+    second_step::send(s, session.user(), asked(session), method, Target::Own, content, origin).await
+}
+
+/// Checks password and code; one write spends the code and renews the proof.
+pub async fn confirm(
+    s: &Services,
+    session: &OwnSession,
+    password: &str,
+    method: Option<Method>,
+    code: &str,
+    origin: &Origin,
+) -> Result<StepUpOutcome, Fault> {
+    let typed = match PlainPassword::typed(password) {
+        Ok(typed) => typed,
+        Err(error) => return Ok(StepUpOutcome::BadPassword(error)),
+    };
+    let verified = match own_password(s, session.user(), typed).await? {
+        OwnPassword::Right(verified) => verified,
+        OwnPassword::Wrong => return Ok(StepUpOutcome::WrongPassword),
+        OwnPassword::Closed { retry_after } => return Ok(StepUpOutcome::Closed { retry_after }),
+    };
+    let due = view(s, session).await?.due;
+    let claim = match (due, method) {
+        (false, _) => None,
+        (true, None) => return Ok(StepUpOutcome::Code(CodeRefusal::Empty)),
+        (true, Some(method)) => {
+            match second_step::guess(s, session.user(), asked(session), method, code, origin).await? {
+                Ok(claim) => Some(claim),
+                Err(refusal) => return Ok(StepUpOutcome::Code(refusal)),
+            }
+        }
+    };
+    let (now, origin) = (s.now(), origin.clone());
+    let handle = PlainHandle::generate(&*s.entropy);
+    let stored = handle.stored();
+    // The closure outlives this borrow of the session, so it takes the facts with it.
+    let record = session.record().clone();
+    let idle = s.rules.lifetimes.idle;
+    let proven = s
+        .store
+        .write(move |tx| {
+            let evidence = match &claim {
+                None => None,
+                Some(claim) => match claim.spend(tx, now)? {
+                    Some(evidence) => Some(evidence),
+                    None => return Ok(Err(CodeRefusal::AlreadyUsed)),
+                },
+            };
+            let Some(countersign_core::session::Session::Own(own)) =
+                countersign_core::session::Session::restore(record, now, idle)
+            else {
+                return Ok(Err(CodeRefusal::Expired));
+            };
+            let Ok(proven) = ProvenAgain::by(&own, &verified, evidence.as_ref(), due) else {
+                return Ok(Err(CodeRefusal::NotAvailable));
+            };
+            sessions::renew_proof(tx, &proven, &stored)?;
+            let method = method.filter(|_| due).map(|m| m.as_str().to_owned());
+            let event = events::NewEvent {
+                user: own.user(),
+                actor: None,
+                kind: EventKind::IdentityConfirmed,
+                detail: Detail { method, ..Detail::default() },
+                origin,
+            };
+            events::record(tx, &event, now)?;
+            Ok(Ok(()))
+        })
+        .await?;
+    Ok(match proven {
+        Ok(()) => StepUpOutcome::Proven { handle },
+        Err(refusal) => StepUpOutcome::Code(refusal),
+    })
+}
+
+/// Checks the account holder's own password, on a counter that only somebody inside the account can charge.
+pub(crate) async fn own_password(
+    s: &Services,
+    user: countersign_core::ids::UserId,
+    typed: PlainPassword,
+) -> Result<OwnPassword, Fault> {
+    let key = format!("password-own:{user}");
+    let turn = s.hashing.turn().await?;
+    let (now, limits, charged_key) = (s.now(), s.rules.password_pair, key.clone());
+    let (account, charged) = s
+        .store
+        .write(move |tx| Ok((users::by_id(tx, user)?, throttles::charge(tx, &charged_key, now, &limits)?)))
+        .await?;
+    let ticket = match charged {
+        Ok(ticket) => ticket,
+        Err(closed) => return Ok(OwnPassword::Closed { retry_after: closed.until.since(now) }),
+    };
+    let active = account.as_ref().is_some_and(|account| account.active);
+    let checked = turn.verify(typed, account.and_then(|account| account.password_hash)).await?;
+    let Some(verified) = PasswordVerified::check(user, checked.matched, active, s.now()) else {
+        return Ok(OwnPassword::Wrong);
+    };
+    s.store.write(move |tx| throttles::settle(tx, &key, ticket, Verdict::Right)).await?;
+    Ok(OwnPassword::Right(verified))
+}
