@@ -115,6 +115,13 @@ impl SecondSteps {
     pub fn is_due(&self, allowed: &[Method]) -> bool {
         Method::ALL.into_iter().any(|m| allowed.contains(&m) && self.standing(m) != Standing::Absent)
     }
+
+    /// Whether a step-up asks for a second step beside the password: where the account has set up an app, working or
+    /// not. Codes by e-mail and SMS, which every account may get, are not asked for again inside a live session: there
+    /// the password *with the session's own secret* is two factors (NIST SP 800-63B-4 §2.2.3, reauthentication).
+    pub fn is_due_at_step_up(&self, allowed: &[Method]) -> bool {
+        allowed.contains(&Method::App) && self.app != Standing::Absent
+    }
 }
 
 /// Evidence that a code of one account was right *and has been spent by this very transaction*: made by the store's
@@ -166,6 +173,15 @@ mod tests {
         assert_eq!(steps.usable(&[Method::App]), []);
         assert!(steps.is_due(&[Method::App]));
         assert!(!SecondSteps { app: Absent, email: Ready, ..SecondSteps::default() }.is_due(&[Method::App]));
+    }
+
+    #[test]
+    fn a_step_up_asks_for_more_than_the_password_where_there_is_an_app() {
+        let with = |app| SecondSteps { app, sms: Ready, email: Ready, backup_code: Ready };
+        assert!(with(Ready).is_due_at_step_up(&Method::ALL));
+        assert!(with(Disabled).is_due_at_step_up(&Method::ALL));
+        assert!(!with(Absent).is_due_at_step_up(&Method::ALL));
+        assert!(!with(Ready).is_due_at_step_up(&[Method::Email]));
     }
 
     #[test]

@@ -1,1 +1,43 @@
 //! A running server, a mailbox, a person and a browser, for tests.
+//!
+//! Everything here stands outside the server: it starts the `countersign` binary as an operator would, and
+//! speaks to it over HTTP as a person or a machine would. It depends on no other crate of the workspace, so
+//! that a test written with it holds the server to `docs/HTTP.md` and not to its own idea of itself.
+//!
+//! - [`postgres::Database`]: an empty database of one's own, gone when dropped.
+//! - [`server::Server`]: the binary in `--dev`, on either engine, with a clock that can be moved, which can be
+//!   killed and started again.
+//! - [`outbox`]: the messages that would have left.
+//! - [`client::Client`] and [`page::Page`]: a person without a browser, and what that person reads.
+//! - [`app::App`]: an authenticator app, whose codes come from `oathtool` and not from our own code.
+//! - [`browser::Browser`]: Chromium, narrow or wide, light or dark, with and without JavaScript, and axe-core.
+//!
+//! What cannot be done panics at once, with what was expected, what came instead and, where a server is
+//! involved, the end of its log. All waiting is bounded.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "bounded waits and the offset of a server's clock need real time"
+)]
+
+pub mod app;
+pub mod browser;
+pub mod client;
+pub mod clock;
+pub mod outbox;
+pub mod page;
+pub mod postgres;
+pub mod server;
+
+mod flows;
+mod http;
+mod process;
+
+pub use app::App;
+pub use browser::{Browser, BrowserOptions};
+pub use client::{Client, burst};
+pub use clock::Clock;
+pub use outbox::{Kind, Mailbox, Message};
+pub use page::Page;
+pub use postgres::Database;
+pub use server::{Engine, People, Person, Role, Server, ServerOptions};

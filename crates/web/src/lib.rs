@@ -1,1 +1,3 @@
 //! The pages: parses, calls one flow, renders.
+
+pub mod views;

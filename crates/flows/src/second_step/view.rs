@@ -1,6 +1,6 @@
 //! What a page needs to offer a second step.
 
-use super::{Asked, facts, sent_code};
+use super::{Asked, Purpose, facts, sent_code};
 use crate::{Fault, Services};
 use countersign_core::{ids::UserId, phone, second_step::Method};
 use countersign_store::{phones, sent_codes, users};
@@ -47,19 +47,22 @@ pub(crate) async fn usable(s: &Services, user: UserId) -> Result<Vec<Method>, Fa
 /// Everything for the page.
 pub(crate) async fn view(s: &Services, user: UserId, asked: Asked) -> Result<StepView, Fault> {
     let now = s.now();
+    let (purpose, owner) = (asked.purpose, asked.owner);
     let (steps, email, phone, live) = s
         .store
         .read(move |tx| {
             let email = users::by_id(tx, user)?.map(|user| user.email.masked()).unwrap_or_default();
             let phone = phones::of_user(tx, user)?.map(|phone| phone::mask(&phone.number));
-            Ok((facts(tx, user)?, email, phone, sent_codes::of(tx, asked.purpose, &asked.owner)?))
+            Ok((facts(tx, user)?, email, phone, sent_codes::of(tx, purpose, &owner)?))
         })
         .await?;
     let permitted = permitted(s);
+    let step_up = purpose == Purpose::ConfirmIdentity;
+    let due = if step_up { steps.is_due_at_step_up(&permitted) } else { steps.is_due(&permitted) };
     let live = live.filter(|live| !live.used && now < live.expires_at);
     Ok(StepView {
-        methods: steps.usable(&permitted),
-        due: steps.is_due(&permitted),
+        methods: if due { steps.usable(&permitted) } else { Vec::new() },
+        due,
         email_masked: email,
         phone_masked: phone,
         sent: live.map(|live| SentView {

@@ -7,7 +7,6 @@
 use super::{SignedIn, finish::Finish, network};
 use crate::{Fault, Services};
 use countersign_core::{
-    Timestamp,
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
     ids::{ChallengeId, SessionId, UserId},
@@ -97,7 +96,7 @@ pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutc
         .as_ref()
         .and_then(|user| PasswordVerified::check(user.id, checked.matched, user.active, s.now()));
     let (Some(verified), Some(user)) = (verified, user) else {
-        wrong(s, id, attempt.origin).await?;
+        wrong(s, id, attempt.origin);
         return Ok(PasswordOutcome::Wrong);
     };
     let rehash = if checked.outdated { rehashed(s, attempt.password, stored).await? } else { None };
@@ -186,21 +185,18 @@ fn closed_outcome(s: &Services, closed: Closed) -> PasswordOutcome {
     PasswordOutcome::Closed { retry_after: closed.until.since(s.now()) }
 }
 
-async fn wrong(s: &Services, user: Option<UserId>, origin: &Origin) -> Result<(), Fault> {
+/// Recorded on the account, if there is one, after the answer: an address that nobody has must not answer sooner.
+fn wrong(s: &Services, user: Option<UserId>, origin: &Origin) {
     metrics::counter!("countersign_password_guesses_total", "outcome" => "wrong").increment(1);
-    let (now, origin) = (s.now(), origin.clone());
-    s.store
-        .write(move |tx| match user {
-            Some(user) => record(tx, user, EventKind::PasswordWrong, origin, now),
-            // As much of a write for an address that nobody has: the answer takes as long.
-            None => throttles::forget(tx, "password-of-nobody"),
-        })
-        .await
-        .map_err(Into::into)
-}
-
-fn record(tx: &mut Tx<'_>, user: UserId, kind: EventKind, origin: Origin, now: Timestamp) -> StoreResult<()> {
-    events::record(tx, &events::NewEvent { user, actor: None, kind, detail: Detail::default(), origin }, now)
+    let Some(user) = user else { return };
+    let (now, origin, store) = (s.now(), origin.clone(), s.store.clone());
+    tokio::spawn(async move {
+        let kind = EventKind::PasswordWrong;
+        let event = events::NewEvent { user, actor: None, kind, detail: Detail::default(), origin };
+        if let Err(error) = store.write(move |tx| events::record(tx, &event, now)).await {
+            tracing::warn!(%error, "a wrong password was not recorded");
+        }
+    });
 }
 
 /// The old hash and a new one, where the parameters have changed since the old one was made. A full pool is no reason to

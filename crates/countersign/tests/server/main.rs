@@ -1,0 +1,22 @@
+//! The running server, black box: the binary, on both engines, over HTTP and in a browser.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod browser;
+mod bursts;
+mod crash;
+mod guessing;
+mod login_as;
+mod profile;
+mod routes;
+mod sign_in;
+mod structure;
+
+use countersign_testkit::{Engine, Server, ServerOptions};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_countersign");
+
+/// A server of its own for a test, on this engine.
+async fn server(engine: Engine) -> Server {
+    Server::start(ServerOptions::new(engine, BINARY)).await
+}

@@ -1,0 +1,248 @@
+//! *My Profile*: what an account holder changes, and what each change asks for and ends.
+
+use countersign_testkit::{App, Client, Engine, Kind, Person, Server};
+use std::time::Duration;
+
+async fn signed_in(server: &Server, person: &Person) -> Client {
+    let client = server.client();
+    client.sign_in_with_email_code(person).await;
+    client
+}
+
+/// Begins an enrolment and reads the key from the page.
+async fn begin(client: &Client, server: &Server) -> App {
+    client.post_from("/profile", "/profile/app/begin", &[]).await.expect_redirect("/profile/app/setup");
+    let page = client.get("/profile/app/setup").await.expect_status(200);
+    App::from_uri(&page.otpauth_uri().unwrap(), server.clock())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_active_before_the_code_is_right_and_the_old_app_works_until_then() {
+    for engine in Engine::ALL {
+        let server = super::server(engine).await;
+        let member = server.people().members[0].clone();
+        let client = signed_in(&server, &member).await;
+        let mut old = client.set_up_app(&server).await;
+        let other = signed_in(&server, &member).await;
+        let mut new = begin(&client, &server).await;
+        // Another session of the same person neither sees nor confirms it.
+        assert!(other.get("/profile/app/setup").await.otpauth_uri().is_none());
+        other.get("/profile").await;
+        let page = other.post("/profile/app/confirm", &[("code", &new.code()), ("name", "Theirs")]).await;
+        assert!(page.status != 200, "{page}");
+        server.client().sign_in_with_app(&member, &mut old).await;
+        client.get("/profile/app/setup").await;
+        let typed = client.post("/profile/app/confirm", &[("code", "1234"), ("name", "Tablet")]).await;
+        assert!(typed.expect_status(422).has("input[name=name][value=Tablet]"), "what was typed stays");
+        let done = client.post("/profile/app/confirm", &[("code", &new.fresh_code()), ("name", "Tablet")]).await;
+        let to = done.expect_status(303).location().unwrap();
+        assert!(to.starts_with("/profile?") && !to.contains("backup"), "the second app brings no new codes: {to}");
+        assert_eq!(other.get("/profile").await.status, 303, "other sessions have ended");
+        let profile = client.get("/profile").await.expect_status(200).words();
+        assert!(profile.contains("Phone") && profile.contains("Tablet"), "{profile}");
+        server.client().sign_in_with_app(&member, &mut old).await;
+        server.client().sign_in_with_app(&member, &mut new).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_whose_clock_is_off_is_told_by_how_much() {
+    let server = super::server(Engine::Sqlite).await;
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    let app = begin(&client, &server).await;
+    for (offset, word) in [(7 * 60_i64, "7 minutes"), (-40 * 60, "40 minutes")] {
+        let there = server.clock().now().saturating_add_signed(offset);
+        let fields = [("code", &*app.code_at(there)), ("name", "Phone")];
+        let page = client.post("/profile/app/confirm", &fields).await.expect_status(422).words();
+        assert!(page.contains(word) && page.contains(if offset > 0 { "fast" } else { "slow" }), "{page}");
+    }
+    let far = app.code_at(server.clock().now() + 3 * 3600);
+    let page = client.post("/profile/app/confirm", &[("code", &far), ("name", "Phone")]).await;
+    assert!(!page.expect_status(422).words().contains("minutes fast"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_ends_after_ten_minutes_and_with_its_session() {
+    let server = super::server(Engine::Sqlite).await;
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    let app = begin(&client, &server).await;
+    server.advance(Duration::from_secs(600));
+    let page = client.get("/profile/app/setup").await;
+    assert!(page.otpauth_uri().is_none(), "{page}");
+    client.confirm_identity(&server.people().members[0].clone(), None).await;
+    let fields = [("code", &*app.code_at(server.clock().now())), ("name", "Phone")];
+    let page = client.post_from("/profile", "/profile/app/confirm", &fields).await;
+    assert!(client.follow(page).await.words().contains("again"), "the page says how to begin again");
+    assert!(client.get("/profile").await.expect_status(200).backup_codes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ten_codes_are_shown_once_and_a_reset_makes_the_old_ones_worthless() {
+    for engine in Engine::ALL {
+        let server = super::server(engine).await;
+        let member = server.people().members[0].clone();
+        let client = signed_in(&server, &member).await;
+        let app = client.set_up_app(&server).await;
+        assert_eq!(app.backup_codes.len(), 10);
+        let later = client.get("/profile/backup-codes").await.expect_status(200);
+        assert!(later.backup_codes().is_empty() && later.words().contains("10"), "{later}");
+        assert_eq!(later.header("cache-control"), Some("no-store"));
+        let new = client.reset_backup_codes().await;
+        assert!(new.iter().all(|code| !app.backup_codes.contains(code)));
+        let other = server.client();
+        other.sign_in(&member).await.expect_redirect("/sign-in/verify");
+        other.verify("backup-code", &app.backup_codes[0]).await.expect_status(422);
+        other.verify("backup-code", &new[0]).await.expect_status(303);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_the_last_app_makes_the_backup_codes_worthless() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let client = signed_in(&server, &member).await;
+    let app = client.set_up_app(&server).await;
+    let profile = client.get("/profile").await.expect_status(200);
+    let remove = profile.actions().into_iter().find(|action| action.ends_with("/remove") && action.contains("/app/"));
+    let remove = remove.expect("a remove button");
+    // Another member cannot remove it, nor find out that it exists.
+    let stranger = signed_in(&server, &server.people().members[1].clone()).await;
+    stranger.post_from("/profile", &remove, &[]).await.expect_status(404);
+    client.post_from("/profile", &remove, &[]).await.expect_redirect("/profile");
+    let waiting = server.client();
+    waiting.sign_in(&member).await.expect_redirect("/sign-in/verify");
+    waiting.verify("backup-code", &app.backup_codes[0]).await.expect_status(422);
+    assert!(client.post_from("/profile", "/profile/backup-codes/reset", &[]).await.status != 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sensitive_changes_lead_to_the_identity_proof_and_back() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let client = signed_in(&server, &member).await;
+    let mut app = client.set_up_app(&server).await;
+    server.advance(Duration::from_secs(301));
+    let remove = client.get("/profile").await.actions().into_iter().find(|a| a.ends_with("/remove")).unwrap();
+    for action in [
+        "/profile/app/begin",
+        "/profile/backup-codes/reset",
+        "/profile/password",
+        "/profile/email",
+        "/profile/phone",
+        "/profile/phone/confirm",
+        "/profile/phone/remove",
+        &remove,
+    ] {
+        client.post_from("/profile", action, &[]).await.expect_redirect("/confirm-identity");
+    }
+    let before = client.cookie("countersign");
+    let page = "/confirm-identity?return_to=%2Fprofile%2Factivity";
+    let with = |password: &'static str, code: String| [("password", password.to_owned()), ("method", "app".to_owned()), ("code", code)];
+    for fields in [with("wrong-password", app.fresh_code()), with("", String::new())] {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        client.post_from(page, "/confirm-identity", &fields).await.expect_status(422);
+    }
+    // The password alone is not enough where there is an app.
+    let alone = [("password", &*member.password)];
+    client.post_from(page, "/confirm-identity", &alone).await.expect_status(422);
+    let code = app.fresh_code();
+    let fields = [
+        ("password", &*member.password),
+        ("method", "app"),
+        ("code", &*code),
+        ("return_to", "/profile/activity"),
+    ];
+    let done = client.post_from(page, "/confirm-identity", &fields).await.expect_status(303);
+    assert_eq!(done.location().as_deref(), Some("/profile/activity"));
+    assert_ne!(client.cookie("countersign"), before, "a new handle");
+    // The code is spent, for a sign-in as well.
+    let other = server.client();
+    other.sign_in(&member).await.expect_redirect("/sign-in/verify");
+    other.verify("app", &code).await.expect_status(422);
+    assert_eq!(client.reset_backup_codes().await.len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn password_email_and_phone_change_with_proof_notice_and_the_end_of_other_sessions() {
+    for engine in Engine::ALL {
+        let server = super::server(engine).await;
+        let member = server.people().members[1].clone();
+        let client = signed_in(&server, &member).await;
+        let other = signed_in(&server, &member).await;
+        let mut mail = server.mailbox(Kind::Email, None).await;
+
+        let fields = [("current_password", "not-this-one"), ("password", "tulip-ferry-oak-lamp")];
+        client.post_from("/profile", "/profile/password", &fields).await.expect_status(422);
+        let fields = [("current_password", &*member.password), ("password", "harbour-pine")];
+        client.post_from("/profile", "/profile/password", &fields).await.expect_status(422);
+        let fields = [("current_password", &*member.password), ("password", "tulip-ferry-oak-lamp")];
+        client.post_from("/profile", "/profile/password", &fields).await.expect_redirect("/profile");
+        assert!(mail.next().await.subject.unwrap_or_default().to_lowercase().contains("password"));
+        assert_eq!(other.get("/profile").await.status, 303);
+
+        let taken = server.people().owner.email.clone();
+        client.post_from("/profile", "/profile/email", &[("email", "nonsense")]).await.expect_status(422);
+        let answer = client.post_from("/profile", "/profile/email", &[("email", &taken)]).await;
+        let location = answer.expect_status(303).location();
+        server.advance(Duration::from_secs(31));
+        let new = "ben.new@harbour-pine.example";
+        let answer = client.post_from("/profile", "/profile/email", &[("email", new)]).await;
+        assert_eq!(answer.expect_status(303).location(), location, "a taken address gets the same answer");
+        let code = mail.next_code().await;
+        let page = "/profile/email/confirm";
+        client.post_from(page, page, &[("code", "000000")]).await.expect_status(422);
+        client.post_from(page, page, &[("code", &code)]).await.expect_redirect("/profile");
+        let member = Person { email: new.into(), password: "tulip-ferry-oak-lamp".into(), ..member };
+        let again = signed_in(&server, &member).await;
+
+        let mut sms = server.mailbox(Kind::Sms, None).await;
+        for bad in ["", "12345", "+1 555"] {
+            client.post_from("/profile", "/profile/phone", &[("phone", bad)]).await.expect_status(422);
+        }
+        let asked = client.post_from("/profile", "/profile/phone", &[("phone", "+44 7911 123456")]).await;
+        asked.expect_redirect("/profile/phone/confirm");
+        let code = sms.next_code().await;
+        let page = "/profile/phone/confirm";
+        client.post_from(page, page, &[("code", &code)]).await.expect_redirect("/profile");
+        again.sign_out().await;
+        server.client().sign_in_with_sms_code(&member).await;
+        client.post_from("/profile", "/profile/phone/remove", &[]).await.expect_redirect("/profile");
+        let waiting = server.client();
+        waiting.sign_in(&member).await.expect_redirect("/sign-in/verify");
+        assert!(waiting.post_from("/sign-in/verify", "/sign-in/send-code", &[("method", "sms")]).await.status != 303);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_listed_and_ended() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let one = signed_in(&server, &member).await;
+    let two = signed_in(&server, &member).await;
+    let three = signed_in(&server, &member).await;
+    let page = one.get("/profile/sessions").await.expect_status(200);
+    let ends: Vec<String> =
+        page.actions().into_iter().filter(|a| a.ends_with("/end")).collect();
+    assert!(ends.len() >= 2, "{page}");
+    let stranger = signed_in(&server, &server.people().members[1].clone()).await;
+    stranger.post_from("/profile", &ends[0], &[]).await.expect_status(404);
+    let live = async || {
+        let mut live = 0;
+        for client in [&two, &three] {
+            live += usize::from(client.get("/profile").await.status == 200);
+        }
+        live
+    };
+    assert_eq!(live().await, 2);
+    let mut ended = 0;
+    for end in &ends {
+        if live().await == 2 {
+            one.post_from("/profile/sessions", end, &[]).await.expect_status(303);
+            ended += 1;
+        }
+    }
+    assert!(ended >= 1 && live().await == 1);
+    one.post_from("/profile/sessions", "/profile/sessions/end-others", &[]).await.expect_status(303);
+    assert_eq!(live().await, 0);
+    one.get("/profile").await.expect_status(200);
+}

@@ -1,0 +1,169 @@
+//! Every route with every kind of session, from one table: the one that the server itself is built from.
+
+use countersign_testkit::{Client, Engine, Page, Server};
+use countersign_web::routes::{Access, RouteInfo, table};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    Visitor,
+    Waiting,
+    Member,
+    StaleMember,
+    Admin,
+    StaleAdmin,
+    Impersonated,
+    Expired,
+    Ended,
+}
+
+const EVERYBODY: [Who; 10] = [
+    Who::Nobody,
+    Who::Visitor,
+    Who::Waiting,
+    Who::Member,
+    Who::StaleMember,
+    Who::Admin,
+    Who::StaleAdmin,
+    Who::Impersonated,
+    Who::Expired,
+    Who::Ended,
+];
+
+/// What the answer must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    /// Not a refusal of who asks: anything but 401, 403, 5xx and a redirect to the sign-in or the step-up.
+    Let,
+    ToSignIn,
+    ToConfirmIdentity,
+    Forbidden,
+    /// Elsewhere, because there is nothing to do here for this one.
+    Redirect,
+}
+
+fn expected(access: Access, who: Who) -> Expected {
+    use Access as A;
+    use Expected as E;
+    let signed_in = !matches!(who, Who::Nobody | Who::Visitor | Who::Waiting | Who::Expired | Who::Ended);
+    let stale = matches!(who, Who::StaleMember | Who::StaleAdmin);
+    let member = matches!(who, Who::Member | Who::StaleMember);
+    match access {
+        A::Anyone | A::Machine => E::Let,
+        A::Waiting if who == Who::Waiting => E::Let,
+        A::Waiting => E::Redirect,
+        A::Impersonated if who == Who::Impersonated => E::Let,
+        A::Impersonated if signed_in => E::Redirect,
+        _ if !signed_in => E::ToSignIn,
+        _ if who == Who::Impersonated => E::Forbidden,
+        A::Administrator | A::FreshAdministrator if member => E::Forbidden,
+        A::OwnFresh | A::FreshAdministrator if stale => E::ToConfirmIdentity,
+        A::Own | A::OwnFresh | A::Administrator | A::FreshAdministrator => E::Let,
+    }
+}
+
+/// A client of this kind, and a page of its own with a form on it.
+async fn somebody(server: &Server, who: Who) -> Client {
+    let (member, admin) = (server.people().members[2].clone(), server.people().admin.clone());
+    let client = server.client();
+    match who {
+        Who::Nobody | Who::Visitor => {}
+        Who::Waiting => drop(client.sign_in(&member).await.expect_redirect("/sign-in/verify")),
+        Who::Member | Who::StaleMember => drop(client.sign_in_with_email_code(&member).await),
+        Who::Admin | Who::StaleAdmin => drop(client.sign_in_with_email_code(&admin).await),
+        Who::Impersonated => {
+            client.sign_in_with_email_code(&admin).await;
+            let members = client.get("/members").await.expect_status(200);
+            for path in members.attributes("a[href^='/members/']", "href") {
+                let page = client.get(&path).await;
+                if page.words().contains(&member.email) {
+                    let begun = client.post(&format!("{path}/login-as"), &[("reason", "a test")]).await;
+                    drop(client.follow(begun).await.expect_status(200));
+                }
+            }
+        }
+        Who::Expired => drop(client.sign_in_with_email_code(&member).await),
+        Who::Ended => {
+            client.sign_in_with_email_code(&member).await;
+            let ended = client.fork();
+            client.sign_out().await;
+            return ended;
+        }
+    }
+    client
+}
+
+async fn ask(server: &Server, route: &RouteInfo, who: Who) -> Page {
+    let client = somebody(server, who).await;
+    match who {
+        Who::StaleMember | Who::StaleAdmin => server.advance(Duration::from_secs(301)),
+        Who::Expired => server.advance(Duration::from_secs(3601)),
+        _ => {}
+    }
+    let path = route.path.replace("{id}", "01890000-0000-7000-8000-000000000000").replace("{token}", "nonsense").replace("{name}", "app.css");
+    if route.method == "GET" {
+        return client.get(&path).await;
+    }
+    if who == Who::Nobody {
+        return client.post_raw(&path, "").await;
+    }
+    let form = match who {
+        Who::Waiting => "/sign-in/verify",
+        Who::Impersonated => "/login-as",
+        Who::Member | Who::StaleMember | Who::Admin | Who::StaleAdmin => "/profile",
+        _ => "/sign-in",
+    };
+    client.post_from(form, &path, &[]).await
+}
+
+fn check(route: &RouteInfo, who: Who, page: &Page) {
+    let to = page.location().unwrap_or_default();
+    let to_sign_in = page.status == 303 && (to == "/sign-in" || to.starts_with("/sign-in?"));
+    let to_proof = page.status == 303 && to.starts_with("/confirm-identity");
+    let case = format!("{} {} as {who:?}: {page}", route.method, route.path);
+    assert!(page.status < 500, "{case}");
+    match expected(route.access, who) {
+        // Without a cookie there is no token that could be right.
+        _ if who == Who::Nobody && route.method == "POST" => {
+            assert!(page.status == 403 || to_sign_in, "{case}");
+        }
+        Expected::Let if route.path == "/" || route.path == "/sign-out" => assert_eq!(page.status, 303, "{case}"),
+        Expected::Let => {
+            assert!(!matches!(page.status, 401 | 403) && !to_proof, "{case}");
+            assert!(!to_sign_in || route.path == "/sign-in", "{case}");
+        }
+        Expected::ToSignIn => assert!(to_sign_in, "{case}"),
+        Expected::ToConfirmIdentity => assert!(to_proof, "{case}"),
+        Expected::Forbidden => assert_eq!(page.status, 403, "{case}"),
+        Expected::Redirect => assert!(page.status == 303 || page.status == 403, "{case}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_every_kind_of_session_as_the_table_says() {
+    let server = super::server(Engine::Sqlite).await;
+    for route in table() {
+        for who in EVERYBODY {
+            let page = ask(&server, route, who).await;
+            check(route, who, &page);
+        }
+        // Sent codes are counted over an hour; each round is another one.
+        server.advance(Duration::from_secs(3700));
+    }
+}
+
+/// `docs/HTTP.md` names every route, and no other.
+#[test]
+fn the_documentation_names_every_route() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/HTTP.md")).unwrap();
+    let documented: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(route, _)| route.to_owned()))
+        .filter(|route| route.starts_with("GET /") || route.starts_with("POST /"))
+        .collect();
+    let built: BTreeSet<String> = table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(documented, built);
+}

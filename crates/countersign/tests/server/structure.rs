@@ -1,0 +1,53 @@
+//! The rooms' directions: `otp ← core ← store ← flows ← web ← countersign`, and delivery beside flows.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// Which rooms a room may know. `web` does not know `store`, so that a handler cannot write SQL.
+const MAY_KNOW: [(&str, &[&str]); 7] = [
+    ("countersign-otp", &[]),
+    ("countersign-core", &["countersign-otp"]),
+    ("countersign-store", &["countersign-core", "countersign-otp"]),
+    ("countersign-flows", &["countersign-core", "countersign-otp", "countersign-store"]),
+    ("countersign-delivery", &["countersign-core", "countersign-store"]),
+    ("countersign-web", &["countersign-core", "countersign-otp", "countersign-flows"]),
+    (
+        "countersign",
+        &[
+            "countersign-core",
+            "countersign-store",
+            "countersign-flows",
+            "countersign-delivery",
+            "countersign-web",
+        ],
+    ),
+];
+
+#[test]
+fn every_room_knows_only_what_it_may() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--locked", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let rooms = package["dependencies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|dependency| dependency["kind"].is_null())
+            .filter_map(|dependency| dependency["name"].as_str())
+            .filter(|name| name.starts_with("countersign"));
+        known.insert(package["name"].as_str().unwrap().to_owned(), rooms.map(str::to_owned).collect());
+    }
+    assert_eq!(known.remove("countersign-testkit"), Some(Vec::new()), "the testkit knows HTTP and processes alone");
+    assert_eq!(known.len(), MAY_KNOW.len(), "a new room needs its place in this table: {known:?}");
+    for (room, may_know) in MAY_KNOW {
+        for other in &known[room] {
+            assert!(may_know.contains(&other.as_str()), "{room} must not know {other}");
+        }
+    }
+}

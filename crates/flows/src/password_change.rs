@@ -1,0 +1,100 @@
+//! Changing one's own password: the session's identity proof, and the current password once more (ASVS 5.0 V6.2.3).
+
+use crate::{
+    Fault, Services, activity, enrolment, second_step, sessions,
+    step_up::{self, OwnPassword},
+};
+use countersign_core::{
+    authority::CredentialAuthority,
+    event::{Detail, EventKind, Origin},
+    message::Notice,
+    password::{PasswordError, PlainPassword},
+};
+use countersign_store::{
+    known_browsers,
+    members::{self, Membership},
+    password_resets,
+    users::{self, User},
+};
+use std::time::Duration;
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// The new password counts.
+    Changed {
+        /// How many other sessions were ended.
+        ended: u32,
+    },
+    /// Not the current password.
+    WrongCurrent,
+    /// The new one cannot be chosen.
+    New(PasswordError),
+    /// Too many wrong passwords.
+    Closed {
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+/// Changes the password. The account's other sessions, waiting sign-ins and reset links end, and no browser counts as
+/// known any more. What is wrong with the new password is said first, because it costs nothing to say.
+pub async fn change(
+    s: &Services,
+    authority: CredentialAuthority,
+    current: &str,
+    new: &str,
+    origin: &Origin,
+) -> Result<PasswordChange, Fault> {
+    let user = authority.user();
+    let (account, memberships) =
+        s.store.read(move |tx| Ok((users::by_id(tx, user)?, members::of_user(tx, user)?))).await?;
+    let account = account.ok_or_else(|| Fault::Internal("a session's account is missing".into()))?;
+    let new = match chosen(s, new, &account, &memberships) {
+        Ok(new) => new,
+        Err(error) => return Ok(PasswordChange::New(error)),
+    };
+    // Without a password there is no current one; the first is set by a link to the mailbox.
+    let (Ok(typed), Some(old)) = (PlainPassword::typed(current), account.password_hash) else {
+        return Ok(PasswordChange::WrongCurrent);
+    };
+    let verified = match step_up::own_password(s, user, typed).await? {
+        OwnPassword::Right(verified) => verified,
+        OwnPassword::Wrong => return Ok(PasswordChange::WrongCurrent),
+        OwnPassword::Closed { retry_after } => return Ok(PasswordChange::Closed { retry_after }),
+    };
+    let hash = s.hashing.hash(new).await?;
+    let (now, origin) = (s.now(), origin.clone());
+    let outcome = s
+        .store
+        .write(move |tx| {
+            // Only in place of the very password that was checked: a reset in the meantime has the last word.
+            if !sessions::still_lives(tx, &authority, now)? || !users::rehash(tx, &verified, &old, &hash)? {
+                return Ok(PasswordChange::WrongCurrent);
+            }
+            users::set_password(tx, &authority, &hash, now)?;
+            password_resets::end_of_user(tx, user)?;
+            known_browsers::forget_all(tx, user)?;
+            let ended = enrolment::end_the_rest(tx, &authority)?;
+            let detail = Detail { count: Some(ended.into()), ..Detail::default() };
+            activity::record(tx, user, EventKind::PasswordChanged, detail, origin, now)?;
+            second_step::tell(tx, user, Notice::PasswordChanged, now)?;
+            Ok(PasswordChange::Changed { ended })
+        })
+        .await?;
+    s.ring();
+    Ok(outcome)
+}
+
+/// A new password, held against what somebody who knows this account would try first: name, address, organizations,
+/// and the service itself.
+pub(crate) fn chosen(
+    s: &Services,
+    raw: &str,
+    account: &User,
+    memberships: &[Membership],
+) -> Result<PlainPassword, PasswordError> {
+    let mut context = vec![account.email.as_str(), &account.name, &s.rules.service_name];
+    context.extend(memberships.iter().map(|membership| membership.organization_name.as_str()));
+    PlainPassword::chosen(raw, &context)
+}

@@ -1,0 +1,92 @@
+//! *My Profile*: what the account has, and what it still has to prove.
+
+use crate::{
+    Fault, Services,
+    second_step::{self, Asked, Claim, Purpose},
+};
+use countersign_core::{
+    Timestamp,
+    ids::SessionId,
+    phone,
+    second_step::{Method, SecondSteps},
+    session::OwnSession,
+};
+use countersign_store::{
+    StoreError, StoreResult, Tx,
+    apps::{self, AppSummary},
+    backup_codes, phones, second_steps, sent_codes, users,
+};
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// The account holder's name.
+    pub name: String,
+    /// The address under which they sign in.
+    pub email: String,
+    /// Their authenticator apps.
+    pub apps: Vec<AppSummary>,
+    /// How many backup codes are left; `None` where there were never any.
+    pub backup_codes_left: Option<u32>,
+    /// The confirmed phone, masked.
+    pub phone_masked: Option<String>,
+    /// What the account has of every kind of second step.
+    pub steps: SecondSteps,
+    /// Whether a phone can be added: the server sends text messages, and the settings permit them as a second step.
+    pub sms_on_offer: bool,
+    /// Whether there is a password; the first one is set by a link to the mailbox.
+    pub has_password: bool,
+}
+
+/// Everything for the page, as of one moment.
+pub async fn overview(s: &Services, session: &OwnSession) -> Result<Overview, Fault> {
+    let user = session.user();
+    let sms_on_offer = second_step::permitted(s).contains(&Method::Sms);
+    s.store
+        .read(move |tx| {
+            let account = users::by_id(tx, user)?.ok_or(StoreError::Corrupt("a session's user"))?;
+            Ok(Overview {
+                apps: apps::list(tx, user)?,
+                backup_codes_left: backup_codes::left(tx, user)?,
+                phone_masked: phones::of_user(tx, user)?.map(|phone| phone::mask(&phone.number)),
+                steps: second_steps::of(tx, &account)?,
+                sms_on_offer,
+                has_password: account.password_hash.is_some(),
+                name: account.name,
+                email: account.email.to_string(),
+            })
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// A code to a new address or number belongs to the session that asked for it, and to what it was asked for.
+pub(crate) fn asked(purpose: Purpose, session: SessionId) -> Asked {
+    Asked { purpose, owner: session.to_string() }
+}
+
+/// The address or number that this session is about to prove: to which a code was sent that can still be used.
+pub(crate) async fn unproven(
+    s: &Services,
+    session: &OwnSession,
+    purpose: Purpose,
+) -> Result<Option<String>, Fault> {
+    let (now, owner) = (s.now(), session.id().to_string());
+    let sent = s.store.read(move |tx| sent_codes::of(tx, purpose, &owner)).await?;
+    Ok(sent.filter(|sent| !sent.used && now < sent.expires_at).map(|sent| sent.target))
+}
+
+/// Spends the code; what it proves is the address or number to which it was sent. `None`: it was spent before.
+pub(crate) fn prove(
+    tx: &mut Tx<'_>,
+    claim: &Claim,
+    asked: &Asked,
+    now: Timestamp,
+) -> StoreResult<Option<String>> {
+    if claim.spend(tx, now)?.is_none() {
+        return Ok(None);
+    }
+    // Read after it was spent: had another code taken its place before, there would have been nothing to spend.
+    let spent = sent_codes::of(tx, asked.purpose, &asked.owner)?;
+    spent.map(|spent| Some(spent.target)).ok_or(StoreError::Corrupt("sent_codes"))
+}

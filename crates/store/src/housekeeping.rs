@@ -1,0 +1,45 @@
+//! Deletes what has ended.
+
+use crate::{Tx, error::StoreResult};
+use countersign_core::Timestamp;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+sql! {
+    SESSIONS_TOO_OLD = "DELETE FROM sessions WHERE expires_at <= $1";
+    SESSIONS_IDLE = "DELETE FROM sessions WHERE last_seen_at <= $1";
+    CHALLENGES = "DELETE FROM challenges WHERE expires_at <= $1";
+    ENROLMENTS = "DELETE FROM enrolments WHERE expires_at <= $1";
+    REVEALS = "DELETE FROM backup_code_reveals WHERE expires_at <= $1";
+    SENT_CODES = "DELETE FROM sent_codes WHERE expires_at <= $1";
+    PASSWORD_RESETS = "DELETE FROM password_resets WHERE expires_at <= $1";
+    OUTBOX = "DELETE FROM outbox WHERE finished_at <= $1";
+    THROTTLES_AT_REST = "DELETE FROM throttles WHERE failures = 0 AND charged_at <= $1";
+    THROTTLES_FORGOTTEN = "DELETE FROM throttles WHERE forgotten_at <= $1 \
+        AND (closed_until IS NULL OR closed_until <= $1)";
+    KNOWN_BROWSERS = "DELETE FROM known_browsers WHERE last_seen_at <= $1";
+}
+
+/// Deletes what has ended by `now`, `idle` being how long a session lives without a request. How many rows.
+///
+/// Challenges and sent codes stay for a day, so that whoever comes late is told that it is too late. A counter that only
+/// a right answer resets is never deleted while it counts something.
+pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32> {
+    let ended = [
+        (SESSIONS_TOO_OLD, now),
+        (SESSIONS_IDLE, now.minus(idle)),
+        (CHALLENGES, now.minus(DAY)),
+        (ENROLMENTS, now),
+        (REVEALS, now),
+        (SENT_CODES, now.minus(DAY)),
+        (PASSWORD_RESETS, now),
+        (OUTBOX, now.minus(7 * DAY)),
+        (THROTTLES_AT_REST, now.minus(30 * DAY)),
+        (THROTTLES_FORGOTTEN, now),
+        (KNOWN_BROWSERS, now.minus(365 * DAY)),
+    ];
+    ended
+        .into_iter()
+        .try_fold(0_u32, |rows, (sql, before)| Ok(rows.saturating_add(tx.counts(sql, values![before])?)))
+}

@@ -1,0 +1,125 @@
+//! Organizations and who belongs to them.
+
+use crate::{Tx, error::StoreResult, sql::Row};
+use countersign_core::{
+    Timestamp,
+    authority::OperatorAuthority,
+    ids::{OrganizationId, UserId},
+    role::Role,
+};
+
+sql! {
+    OF_USER = "SELECT o.id, o.name, m.role FROM memberships AS m \
+        JOIN organizations AS o ON o.id = m.organization_id \
+        WHERE m.user_id = $1 ORDER BY m.created_at, o.id";
+    CREATE_ORGANIZATION = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
+    ADD = "INSERT INTO memberships (organization_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    LIST = "SELECT u.id, u.name, u.email, m.role, u.disabled_at, \
+        (SELECT count(*) FROM apps AS a WHERE a.user_id = u.id), \
+        (SELECT count(*) FROM phones AS p WHERE p.user_id = u.id) \
+        FROM memberships AS m JOIN users AS u ON u.id = m.user_id WHERE m.organization_id = $1";
+    ONE = "SELECT u.id, u.name, u.email, m.role, u.disabled_at, \
+        (SELECT count(*) FROM apps AS a WHERE a.user_id = u.id), \
+        (SELECT count(*) FROM phones AS p WHERE p.user_id = u.id) \
+        FROM memberships AS m JOIN users AS u ON u.id = m.user_id \
+        WHERE m.organization_id = $1 AND m.user_id = $2";
+    OWNERS = "SELECT count(*) FROM memberships WHERE role = 'owner'";
+}
+
+/// A membership, as its user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Its name.
+    pub organization_name: String,
+    /// The user's role in it.
+    pub role: Role,
+}
+
+/// A member, as administrators see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Their account.
+    pub id: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Their role in the organization.
+    pub role: Role,
+    /// Whether their account may be used.
+    pub active: bool,
+    /// How many authenticator apps they have.
+    pub apps: u32,
+    /// Whether they have a confirmed phone.
+    pub phone: bool,
+}
+
+fn read(mut row: Row) -> StoreResult<Member> {
+    Ok(Member {
+        id: row.parsed()?,
+        name: row.text()?,
+        email: row.text()?,
+        role: row.parsed()?,
+        active: row.maybe_time()?.is_none(),
+        apps: row.count()?,
+        phone: row.count()? > 0,
+    })
+}
+
+/// The organizations of a user, the oldest membership first.
+pub fn of_user(tx: &mut Tx<'_>, user: UserId) -> StoreResult<Vec<Membership>> {
+    tx.rows(OF_USER, values![user])?
+        .into_iter()
+        .map(|mut row| {
+            Ok(Membership {
+                organization: row.parsed()?,
+                organization_name: row.text()?,
+                role: row.parsed()?,
+            })
+        })
+        .collect()
+}
+
+/// Creates an organization without members.
+pub fn create_organization(
+    tx: &mut Tx<'_>,
+    _: &OperatorAuthority,
+    id: OrganizationId,
+    name: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    tx.execute(CREATE_ORGANIZATION, values![id, name, now]).map(drop)
+}
+
+/// Makes a user a member.
+pub fn add(
+    tx: &mut Tx<'_>,
+    _: &OperatorAuthority,
+    organization: OrganizationId,
+    user: UserId,
+    role: Role,
+    now: Timestamp,
+) -> StoreResult<()> {
+    tx.execute(ADD, values![organization, user, role, now]).map(drop)
+}
+
+/// The members of an organization, by name.
+pub fn list(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<Member>> {
+    let rows = tx.rows(LIST, values![organization])?;
+    let mut members = rows.into_iter().map(read).collect::<StoreResult<Vec<_>>>()?;
+    // The engines collate differently; this is the same everywhere.
+    members.sort_by_cached_key(|member| (member.name.to_lowercase(), member.id));
+    Ok(members)
+}
+
+/// One member of an organization; `None` if the user is not one.
+pub fn one(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> StoreResult<Option<Member>> {
+    tx.row(ONE, values![organization, user])?.map(read).transpose()
+}
+
+/// Whether there is an owner of any organization: whether anybody has set this server up.
+pub fn any_owner(tx: &mut Tx<'_>) -> StoreResult<bool> {
+    tx.row(OWNERS, values![])?.map_or(Ok(false), |mut row| Ok(row.count()? > 0))
+}

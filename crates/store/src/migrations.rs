@@ -1,0 +1,48 @@
+//! The schema, one text a version, rendered for each engine.
+//!
+//! `{int}`, `{bytes}` and `{strict}` are the only differences: everything else is portable SQL. A version that has been
+//! released is never edited; the next one is added below it.
+
+use crate::error::{StoreError, StoreResult};
+use crate::tx::{EngineTx, Tx};
+use countersign_core::Timestamp;
+
+const VERSIONS: &[&str] = &[include_str!("migrations/0001_beginning.sql")];
+
+/// Any number will do, so long as every node uses the same one.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7226371463)";
+
+/// Brings the schema up to date, inside one transaction.
+pub(crate) fn run(tx: &mut Tx<'_>, now: Timestamp) -> StoreResult<()> {
+    let postgres = matches!(tx.engine, EngineTx::Postgres { .. });
+    if postgres {
+        tx.batch(LOCK)?;
+    }
+    tx.batch(&render(
+        "CREATE TABLE IF NOT EXISTS schema_versions (version {int} PRIMARY KEY, applied_at {int} NOT NULL){strict};",
+        postgres,
+    ))?;
+    let found = tx
+        .row("SELECT COALESCE(MAX(version), 0) FROM schema_versions", &[])?
+        .ok_or(StoreError::Corrupt("schema_versions"))?
+        .int()?;
+    let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, text) in (1_i64..).zip(VERSIONS).filter(|(version, _)| *version > found) {
+        tx.batch(&render(text, postgres))?;
+        tx.execute(
+            "INSERT INTO schema_versions (version, applied_at) VALUES ($1, $2)",
+            values![version, now],
+        )?;
+        tracing::info!(version, "schema migrated");
+    }
+    Ok(())
+}
+
+fn render(text: &str, postgres: bool) -> String {
+    let [int, bytes, strict] =
+        if postgres { ["BIGINT", "BYTEA", ""] } else { ["INTEGER", "BLOB", " STRICT"] };
+    text.replace("{int}", int).replace("{bytes}", bytes).replace("{strict}", strict)
+}

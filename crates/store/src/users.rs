@@ -1,0 +1,133 @@
+//! Accounts.
+
+use crate::{Tx, error::StoreResult, sql::Row};
+use countersign_core::{
+    Timestamp,
+    authority::{CredentialAuthority, OperatorAuthority, RecoveryAuthority},
+    email::EmailAddress,
+    ids::UserId,
+    sign_in::PasswordVerified,
+};
+use std::fmt;
+
+sql! {
+    BY_EMAIL = "SELECT id, email, name, password_hash, disabled_at FROM users WHERE email = $1";
+    BY_ID = "SELECT id, email, name, password_hash, disabled_at FROM users WHERE id = $1";
+    CREATE = "INSERT INTO users (id, email, name, password_hash, password_changed_at, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING";
+    SET_PASSWORD = "UPDATE users SET password_hash = $1, password_changed_at = $2 WHERE id = $3";
+    REHASH = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+    SET_EMAIL = "UPDATE users SET email = $1 WHERE id = $2 \
+        AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.email = $1 AND other.id <> $2)";
+}
+
+/// An account as it is stored.
+#[derive(Clone)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// The address under which its holder signs in.
+    pub email: EmailAddress,
+    /// Its holder's name.
+    pub name: String,
+    /// The password's Argon2id hash, as a PHC string; `None` where no password can sign in.
+    pub password_hash: Option<String>,
+    /// Whether it may be used at all.
+    pub active: bool,
+}
+
+/// An account that is about to be created.
+#[derive(Clone)]
+pub struct NewUser {
+    /// Its id.
+    pub id: UserId,
+    /// The address under which its holder will sign in.
+    pub email: EmailAddress,
+    /// Its holder's name.
+    pub name: String,
+    /// The password's Argon2id hash, as a PHC string.
+    pub password_hash: Option<String>,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("id", &self.id).field("active", &self.active).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+fn read(mut row: Row) -> StoreResult<User> {
+    Ok(User {
+        id: row.parsed()?,
+        email: row.parsed()?,
+        name: row.text()?,
+        password_hash: row.maybe_text()?,
+        active: row.maybe_time()?.is_none(),
+    })
+}
+
+/// The account of an address.
+pub fn by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> StoreResult<Option<User>> {
+    tx.row(BY_EMAIL, values![email])?.map(read).transpose()
+}
+
+/// The account of an id.
+pub fn by_id(tx: &mut Tx<'_>, id: UserId) -> StoreResult<Option<User>> {
+    tx.row(BY_ID, values![id])?.map(read).transpose()
+}
+
+/// Creates an account; `false` if the address is taken.
+pub fn create(tx: &mut Tx<'_>, _: &OperatorAuthority, user: &NewUser, now: Timestamp) -> StoreResult<bool> {
+    let changed_at = user.password_hash.as_ref().map(|_| now);
+    take_turns(tx)?;
+    tx.changes_one(
+        CREATE,
+        values![user.id, &user.email, &user.name, user.password_hash.as_ref(), changed_at, now],
+    )
+}
+
+/// Sets the password, to an Argon2id hash.
+pub fn set_password(
+    tx: &mut Tx<'_>,
+    authority: &CredentialAuthority,
+    hash: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    tx.execute(SET_PASSWORD, values![hash, now, authority.user()]).map(drop)
+}
+
+/// Sets the password after a reset link was spent, to an Argon2id hash.
+pub fn set_password_by_recovery(
+    tx: &mut Tx<'_>,
+    authority: &RecoveryAuthority,
+    hash: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    tx.execute(SET_PASSWORD, values![hash, now, authority.user()]).map(drop)
+}
+
+/// Replaces the hash of an unchanged password by one with today's parameters; `false` if the password has been changed
+/// meanwhile.
+pub fn rehash(tx: &mut Tx<'_>, verified: &PasswordVerified, old: &str, new: &str) -> StoreResult<bool> {
+    tx.changes_one(REHASH, values![new, verified.user(), old])
+}
+
+/// Changes the address under which the account signs in; `false` if another account has it.
+pub fn set_email(
+    tx: &mut Tx<'_>,
+    authority: &CredentialAuthority,
+    email: &EmailAddress,
+) -> StoreResult<bool> {
+    take_turns(tx)?;
+    tx.changes_one(SET_EMAIL, values![email, authority.user()])
+}
+
+/// Two who want one address at the same moment: the second must see the first, not run into the unique index.
+fn take_turns(tx: &mut Tx<'_>) -> StoreResult<()> {
+    tx.take_turns("users.email")
+}

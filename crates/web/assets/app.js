@@ -1,0 +1,114 @@
+// Adds to pages that work without it: copy, print, a countdown, a look at the password, one submission at a time.
+// Nothing here is needed. One file, so that its address alone decides which version a browser has.
+
+// The buttons that copy and print are hidden until here because they need script.
+function enableCopy(root) {
+  // The clipboard is only there in a secure context.
+  if (!navigator.clipboard) return;
+  const status = root.createElement("p");
+  status.className = "visually-hidden";
+  status.setAttribute("role", "status");
+  for (const button of root.querySelectorAll("button[data-copy]")) {
+    const label = button.textContent;
+    let back;
+    button.hidden = false;
+    root.body.append(status);
+    button.addEventListener("click", async () => {
+      let answer = button.dataset.done;
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+      } catch {
+        answer = "Could not copy";
+      }
+      button.textContent = answer;
+      status.textContent = answer;
+      clearTimeout(back);
+      back = setTimeout(() => {
+        button.textContent = label;
+        status.textContent = "";
+      }, 2500);
+    });
+  }
+}
+
+function enablePrint(root) {
+  for (const button of root.querySelectorAll("button[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+}
+
+// Counts down to the moment when another code may be asked for. Without script the button is simply there, and the
+// server says how long to wait.
+function enableWait(root) {
+  for (const button of root.querySelectorAll("button[data-wait-seconds]")) {
+    const ready = Date.now() + Number(button.dataset.waitSeconds) * 1000;
+    const label = button.textContent;
+    const show = () => {
+      const left = Math.ceil((ready - Date.now()) / 1000);
+      button.disabled = left > 0;
+      button.textContent = left > 0 ? `${label} in ${left} s` : label;
+      if (left > 0) setTimeout(show, 500);
+    };
+    show();
+  }
+}
+
+// A second press while the first is on its way does nothing. The button is not disabled, which would drop its value.
+function enableSubmitOnce(root) {
+  const sent = new WeakSet();
+  root.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (sent.has(form)) {
+      event.preventDefault();
+      return;
+    }
+    sent.add(form);
+    form.setAttribute("aria-busy", "true");
+    const release = () => {
+      sent.delete(form);
+      form.removeAttribute("aria-busy");
+    };
+    // If no answer comes, the person may try again; and a page that comes back from the history is fresh.
+    setTimeout(release, 10_000);
+    window.addEventListener("pageshow", release, { once: true });
+  });
+}
+
+function enableShowPassword(root) {
+  for (const button of root.querySelectorAll("button[data-show-password]")) {
+    const input = root.getElementById(button.dataset.showPassword);
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const show = input.type === "password";
+      input.type = show ? "text" : "password";
+      button.setAttribute("aria-pressed", String(show));
+      input.focus();
+    });
+    // A password is not left readable, nor kept by the browser as an ordinary text.
+    input.form.addEventListener("submit", () => {
+      input.type = "password";
+      button.setAttribute("aria-pressed", "false");
+    });
+  }
+}
+
+// Opens what hides the target of a link in the summary of errors.
+function enableErrorLinks(root) {
+  for (const link of root.querySelectorAll(".alert a[href^='#']")) {
+    link.addEventListener("click", (event) => {
+      const field = root.getElementById(link.hash.slice(1));
+      if (!field) return;
+      event.preventDefault();
+      field.closest("details")?.setAttribute("open", "");
+      field.focus();
+    });
+  }
+}
+
+enableCopy(document);
+enablePrint(document);
+enableWait(document);
+enableShowPassword(document);
+enableSubmitOnce(document);
+enableErrorLinks(document);

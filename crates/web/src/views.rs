@@ -1,0 +1,38 @@
+//! What each page shows, as typed contexts for its template.
+//!
+//! A handler fills one of these structs and renders it; a template that names a field which is not there does not
+//! compile. Every text in a context is plain text: askama escapes it. The only exception is
+//! [`AppSetupPage::qr_svg`], which is markup made on this server.
+//!
+//! The contexts are inert: no clock, no database, no translation of errors. Times arrive as texts ready to be read,
+//! addresses and phone numbers that must not be shown in full arrive masked.
+//!
+//! The rules that all the pages keep:
+//!
+//! - every form works without script; script only adds to it (`assets/app.js`);
+//! - nothing is inline, neither style nor script, so that the Content-Security-Policy can forbid both;
+//! - an error stands beside its field, is tied to it with `aria-describedby`, and says the next step;
+//! - no cognitive test to sign in: every code and password can be pasted (WCAG 2.2, 3.3.8).
+
+mod app_setup;
+mod backup_codes;
+mod contact;
+mod history;
+mod members;
+mod profile;
+pub mod samples;
+mod second_step;
+mod shell;
+mod sign_in;
+mod system;
+
+pub use app_setup::AppSetupPage;
+pub use backup_codes::{BackupCodes, BackupCodesPage};
+pub use contact::{EmailConfirmPage, PhoneConfirmPage};
+pub use history::{ActivityPage, ActivityRow, SessionRow, SessionsPage};
+pub use members::{LoginAsPage, MemberPage, MemberRow, MembersPage};
+pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage};
+pub use second_step::{ConfirmIdentityPage, Method, SecondStep, SentState, VerifyPage};
+pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};
+pub use sign_in::{ForgotPasswordPage, ResetPasswordPage, SignInPage};
+pub use system::{DevMessage, DevOutboxPage, ErrorAction, ErrorPage, TextPart};

@@ -1,0 +1,38 @@
+//! Setting up an authenticator app.
+
+use askama::Template;
+
+use super::Shell;
+
+/// `GET /profile/app/setup`, and the answer (422) to a refused `POST /profile/app/confirm`.
+#[derive(Template)]
+#[template(path = "app_setup.html")]
+pub struct AppSetupPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The QR code as one `<svg>` element made by this server: the only field that is not escaped. Dark modules on
+    /// transparent or white ground; the page gives it a white panel.
+    pub qr_svg: String,
+    /// The same as a link that opens an app on this device.
+    pub otpauth_uri: String,
+    /// The key in groups of four: `"ABCD EFGH …"`.
+    pub key_groups: String,
+    /// The key without spaces, for the copy button.
+    pub key_plain: String,
+    /// The account as the app will list it, for example `"Countersign (mia@example.com)"`.
+    pub account_label: String,
+    /// The name for the app, as typed; `"Authenticator app"` at first.
+    pub name: String,
+    /// What is wrong with the name.
+    pub name_error: Option<String>,
+    /// What is wrong with the code.
+    pub code_error: Option<String>,
+    /// What belongs to neither field.
+    pub form_error: Option<String>,
+    /// By how much the phone's clock is off and how to put it right, where the code would be right for another time.
+    pub clock_hint: Option<String>,
+    /// Until when this set-up can be completed, for example `"until 14:35 UTC"`.
+    pub expires_text: String,
+    /// Whether another app is active: the page says that it goes on working.
+    pub has_other_app: bool,
+}

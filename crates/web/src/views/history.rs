@@ -1,0 +1,65 @@
+//! Where the account is signed in, and what happened on it.
+
+use askama::Template;
+
+use super::Shell;
+
+/// `GET /profile/sessions`.
+#[derive(Template)]
+#[template(path = "sessions.html")]
+pub struct SessionsPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The live sessions; the current one first.
+    pub rows: Vec<SessionRow>,
+}
+
+impl SessionsPage {
+    /// Whether there is any session besides the current one.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        self.rows.iter().any(|row| !row.current)
+    }
+}
+
+/// One live session.
+#[derive(Clone)]
+pub struct SessionRow {
+    /// Its public id, for `POST /profile/sessions/{id}/end`; never the handle in the cookie.
+    pub id: String,
+    /// Browser and system, for example `"Chrome on Windows"`.
+    pub what: String,
+    /// The network address.
+    pub where_from: String,
+    /// For example `"2 minutes ago"`.
+    pub last_seen: String,
+    /// For example `"12 March 2026, 09:14 UTC"`.
+    pub signed_in_at: String,
+    /// Whether it is the session that is looking.
+    pub current: bool,
+    /// The administrator's name where it is a login-as session on this account.
+    pub login_as_actor: Option<String>,
+}
+
+/// `GET /profile/activity`.
+#[derive(Template)]
+#[template(path = "activity.html")]
+pub struct ActivityPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Newest first.
+    pub rows: Vec<ActivityRow>,
+}
+
+/// One thing that happened on the account.
+#[derive(Clone)]
+pub struct ActivityRow {
+    /// For example `"12 March 2026, 09:14 UTC"`.
+    pub at: String,
+    /// For example `"Authenticator app “Phone” added"`.
+    pub what: String,
+    /// `"You"`, `"Ada Admin (login as)"`, `"Someone who is not signed in"`.
+    pub who: String,
+    /// The network address; `None` where there was none (the operator's command line).
+    pub from: Option<String>,
+}

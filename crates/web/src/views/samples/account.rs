@@ -1,0 +1,209 @@
+//! *My Profile* and the pages behind it.
+
+use super::{Sample, member, push, some, with_notice};
+use crate::views::{
+    ActivityPage, ActivityRow, AppRow, AppSetupPage, BackupCodes, BackupCodesPage, EmailConfirmPage, EmailForm,
+    NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, SessionRow, SessionsPage,
+};
+
+pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    profile(pages)?;
+    app_setup(pages)?;
+    backup_codes(pages)?;
+    contact(pages)
+}
+
+pub(super) fn add_history(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    sessions(pages)?;
+    activity(pages)
+}
+
+fn fresh_profile() -> ProfilePage {
+    ProfilePage {
+        shell: member(),
+        name: "Mia Member".into(),
+        email: "mia@brightwater.example".into(),
+        phone: None,
+        email_form: EmailForm::default(),
+        phone_form: PhoneForm::default(),
+        password_form: PasswordForm::default(),
+        apps: Vec::new(),
+        backup_codes_left: None,
+        email_step: OtherStep {
+            available: true,
+            to_masked: "m•••@brightwater.example".into(),
+            why_not: None,
+        },
+        sms_step: OtherStep { why_not: some("Add your phone number below to use this."), ..OtherStep::default() },
+    }
+}
+
+fn app(name: &str, last_used: Option<String>, disabled: bool) -> AppRow {
+    AppRow {
+        id: "0198c0de-0000-7000-8000-000000000001".into(),
+        name: name.into(),
+        added: "12 March 2026".into(),
+        last_used,
+        disabled,
+    }
+}
+
+fn full_profile() -> ProfilePage {
+    ProfilePage {
+        phone: some("+44 7700 900142"),
+        apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), false), app("Tablet at home", None, false)],
+        backup_codes_left: Some(8),
+        sms_step: OtherStep { available: true, to_masked: "+44 ••• ••42".into(), why_not: None },
+        ..fresh_profile()
+    }
+}
+
+fn profile(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    push(pages, "profile-fresh", &fresh_profile())?;
+    push(pages, "profile-full", &full_profile())?;
+    let text = "“Tablet at home” is set up. 2 other browsers were signed out.";
+    let low = ProfilePage {
+        shell: with_notice(member(), NoticeKind::Good, text),
+        backup_codes_left: Some(2),
+        apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), true)],
+        email_form: EmailForm { waiting: some("mia@new.example"), ..EmailForm::default() },
+        ..full_profile()
+    };
+    push(pages, "profile-low", &low)?;
+    let refused = ProfilePage {
+        email_form: EmailForm {
+            value: "mia@new".into(),
+            error: some("This is not an e-mail address. It needs an @ and a domain: name@example.com."),
+            waiting: None,
+        },
+        phone_form: PhoneForm {
+            value: "0049 12".into(),
+            error: some("This number is too short. Type it with the country code: +44 7700 900123."),
+        },
+        password_form: PasswordForm {
+            current_password_error: some("This is not your password. Type the one that you sign in with."),
+            password_error: some("The new password is too short. Use at least 8 characters."),
+        },
+        ..full_profile()
+    };
+    push(pages, "profile-refused", &refused)
+}
+
+fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let uri = "otpauth://totp/Countersign:mia%40brightwater.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\
+               &issuer=Countersign";
+    let qr_svg = qrcode::QrCode::with_error_correction_level(uri, qrcode::EcLevel::M)
+        .map(|qr| qr.render::<qrcode::render::svg::Color<'_>>().min_dimensions(220, 220).build())
+        .unwrap_or_default();
+    // As the markup goes into a page, it must not bring an XML declaration.
+    let qr_svg = qr_svg.find("<svg").map(|at| qr_svg[at..].to_owned()).unwrap_or_default();
+    let page = |has_other_app| AppSetupPage {
+        shell: member(),
+        qr_svg: qr_svg.clone(),
+        otpauth_uri: uri.into(),
+        key_groups: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP".into(),
+        key_plain: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".into(),
+        account_label: "Countersign (mia@brightwater.example)".into(),
+        name: "Authenticator app".into(),
+        name_error: None,
+        code_error: None,
+        form_error: None,
+        clock_hint: None,
+        expires_text: "until 14:35 UTC".into(),
+        has_other_app,
+    };
+    push(pages, "app-setup", &page(false))?;
+    let refused = AppSetupPage {
+        code_error: some("This code is not right for the present time."),
+        clock_hint: some(
+            "Your phone’s clock is about 7 minutes behind. In the phone’s settings, under date and time, switch on \
+             “Set automatically”. Then type the code that the app shows.",
+        ),
+        ..page(true)
+    };
+    push(pages, "app-setup-clock", &refused)
+}
+
+fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let page = |state| BackupCodesPage { shell: member(), state, continue_to: "/profile".into() };
+    let codes: Vec<String> = ["7K3M", "Q9XW", "2HPD", "R5TV", "MB8E", "4ZJC", "GY6N", "XF2A", "W9QK", "D7RH"]
+        .into_iter()
+        .map(|group| format!("{group}-N4VX-8TQP-ZC3W-{}", &group[1..2]))
+        .collect();
+    let plain_text = format!("Countersign backup codes\n\n{}\n", codes.join("\n"));
+    let encoded = percent_encoding::utf8_percent_encode(&plain_text, percent_encoding::NON_ALPHANUMERIC);
+    let download_href = format!("data:text/plain;charset=utf-8,{encoded}");
+    push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh { codes, download_href, plain_text }))?;
+    let left = |count, just_used| BackupCodes::Left { count, low: count.is_some_and(|left| left <= 3), just_used };
+    push(pages, "backup-codes-left", &page(left(Some(8), false)))?;
+    push(pages, "backup-codes-used", &page(left(Some(7), true)))?;
+    push(pages, "backup-codes-used-low", &page(left(Some(1), true)))?;
+    push(pages, "backup-codes-gone", &page(left(Some(0), false)))?;
+    push(pages, "backup-codes-none", &page(left(None, false)))
+}
+
+fn contact(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let phone = |code_error| PhoneConfirmPage {
+        shell: member(),
+        to_masked: "+44 ••• ••42".into(),
+        phone: "+447700900142".into(),
+        resend_after_seconds: 42,
+        code_error,
+        form_error: None,
+    };
+    push(pages, "phone-confirm", &phone(None))?;
+    let error = some("This code is not right. Compare it with the newest message.");
+    push(pages, "phone-confirm-wrong", &phone(error.clone()))?;
+    let email = |code_error| EmailConfirmPage {
+        shell: member(),
+        email: "mia@new.example".into(),
+        current_email: "mia@brightwater.example".into(),
+        resend_after_seconds: 0,
+        code_error,
+        form_error: None,
+    };
+    push(pages, "email-confirm", &email(None))?;
+    push(pages, "email-confirm-wrong", &email(error))
+}
+
+fn sessions(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let current = SessionRow {
+        id: "s1".into(),
+        what: "Chrome on Windows".into(),
+        where_from: "203.0.113.7".into(),
+        last_seen: "just now".into(),
+        signed_in_at: "today at 09:14 UTC".into(),
+        current: true,
+        login_as_actor: None,
+    };
+    let phone = SessionRow {
+        id: "s2".into(),
+        what: "Safari on iPhone".into(),
+        where_from: "2001:db8:4012:77::19ab".into(),
+        last_seen: "40 minutes ago".into(),
+        current: false,
+        ..current.clone()
+    };
+    let actor = SessionRow { id: "s3".into(), login_as_actor: some("Ada Admin"), current: false, ..current.clone() };
+    let one = SessionsPage { shell: member(), rows: vec![current.clone()] };
+    push(pages, "sessions", &SessionsPage { shell: member(), rows: vec![current, phone, actor] })?;
+    push(pages, "sessions-one", &one)
+}
+
+fn activity(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let row = |at: &str, what: &str, who: &str, from| ActivityRow {
+        at: at.into(),
+        what: what.into(),
+        who: who.into(),
+        from,
+    };
+    let rows = vec![
+        row("today, 09:14 UTC", "Signed in with an authenticator app", "You", some("203.0.113.7")),
+        row("today, 09:13 UTC", "Wrong code", "Someone who is not signed in", some("198.51.100.23")),
+        row("yesterday, 16:02 UTC", "Login as: invoice missing, ticket 4711", "Ada Admin (login as)", some("192.0.2.4")),
+        row("12 March 2026, 08:30 UTC", "Authenticator app “Mia’s phone” added", "You", some("203.0.113.7")),
+        row("11 March 2026, 17:45 UTC", "Account created", "The operator", None),
+    ];
+    push(pages, "activity", &ActivityPage { shell: member(), rows })?;
+    push(pages, "activity-empty", &ActivityPage { shell: member(), rows: Vec::new() })
+}

@@ -1,0 +1,146 @@
+//! Before anybody is signed in, and the second step.
+
+use super::{Sample, member, push, some, stranger, with_notice};
+use crate::views::{
+    ConfirmIdentityPage, ErrorAction, ErrorPage, ForgotPasswordPage, Method, NoticeKind, ResetPasswordPage,
+    SecondStep, SentState, SignInPage, VerifyPage,
+};
+
+const SENT: SentState = SentState::Sent { resend_after_seconds: 42, expires_minutes: 10 };
+
+pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    password(pages)?;
+    verify(pages)?;
+    confirm_identity(pages)?;
+    errors(pages)
+}
+
+fn sign_in() -> SignInPage {
+    SignInPage {
+        shell: stranger(),
+        email: String::new(),
+        return_to: some("/profile"),
+        email_error: None,
+        password_error: None,
+        form_error: None,
+    }
+}
+
+fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    push(pages, "sign-in", &sign_in())?;
+    let form_error = some("The e-mail address or the password is not right. Check both and try again.");
+    push(pages, "sign-in-wrong", &SignInPage { email: "mia@brightwater.example".into(), form_error, ..sign_in() })?;
+    let email_error = some("Type your e-mail address, for example name@example.com.");
+    let password_error = some("Type your password.");
+    push(pages, "sign-in-empty", &SignInPage { email_error, password_error, ..sign_in() })?;
+    let shell = with_notice(stranger(), NoticeKind::Good, "You are signed out.");
+    push(pages, "sign-in-signed-out", &SignInPage { shell, ..sign_in() })?;
+
+    let forgot = || ForgotPasswordPage { shell: stranger(), email: String::new(), email_error: None, sent: false };
+    push(pages, "forgot-password", &forgot())?;
+    let email_error = some("This is not an e-mail address. It needs an @ and a domain: name@example.com.");
+    push(pages, "forgot-password-refused", &ForgotPasswordPage { email: "mia".into(), email_error, ..forgot() })?;
+    push(pages, "forgot-password-sent", &ForgotPasswordPage { sent: true, ..forgot() })?;
+
+    let reset = || ResetPasswordPage {
+        shell: stranger(),
+        action: "/reset-password/sample".into(),
+        email: "mia@brightwater.example".into(),
+        password_error: None,
+        form_error: None,
+        invalid: false,
+    };
+    push(pages, "reset-password", &reset())?;
+    let password_error = some("This password is on a list of common ones. Choose one that only you would think of.");
+    push(pages, "reset-password-refused", &ResetPasswordPage { password_error, ..reset() })?;
+    push(pages, "reset-password-invalid", &ResetPasswordPage { email: String::new(), invalid: true, ..reset() })
+}
+
+fn step(selected: Method, sent: SentState) -> SecondStep {
+    let to_masked = match selected {
+        Method::Sms => "+44 ••• ••42",
+        Method::Email => "m•••@brightwater.example",
+        Method::App | Method::BackupCode => "",
+    };
+    SecondStep {
+        methods: vec![Method::App, Method::Sms, Method::Email, Method::BackupCode],
+        selected,
+        sent,
+        to_masked: to_masked.into(),
+        code_error: None,
+        page_url: "/sign-in/verify".into(),
+        send_url: "/sign-in/send-code".into(),
+        return_to: None,
+    }
+}
+
+fn verify(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let page = |step| VerifyPage { shell: stranger(), step, form_error: None };
+    push(pages, "verify-app", &page(step(Method::App, SentState::NotSent)))?;
+    push(pages, "verify-sms", &page(step(Method::Sms, SentState::NotSent)))?;
+    push(pages, "verify-sms-sent", &page(step(Method::Sms, SENT)))?;
+    push(pages, "verify-email", &page(step(Method::Email, SentState::NotSent)))?;
+    push(pages, "verify-email-sent", &page(step(Method::Email, SENT)))?;
+    push(pages, "verify-backup-code", &page(step(Method::BackupCode, SentState::NotSent)))?;
+    let email_only = SecondStep { methods: vec![Method::Email], ..step(Method::Email, SentState::NotSent) };
+    push(pages, "verify-email-only", &page(email_only))?;
+
+    let refused = |selected, sent, error| SecondStep { code_error: some(error), ..step(selected, sent) };
+    let wrong = "This code is not right. Wait for the app to show the next one, then type that.";
+    push(pages, "verify-app-wrong", &page(refused(Method::App, SentState::NotSent, wrong)))?;
+    let typing = "This looks like a typing error. Compare it with your list, letter by letter.";
+    push(pages, "verify-backup-code-wrong", &page(refused(Method::BackupCode, SentState::NotSent, typing)))?;
+    let expired = "This code is no longer good. Send a new one and type that.";
+    push(pages, "verify-email-expired", &page(refused(Method::Email, SentState::NotSent, expired)))?;
+
+    let form_error = some("Too many wrong codes. For the safety of your account, wait 15 minutes, then try again.");
+    push(pages, "verify-closed", &VerifyPage { form_error, ..page(step(Method::App, SentState::NotSent)) })
+}
+
+fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let step = |selected, sent| SecondStep {
+        page_url: "/confirm-identity".into(),
+        send_url: "/confirm-identity/send-code".into(),
+        return_to: some("/profile"),
+        ..step(selected, sent)
+    };
+    let page = |step| ConfirmIdentityPage {
+        shell: member(),
+        email: "mia@brightwater.example".into(),
+        step,
+        return_to: "/profile".into(),
+        cancel_to: "/profile".into(),
+        password_error: None,
+        form_error: None,
+    };
+    push(pages, "confirm-identity-app", &page(Some(step(Method::App, SentState::NotSent))))?;
+    push(pages, "confirm-identity-email", &page(Some(step(Method::Email, SentState::NotSent))))?;
+    push(pages, "confirm-identity-email-sent", &page(Some(step(Method::Email, SENT))))?;
+    push(pages, "confirm-identity-password", &page(None))?;
+    let wrong = step(Method::App, SentState::NotSent);
+    let code_error = some("This code is not right. Wait for the app to show the next one, then type that.");
+    let password_error = some("This is not your password. Type the one that you sign in with.");
+    let wrong = page(Some(SecondStep { code_error, ..wrong }));
+    push(pages, "confirm-identity-wrong", &ConfirmIdentityPage { password_error, ..wrong })
+}
+
+fn errors(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let page = |status, heading: &str, text: &str| ErrorPage {
+        shell: stranger(),
+        status,
+        heading: heading.into(),
+        text: text.into(),
+        action: None,
+        retry_after: None,
+    };
+    let text = "Perhaps the link is old, or it belongs to somebody else.";
+    let action = Some(ErrorAction { label: "Go to My Profile".into(), href: "/profile".into() });
+    let not_found = page(404, "There is nothing here", text);
+    push(pages, "error-not-found", &ErrorPage { shell: member(), action, ..not_found })?;
+    let text = "Somebody tried too often from your network. Nothing is wrong with your account.";
+    let many = page(429, "Please wait a little", text);
+    push(pages, "error-too-many", &ErrorPage { retry_after: Some(900), ..many })?;
+    let text = "Many people are signing in just now. Nothing that you did is lost.";
+    let busy = page(503, "We are busy for a moment", text);
+    push(pages, "error-busy", &ErrorPage { retry_after: Some(5), ..busy })
+}

@@ -1,0 +1,146 @@
+//! The second step, at sign-in and when identity is confirmed again.
+
+use askama::Template;
+
+use super::Shell;
+
+/// A way to take the second step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// An authenticator app.
+    App,
+    /// A code by text message.
+    Sms,
+    /// A code by e-mail.
+    Email,
+    /// One of the ten backup codes.
+    BackupCode,
+}
+
+impl Method {
+    /// The value of the form field and query parameter `method`.
+    #[must_use]
+    pub fn field_value(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Sms => "sms",
+            Self::Email => "email",
+            Self::BackupCode => "backup-code",
+        }
+    }
+
+    /// The words of the link under "Try another way".
+    #[must_use]
+    pub fn link_text(self) -> &'static str {
+        match self {
+            Self::App => "Use your authenticator app",
+            Self::Sms => "Get a code by text message",
+            Self::Email => "Get a code by e-mail",
+            Self::BackupCode => "Use a backup code",
+        }
+    }
+
+    /// Whether a code has to be sent first.
+    #[must_use]
+    pub fn is_sent(self) -> bool {
+        matches!(self, Self::Sms | Self::Email)
+    }
+}
+
+/// Whether a code is on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SentState {
+    /// Nothing was sent yet (or the method sends nothing).
+    NotSent,
+    /// A code was sent and is still good.
+    Sent {
+        /// Seconds until another one may be asked for; 0 if at once.
+        resend_after_seconds: u32,
+        /// Whole minutes for which the code stays good.
+        expires_minutes: u32,
+    },
+}
+
+/// The part that [`VerifyPage`] and [`ConfirmIdentityPage`] share.
+#[derive(Clone)]
+pub struct SecondStep {
+    /// The methods of this account that policy allows, best first; the selected one is among them.
+    pub methods: Vec<Method>,
+    /// The one that the page is showing.
+    pub selected: Method,
+    /// For [`Method::Sms`] and [`Method::Email`].
+    pub sent: SentState,
+    /// Where a code is sent, masked, for the selected method: `j•••@example.com`, `+44 ••• ••42`. Empty otherwise.
+    pub to_masked: String,
+    /// What is wrong with the code, and what to do.
+    pub code_error: Option<String>,
+    /// The page's own path: `/sign-in/verify` or `/confirm-identity`.
+    pub page_url: String,
+    /// Where the send button posts `method` (and `return_to`) to.
+    pub send_url: String,
+    /// Kept through the method links and the send button, where the page has one.
+    pub return_to: Option<String>,
+}
+
+impl SecondStep {
+    /// The methods that are not showing, for "Try another way".
+    pub fn others(&self) -> impl Iterator<Item = Method> + '_ {
+        self.methods.iter().copied().filter(|method| *method != self.selected)
+    }
+
+    /// Seconds until another code may be asked for; 0 if now.
+    #[must_use]
+    pub fn resend_after(&self) -> u32 {
+        match self.sent {
+            SentState::NotSent => 0,
+            SentState::Sent { resend_after_seconds, .. } => resend_after_seconds,
+        }
+    }
+
+    /// Whole minutes for which a code that was sent stays good; `None` if none was sent.
+    #[must_use]
+    pub fn expires_minutes(&self) -> Option<u32> {
+        match self.sent {
+            SentState::NotSent => None,
+            SentState::Sent { expires_minutes, .. } => Some(expires_minutes),
+        }
+    }
+
+    /// Whether the person has to press "Send a code" before anything else.
+    #[must_use]
+    pub fn waits_for_send(&self) -> bool {
+        self.selected.is_sent() && self.sent == SentState::NotSent
+    }
+}
+
+/// `GET, POST /sign-in/verify`: the second step of a sign-in.
+#[derive(Template)]
+#[template(path = "verify.html")]
+pub struct VerifyPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The methods, the code field and the send button.
+    pub step: SecondStep,
+    /// What does not belong to the code field, such as too many attempts.
+    pub form_error: Option<String>,
+}
+
+/// `GET, POST /confirm-identity`: password and second step again, before a sensitive change.
+#[derive(Template)]
+#[template(path = "confirm_identity.html")]
+pub struct ConfirmIdentityPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The account's e-mail address, for the password manager.
+    pub email: String,
+    /// The second step; `None` for an account that has none.
+    pub step: Option<SecondStep>,
+    /// Where to go afterwards: a path on this server.
+    pub return_to: String,
+    /// Where the Cancel link leads, usually `/profile`.
+    pub cancel_to: String,
+    /// What is wrong with the password.
+    pub password_error: Option<String>,
+    /// What belongs to neither field.
+    pub form_error: Option<String>,
+}

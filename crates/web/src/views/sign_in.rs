@@ -1,0 +1,55 @@
+//! Before anybody is signed in: password, forgotten password.
+
+use askama::Template;
+
+use super::Shell;
+
+/// `GET, POST /sign-in`: e-mail and password.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The e-mail address as it was typed, or empty.
+    pub email: String,
+    /// Where to go afterwards, a path on this server; `None` leaves the field out.
+    pub return_to: Option<String>,
+    /// What is wrong with the e-mail address (missing, not an address).
+    pub email_error: Option<String>,
+    /// What is wrong with the password field (missing).
+    pub password_error: Option<String>,
+    /// What belongs to neither field: a wrong pair, or a sign-in that has expired.
+    pub form_error: Option<String>,
+}
+
+/// `GET, POST /forgot-password`: asks for a reset link.
+#[derive(Template)]
+#[template(path = "forgot_password.html")]
+pub struct ForgotPasswordPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The e-mail address as it was typed, or empty.
+    pub email: String,
+    /// What is wrong with the e-mail address as typed; never whether it has an account.
+    pub email_error: Option<String>,
+    /// The request was taken. The answer is the same for every address.
+    pub sent: bool,
+}
+
+/// `GET, POST /reset-password/{token}`: chooses a new password.
+#[derive(Template)]
+#[template(path = "reset_password.html")]
+pub struct ResetPasswordPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The page's own path, `/reset-password/{token}`.
+    pub action: String,
+    /// The account's e-mail address, for the password manager; empty when [`Self::invalid`].
+    pub email: String,
+    /// Why the new password was refused.
+    pub password_error: Option<String>,
+    /// What does not belong to the field.
+    pub form_error: Option<String>,
+    /// The link is used, expired or unknown: the page offers a new one in place of the form.
+    pub invalid: bool,
+}

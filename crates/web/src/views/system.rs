@@ -1,0 +1,111 @@
+//! Errors, and the outbox of `serve --dev`.
+
+use askama::Template;
+
+use super::Shell;
+
+/// Any refusal or fault that has no form to stand beside.
+#[derive(Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The HTTP status, shown small.
+    pub status: u16,
+    /// A few words.
+    pub heading: String,
+    /// What it means and what to do next; nothing internal.
+    pub text: String,
+    /// The way on.
+    pub action: Option<ErrorAction>,
+    /// Seconds until it makes sense to try again, as in the header `Retry-After`.
+    pub retry_after: Option<u64>,
+}
+
+/// The link under an error.
+#[derive(Clone)]
+pub struct ErrorAction {
+    /// For example `"Sign in again"`.
+    pub label: String,
+    /// A path on this server.
+    pub href: String,
+}
+
+impl ErrorPage {
+    /// [`Self::retry_after`] in words, rounded up: `"in 40 seconds"`, `"in 15 minutes"`, `"in 2 hours"`.
+    #[must_use]
+    pub fn retry_text(&self) -> Option<String> {
+        let seconds = self.retry_after?;
+        let (count, unit) = match seconds {
+            0..=1 => (1, "second"),
+            2..=90 => (seconds, "second"),
+            91..=5_400 => (seconds.div_ceil(60), "minute"),
+            _ => (seconds.div_ceil(3_600), "hour"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        Some(format!("in {count} {unit}{plural}"))
+    }
+}
+
+/// `GET /dev/outbox`: what would have left, newest first.
+#[derive(Template)]
+#[template(path = "dev_outbox.html")]
+pub struct DevOutboxPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The messages, in the order in which the page shows them: newest first.
+    pub messages: Vec<DevMessage>,
+}
+
+/// One message that would have left.
+#[derive(Clone)]
+pub struct DevMessage {
+    /// `"email"` or `"sms"`.
+    pub kind: String,
+    /// The address or number.
+    pub to: String,
+    /// Empty for a text message.
+    pub subject: String,
+    /// The body as plain text.
+    pub text: String,
+    /// When it would have left.
+    pub at: String,
+}
+
+/// A stretch of a message's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextPart<'a> {
+    /// Shown as it is.
+    Words(&'a str),
+    /// An `http:` or `https:` address, shown as a link.
+    Link(&'a str),
+}
+
+impl DevMessage {
+    /// Whether it is an e-mail.
+    #[must_use]
+    pub fn is_email(&self) -> bool {
+        self.kind == "email"
+    }
+
+    /// The text, cut at its addresses so that the page can make links of them.
+    #[must_use]
+    pub fn parts(&self) -> Vec<TextPart<'_>> {
+        let mut parts = Vec::new();
+        let mut rest = self.text.as_str();
+        while let Some(start) = next_address(rest) {
+            let (before, from) = rest.split_at(start);
+            let end = from.find(|c: char| c.is_whitespace() || "<>\"".contains(c)).unwrap_or(from.len());
+            // A full stop or a bracket that ends the sentence is not part of the address.
+            let address = from[..end].trim_end_matches(['.', ',', ')', ';']);
+            parts.extend([TextPart::Words(before), TextPart::Link(address)]);
+            rest = &from[address.len()..];
+        }
+        parts.push(TextPart::Words(rest));
+        parts
+    }
+}
+
+fn next_address(text: &str) -> Option<usize> {
+    [text.find("https://"), text.find("http://")].into_iter().flatten().min()
+}
