@@ -21,7 +21,7 @@ pub fn create(options: &OwnerCreate) -> Result<(), Failure> {
         let authority = OperatorAuthority::at_the_console();
         accounts::create_owner(
             &services,
-            &authority,
+            authority,
             &options.email,
             &options.name,
             &options.organization,
@@ -41,9 +41,15 @@ pub fn create(options: &OwnerCreate) -> Result<(), Failure> {
             );
             return say(&done);
         }
-        Created::EmailTaken => format!("--email {} belongs to an account already; choose another.", options.email),
-        Created::Email(_) => format!("--email {} is not an e-mail address; write name@example.com.", options.email),
-        Created::Name(error) => format!("--name cannot be used ({error}); write 1 to 80 printable characters."),
+        Created::EmailTaken => {
+            format!("--email {} belongs to an account already; choose another.", options.email)
+        }
+        Created::Email(_) => {
+            format!("--email {} is not an e-mail address; write name@example.com.", options.email)
+        }
+        Created::Name(error) => {
+            format!("--name cannot be used ({error}); write 1 to 80 printable characters.")
+        }
         Created::Organization(error) => {
             format!("--organization cannot be used ({error}); write 1 to 80 printable characters.")
         }

@@ -111,7 +111,8 @@ fn web_settings(
         service_name: config.service_name.clone(),
         assets_version: env!("CARGO_PKG_VERSION").to_owned(),
         dev_outbox,
-        metrics: shown.then(|| -> Arc<dyn Fn() -> String + Send + Sync> { Arc::new(move || metrics.render()) }),
+        metrics: shown
+            .then(|| -> Arc<dyn Fn() -> String + Send + Sync> { Arc::new(move || metrics.render()) }),
     }
 }
 
@@ -166,6 +167,7 @@ fn announce(config: &Config, people: Option<&str>) -> Result<(), Failure> {
     let url = wiring::public_url(config);
     tracing::info!(listen = %config.listen, %url, "serving");
     let Some(people) = people else { return Ok(()) };
-    let text = format!("\n{people}\n  Open    {url}\n  E-mail and text messages appear at {url}/dev/outbox\n\n");
+    let text =
+        format!("\n{people}\n  Open    {url}\n  E-mail and text messages appear at {url}/dev/outbox\n\n");
     std::io::stdout().write_all(text.as_bytes()).map_err(Failure::other("standard output"))
 }

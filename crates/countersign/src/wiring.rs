@@ -81,13 +81,18 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy
     let keyring = Keyring::new(keys).map_err(Failure::other("the key file cannot be used"))?;
     let entropy = Arc::clone(entropy);
     match &config.database {
-        Database::Sqlite { path } => Store::open_sqlite(path, keyring, entropy, &**clock).await.map_err(|e| {
-            Failure::Other(format!("the database {} cannot be opened: {e}; see data_dir.", path.display()))
-        }),
+        Database::Sqlite { path } => {
+            Store::open_sqlite(path, keyring, entropy, &**clock).await.map_err(|e| {
+                Failure::Other(format!(
+                    "the database {} cannot be opened: {e}; see data_dir.",
+                    path.display()
+                ))
+            })
+        }
         Database::Postgres { url, connections } => {
-            Store::open_postgres(url.expose(), connections.get(), keyring, entropy, &**clock).await.map_err(
-                |e| Failure::Other(format!("PostgreSQL cannot be used: {e}; see database.url.")),
-            )
+            Store::open_postgres(url.expose(), connections.get(), keyring, entropy, &**clock)
+                .await
+                .map_err(|e| Failure::Other(format!("PostgreSQL cannot be used: {e}; see database.url.")))
         }
     }
 }

@@ -82,10 +82,8 @@ pub async fn begin(s: &Services, authority: CredentialAuthority) -> Result<(), F
 /// The pending enrolment of this session, if there is one.
 pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<PendingView>, Fault> {
     let (now, id, user) = (s.now(), session.id(), session.user());
-    let found = s
-        .store
-        .read(move |tx| Ok((enrolments::of_session(tx, id)?, users::by_id(tx, user)?)))
-        .await?;
+    let found =
+        s.store.read(move |tx| Ok((enrolments::of_session(tx, id)?, users::by_id(tx, user)?))).await?;
     let (Some((record, secret)), Some(account)) = found else { return Ok(None) };
     let Some(pending) = Pending::restore(record, user, id, now) else { return Ok(None) };
     let secret = secret_of(&secret)?;
@@ -113,10 +111,8 @@ pub async fn confirm(
     origin: &Origin,
 ) -> Result<ConfirmOutcome, Fault> {
     let (now, session, user) = (s.now(), authority.session(), authority.user());
-    let (found, before) = s
-        .store
-        .read(move |tx| Ok((enrolments::of_session(tx, session)?, apps::list(tx, user)?)))
-        .await?;
+    let (found, before) =
+        s.store.read(move |tx| Ok((enrolments::of_session(tx, session)?, apps::list(tx, user)?))).await?;
     let Some((record, secret)) = found else { return Ok(ConfirmOutcome::NotPending) };
     let pending = Pending::restore(record, user, session, now).filter(|p| p.belongs_to(&authority));
     let Some(pending) = pending else { return Ok(ConfirmOutcome::NotPending) };

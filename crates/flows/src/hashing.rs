@@ -149,7 +149,9 @@ impl Pool {
         let hash = PasswordHash {
             algorithm: argon2::ARGON2ID_IDENT,
             version: Some(Version::V0x13.into()),
-            params: (&self.params).try_into().map_err(|e: argon2::password_hash::Error| Fault::Internal(e.to_string()))?,
+            params: (&self.params)
+                .try_into()
+                .map_err(|e: argon2::password_hash::Error| Fault::Internal(e.to_string()))?,
             salt: Some(phc::Salt::new(&salt).map_err(internal)?),
             hash: Some(phc::Output::new(output.as_slice()).map_err(internal)?),
         };
@@ -193,7 +195,7 @@ mod tests {
     use super::*;
     use crate::ambient::OsEntropy;
 
-    fn pool(memory_kib: u32, queue: usize) -> Hashing {
+    fn new_pool(memory_kib: u32, queue: usize) -> Hashing {
         let settings = HashingSettings { threads: 1, queue, memory_kib, iterations: 2, parallelism: 1 };
         Hashing::new(settings, Arc::new(OsEntropy)).unwrap()
     }
@@ -204,21 +206,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_knows_its_password_and_its_age() {
-        let pool = self::pool(1024, 8);
+        let pool = new_pool(1024, 8);
         let hash = pool.hash(typed("tulip-ferry-oak")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=1024,t=2,p=1$"), "{hash}");
         let right = pool.verify(typed("tulip-ferry-oak"), Some(hash.clone())).await.unwrap();
         assert!(right.matched && !right.outdated);
         let wrong = pool.verify(typed("tulip-ferry-elm"), Some(hash.clone())).await.unwrap();
         assert!(!wrong.matched);
-        let stronger = self::pool(2048, 8).verify(typed("tulip-ferry-oak"), Some(hash)).await.unwrap();
+        let stronger = new_pool(2048, 8).verify(typed("tulip-ferry-oak"), Some(hash)).await.unwrap();
         assert!(stronger.matched && stronger.outdated);
         assert!(!pool.verify(typed("tulip-ferry-oak"), None).await.unwrap().matched);
     }
 
     #[tokio::test]
     async fn beyond_the_queue_the_answer_is_busy() {
-        let pool = self::pool(1024, 1);
+        let pool = new_pool(1024, 1);
         let running = pool.turn().await.unwrap();
         let waiting = tokio::spawn({
             let pool = pool.clone();
@@ -236,6 +238,6 @@ mod tests {
     #[tokio::test]
     async fn reads_what_others_have_made() {
         let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        assert!(pool(1024, 8).verify(typed("password"), Some(phc.into())).await.unwrap().matched);
+        assert!(new_pool(1024, 8).verify(typed("password"), Some(phc.into())).await.unwrap().matched);
     }
 }

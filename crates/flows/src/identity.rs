@@ -6,10 +6,10 @@ use countersign_core::{
     ids::UserId,
     role::Role,
     secret::PlainHandle,
-    session::Session,
+    session::{LoginAsRecord, Session},
     sign_in::Challenged,
 };
-use countersign_store::{challenges, members, sessions, users};
+use countersign_store::{StoreError, StoreResult, Tx, challenges, members, sessions, users};
 use std::time::Duration;
 
 /// The last request is kept to the minute, so that reading a page is not a write.
@@ -55,15 +55,11 @@ pub async fn current(s: &Services, handle: &PlainHandle) -> Result<Option<Sessio
         .read(move |tx| {
             let Some(record) = sessions::by_handle(tx, &stored)? else { return Ok(None) };
             let Some(user) = users::by_id(tx, record.user)? else { return Ok(None) };
-            // An actor who was switched off, or whose own session has run out, no longer looks into anything.
-            let actor_active = match &record.login_as {
+            let permitted = match &record.login_as {
                 None => true,
-                Some(login_as) => {
-                    let active = users::by_id(tx, login_as.actor)?.is_some_and(|actor| actor.active);
-                    active && sessions::by_id(tx, login_as.actor_session)?.is_some_and(|own| now < own.expires_at)
-                }
+                Some(login_as) => may_still_look(tx, record.user, login_as, now)?,
             };
-            Ok((user.active && actor_active).then_some(record))
+            Ok((user.active && permitted).then_some(record))
         })
         .await?;
     let Some(session) = found.and_then(|record| Session::restore(record, now, idle)) else {
@@ -86,10 +82,33 @@ pub async fn current(s: &Services, handle: &PlainHandle) -> Result<Option<Sessio
     Ok(Some(session))
 }
 
+/// An actor who was switched off, has lost the role, or whose own session has run out, no longer looks into anything.
+fn may_still_look(
+    tx: &mut Tx<'_>,
+    subject: UserId,
+    login_as: &LoginAsRecord,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let active = users::by_id(tx, login_as.actor)?.is_some_and(|actor| actor.active);
+    let own = sessions::by_id(tx, login_as.actor_session)?.is_some_and(|own| now < own.expires_at);
+    let shared = crate::login_as::shared(tx, login_as.actor, subject)?;
+    let outranks = shared.is_some_and(|(shared, _)| {
+        shared.organization == login_as.organization && shared.actor_role.may_log_in_as(shared.subject_role)
+    });
+    Ok(active && own && outranks)
+}
+
 /// The sign-in that waits for its second step under this handle.
 pub async fn waiting(s: &Services, handle: &PlainHandle) -> Result<Option<Challenged>, Fault> {
     let (now, stored) = (s.now(), handle.stored());
-    let record = s.store.read(move |tx| challenges::by_handle(tx, &stored)).await?;
+    let record = s
+        .store
+        .read(move |tx| {
+            let Some(record) = challenges::by_handle(tx, &stored)? else { return Ok(None) };
+            let active = users::by_id(tx, record.user)?.is_some_and(|user| user.active);
+            Ok(active.then_some(record))
+        })
+        .await?;
     Ok(record.and_then(|record| Challenged::restore(record, now)))
 }
 
@@ -98,7 +117,7 @@ pub async fn who(s: &Services, session: &Session) -> Result<Who, Fault> {
     let record = session.record().clone();
     s.store
         .read(move |tx| {
-            let gone = countersign_store::StoreError::Corrupt("a session's user");
+            let gone = StoreError::Corrupt("a session's user");
             let user = users::by_id(tx, record.user)?.ok_or(gone)?;
             let memberships = members::of_user(tx, record.user)?;
             let login_as = match &record.login_as {

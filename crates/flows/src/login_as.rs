@@ -60,7 +60,11 @@ pub async fn begin(
             sessions::insert_impersonated(tx, grant, id, &stored, &reason, &origin, &lifetimes, now)?;
             let detail = Detail { text: Some(reason.clone()), ..Detail::default() };
             let kind = EventKind::LoginAsBegun;
-            events::record(tx, &events::NewEvent { user: subject, actor: Some(actor), kind, detail, origin }, now)?;
+            events::record(
+                tx,
+                &events::NewEvent { user: subject, actor: Some(actor), kind, detail, origin },
+                now,
+            )?;
             let actor = users::by_id(tx, actor)?.map(|actor| actor.name).unwrap_or_default();
             second_step::tell(tx, subject, Notice::LoginAs { actor, organization, reason }, now)?;
             Ok(None)

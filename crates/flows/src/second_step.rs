@@ -268,7 +268,9 @@ impl From<CodeError> for CodeRefusal {
         match error {
             CodeError::Empty => Self::Empty,
             CodeError::NotDigits => Self::NotDigits,
-            CodeError::WrongLength { expected, found } => Self::WrongLength { expected: expected.into(), found },
+            CodeError::WrongLength { expected, found } => {
+                Self::WrongLength { expected: expected.into(), found }
+            }
         }
     }
 }
@@ -284,7 +286,10 @@ impl From<BackupCodeError> for CodeRefusal {
 }
 
 /// What an account has of each kind, for the rules.
-pub(crate) fn facts(tx: &mut Tx<'_>, user: UserId) -> StoreResult<countersign_core::second_step::SecondSteps> {
+pub(crate) fn facts(
+    tx: &mut Tx<'_>,
+    user: UserId,
+) -> StoreResult<countersign_core::second_step::SecondSteps> {
     match users::by_id(tx, user)? {
         Some(user) => second_steps::of(tx, &user),
         None => Ok(countersign_core::second_step::SecondSteps::default()),

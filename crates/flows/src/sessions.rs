@@ -1,5 +1,6 @@
-//! Where the account holder is signed in, and how to end it from here. Ending needs no fresh proof of identity: whoever
-//! finds a stranger in their account must be able to show them out at once (ASVS 5.0 V7.5.2).
+//! Where the account holder is signed in, and how to end it from here (ASVS 5.0 V7.5.2). Ending asks for no fresh proof of
+//! identity, which that clause would: whoever finds a stranger in their account must be able to show them out at once, and
+//! a stranger gains nothing by ending sessions.
 
 use crate::{Fault, Services, activity};
 use countersign_core::{

@@ -3,7 +3,7 @@
 use crate::{Tx, error::StoreResult, failures};
 use countersign_core::{
     Timestamp,
-    authority::CredentialAuthority,
+    authority::{CredentialAuthority, OperatorAuthority},
     ids::{AuthenticatorId, UserId},
     second_step::Method,
 };
@@ -43,6 +43,19 @@ pub fn set(
 ) -> StoreResult<()> {
     tx.execute(SET, values![id, authority.user(), number, now])?;
     failures::clear_method(tx, authority.user(), Method::Sms)
+}
+
+/// Sets the phone of an account that the operator makes, as [`set`] does for its holder.
+pub fn set_by_operator(
+    tx: &mut Tx<'_>,
+    _: &OperatorAuthority,
+    user: UserId,
+    id: AuthenticatorId,
+    number: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    tx.execute(SET, values![id, user, number, now])?;
+    failures::clear_method(tx, user, Method::Sms)
 }
 
 /// Removes the phone and its failures; `false` if there was none.

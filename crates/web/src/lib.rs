@@ -1,3 +1,33 @@
 //! The pages: parses, calls one flow, renders.
+//!
+//! - [`routes`]: every route and who may use it, in one table from which the router is built.
+//! - `extract`: what a handler asks for: the browser, an own session, a waiting sign-in, a form.
+//! - `pages`: one file for each page; [`views`] and the templates say what they show.
+//! - `guard`: what holds for every request: foreign origins, security headers, time limits, error pages.
+//! - `words`: every refusal as a sentence for a person.
+//!
+//! A handler never decides who may do something: it asks for the type that proves it. Rules are not here either; they
+//! are in the core, and the flows apply them.
 
+mod agent;
+mod app;
+mod client_address;
+mod cookies;
+mod csrf;
+mod extract;
+mod guard;
+mod notice;
+mod pages;
+mod problem;
+mod qr;
+mod respond;
+mod return_to;
+pub mod routes;
+mod settings;
+mod shell;
+mod times;
 pub mod views;
+mod words;
+
+pub use routes::{Access, RouteInfo, router, table};
+pub use settings::{DevMessageView, DevMessages, WebSettings};

@@ -30,7 +30,7 @@ struct Person {
 pub(super) async fn prepare(config: &Config, services: &Services) -> Result<String, Failure> {
     let path = config.data_dir.join("demo.json");
     let failed = "the demonstration cannot be prepared";
-    let made = accounts::demonstration(services, &OperatorAuthority::at_the_console())
+    let made = accounts::demonstration(services, OperatorAuthority::at_the_console())
         .await
         .map_err(Failure::other(failed))?;
     let people = match made {
@@ -60,7 +60,10 @@ fn known(path: &Path) -> Result<Vec<Person>, Failure> {
         ))
     })?;
     let demo: Demo = serde_json::from_slice(&text).map_err(|e| {
-        Failure::Input(format!("{} is not what this program wrote ({e}); delete its directory to start afresh.", path.display()))
+        Failure::Input(format!(
+            "{} is not what this program wrote ({e}); delete its directory to start afresh.",
+            path.display()
+        ))
     })?;
     Ok(demo.people)
 }
@@ -69,7 +72,8 @@ fn known(path: &Path) -> Result<Vec<Person>, Failure> {
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let draft = path.with_extension("json.new");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&draft, path)

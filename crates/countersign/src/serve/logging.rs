@@ -12,7 +12,13 @@ pub(super) fn install(config: &Config) -> Result<(), Failure> {
     let installed = match config.log.format {
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
         LogFormat::Text => registry
-            .with(fmt::layer().compact().with_ansi(false).with_target(config.mode == Mode::Production).with_writer(std::io::stderr))
+            .with(
+                fmt::layer()
+                    .compact()
+                    .with_ansi(false)
+                    .with_target(config.mode == Mode::Production)
+                    .with_writer(std::io::stderr),
+            )
             .try_init(),
     };
     installed.map_err(Failure::other("the log cannot be set up"))

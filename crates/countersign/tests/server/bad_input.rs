@@ -8,20 +8,45 @@ fn bodies(csrf: &str) -> Vec<(&'static str, Vec<u8>)> {
     let with = |rest: &str| format!("{token}&{rest}").into_bytes();
     vec![
         ("only the token", token.clone().into_bytes()),
-        ("every field empty", with("email=&password=&code=&method=&name=&reason=&phone=&return_to=&current_password=")),
-        ("doubled fields", with("code=123456&code=654321&email=a%40b.example&email=c%40d.example&password=x&password=y&method=app&method=sms")),
+        (
+            "every field empty",
+            with("email=&password=&code=&method=&name=&reason=&phone=&return_to=&current_password="),
+        ),
+        (
+            "doubled fields",
+            with(
+                "code=123456&code=654321&email=a%40b.example&email=c%40d.example&password=x&password=y&method=app&method=sms",
+            ),
+        ),
         ("doubled token", with(&token)),
-        ("a huge field", with(&format!("code={0}&email={0}&password={0}&name={0}&reason={0}&phone={0}", "7".repeat(10_000)))),
+        (
+            "a huge field",
+            with(&format!(
+                "code={0}&email={0}&password={0}&name={0}&reason={0}&phone={0}",
+                "7".repeat(10_000)
+            )),
+        ),
         ("many fields", with(&"a=1&".repeat(2_000))),
         ("not UTF-8", with("code=%FF%FE&email=%C3%28&password=%80&name=%ED%A0%80&phone=%FF&reason=%FF")),
         ("broken escapes", with("code=%&email=%2&password=%zz&name=%u0041")),
-        ("NUL and controls", with("code=%00&email=a%00%40b.example&password=%00&name=%0D%0AX&reason=%1B%5B2J&phone=%00")),
+        (
+            "NUL and controls",
+            with("code=%00&email=a%00%40b.example&password=%00&name=%0D%0AX&reason=%1B%5B2J&phone=%00"),
+        ),
         ("wrong types", with("code[]=1&method=7&email[x]=1&password=%7B%7D&id=-1")),
         ("an unknown method", with("method=telepathy&code=123456&password=x")),
         ("no pairs", with("&&&===&")),
-        ("full-width digits", with("method=app&code=%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96&password=x")),
+        (
+            "full-width digits",
+            with("method=app&code=%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96&password=x"),
+        ),
         ("SQL", with("email=a'%20OR%201=1--%40b.example&password='%3B+DROP+TABLE+users&code='--&method=app")),
-        ("a script", with("email=%3Cscript%3Ealert(1)%3C%2Fscript%3E&name=%3Cscript%3Ealert(1)%3C%2Fscript%3E&reason=%3Cscript%3Ealert(1)%3C%2Fscript%3E")),
+        (
+            "a script",
+            with(
+                "email=%3Cscript%3Ealert(1)%3C%2Fscript%3E&name=%3Cscript%3Ealert(1)%3C%2Fscript%3E&reason=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+            ),
+        ),
         ("raw bytes", vec![0xFF, 0xFE, 0x00, b'=', b'&']),
         ("empty", Vec::new()),
         ("JSON", br#"{"email":"a@b.example"}"#.to_vec()),
@@ -58,7 +83,13 @@ const ANSWERS: &[u16] = &[303, 403, 404, 413, 422, 429];
 async fn every_body_to_every_form(server: &Server, who: &str, client: impl AsyncFn() -> Client) {
     for path in POSTS {
         let fresh = client().await;
-        let page = if who == "waiting" { "/sign-in/verify" } else if who == "nobody" { "/sign-in" } else { "/profile" };
+        let page = if who == "waiting" {
+            "/sign-in/verify"
+        } else if who == "nobody" {
+            "/sign-in"
+        } else {
+            "/profile"
+        };
         let csrf = fresh.get(page).await.csrf_token().unwrap();
         for (what, body) in bodies(&csrf) {
             let person = fresh.fork();
@@ -115,7 +146,13 @@ async fn the_edges_of_http_are_answered_too() {
         let page = server.client().request("GET", "/profile", &[("cookie", cookie)], Vec::new()).await;
         assert_eq!(page.status, 303, "{cookie}: {page}");
     }
-    for query in ["?method=telepathy", "?method=app&method=sms", "?%FF=%FF", "?return_to=//evil.example", "?done=nonsense&ended=-1"] {
+    for query in [
+        "?method=telepathy",
+        "?method=app&method=sms",
+        "?%FF=%FF",
+        "?return_to=//evil.example",
+        "?done=nonsense&ended=-1",
+    ] {
         for path in ["/sign-in", "/sign-in/verify", "/profile", "/forgot-password"] {
             let page = client.get(&format!("{path}{query}")).await;
             assert!(matches!(page.status, 200 | 303), "{path}{query}: {page}");
@@ -159,7 +196,10 @@ async fn every_answer_carries_the_protecting_headers() {
     for path in ["/sign-in", "/profile", "/nothing", "/assets/app.css", "/healthz", "/dev/outbox"] {
         let page = client.get(path).await;
         let csp = page.header("content-security-policy").unwrap_or_default();
-        assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"), "{path}: {page}");
+        assert!(
+            csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"),
+            "{path}: {page}"
+        );
         assert!(!csp.contains("unsafe"), "{path}: {csp}");
         assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{path}");
         let referrer = page.header("referrer-policy").unwrap_or_default();

@@ -143,7 +143,9 @@ async fn the_hundredth_wrong_code_in_a_row_disables_the_app_until_it_is_enrolled
     assert!(profile.words().to_lowercase().contains("off"), "the profile says so: {profile}");
     let mut again = own.set_up_app(&server).await;
     server.client().sign_in_with_app(&member, &mut again).await;
-    let notice = server.outbox().await.into_iter().filter(|m| m.to == member.email).find(|m| m.text.contains("100") || m.subject.as_deref().unwrap_or_default().to_lowercase().contains("off"));
+    let notice = server.outbox().await.into_iter().filter(|m| m.to == member.email).find(|m| {
+        m.text.contains("100") || m.subject.as_deref().unwrap_or_default().to_lowercase().contains("off")
+    });
     assert!(notice.is_some(), "the person is told by e-mail");
 }
 

@@ -43,7 +43,9 @@ async fn an_administrator_looks_in_and_can_touch_nothing() {
             assert!(banner.contains("Adam Berg") && banner.contains("Mia Lund"), "{page}");
         }
         client.get("/confirm-identity").await.expect_status(403);
-        for action in ["/profile/app/begin", "/profile/backup-codes/reset", "/profile/password", "/confirm-identity"] {
+        for action in
+            ["/profile/app/begin", "/profile/backup-codes/reset", "/profile/password", "/confirm-identity"]
+        {
             client.post(action, &[]).await.expect_status(403);
         }
         // Not nested, and not after an hour.

@@ -34,9 +34,13 @@ async fn nothing_is_active_before_the_code_is_right_and_the_old_app_works_until_
         client.get("/profile/app/setup").await;
         let typed = client.post("/profile/app/confirm", &[("code", "1234"), ("name", "Tablet")]).await;
         assert!(typed.expect_status(422).has("input[name=name][value=Tablet]"), "what was typed stays");
-        let done = client.post("/profile/app/confirm", &[("code", &new.fresh_code()), ("name", "Tablet")]).await;
+        let done =
+            client.post("/profile/app/confirm", &[("code", &new.fresh_code()), ("name", "Tablet")]).await;
         let to = done.expect_status(303).location().unwrap();
-        assert!(to.starts_with("/profile?") && !to.contains("backup"), "the second app brings no new codes: {to}");
+        assert!(
+            to.starts_with("/profile?") && !to.contains("backup"),
+            "the second app brings no new codes: {to}"
+        );
         assert_eq!(other.get("/profile").await.status, 303, "other sessions have ended");
         let profile = client.get("/profile").await.expect_status(200).words();
         assert!(profile.contains("Phone") && profile.contains("Tablet"), "{profile}");
@@ -103,7 +107,8 @@ async fn removing_the_last_app_makes_the_backup_codes_worthless() {
     let client = signed_in(&server, &member).await;
     let app = client.set_up_app(&server).await;
     let profile = client.get("/profile").await.expect_status(200);
-    let remove = profile.actions().into_iter().find(|action| action.ends_with("/remove") && action.contains("/app/"));
+    let remove =
+        profile.actions().into_iter().find(|action| action.ends_with("/remove") && action.contains("/app/"));
     let remove = remove.expect("a remove button");
     // Another member cannot remove it, nor find out that it exists.
     let stranger = signed_in(&server, &server.people().members[1].clone()).await;
@@ -137,7 +142,9 @@ async fn sensitive_changes_lead_to_the_identity_proof_and_back() {
     }
     let before = client.cookie("countersign");
     let page = "/confirm-identity?return_to=%2Fprofile%2Factivity";
-    let with = |password: &'static str, code: String| [("password", password.to_owned()), ("method", "app".to_owned()), ("code", code)];
+    let with = |password: &'static str, code: String| {
+        [("password", password.to_owned()), ("method", "app".to_owned()), ("code", code)]
+    };
     for fields in [with("wrong-password", app.fresh_code()), with("", String::new())] {
         let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
         client.post_from(page, "/confirm-identity", &fields).await.expect_status(422);
@@ -209,7 +216,10 @@ async fn password_email_and_phone_change_with_proof_notice_and_the_end_of_other_
         client.post_from("/profile", "/profile/phone/remove", &[]).await.expect_redirect("/profile");
         let waiting = server.client();
         waiting.sign_in(&member).await.expect_redirect("/sign-in/verify");
-        assert!(waiting.post_from("/sign-in/verify", "/sign-in/send-code", &[("method", "sms")]).await.status != 303);
+        assert!(
+            waiting.post_from("/sign-in/verify", "/sign-in/send-code", &[("method", "sms")]).await.status
+                != 303
+        );
     }
 }
 
@@ -221,8 +231,7 @@ async fn sessions_are_listed_and_ended() {
     let two = signed_in(&server, &member).await;
     let three = signed_in(&server, &member).await;
     let page = one.get("/profile/sessions").await.expect_status(200);
-    let ends: Vec<String> =
-        page.actions().into_iter().filter(|a| a.ends_with("/end")).collect();
+    let ends: Vec<String> = page.actions().into_iter().filter(|a| a.ends_with("/end")).collect();
     assert!(ends.len() >= 2, "{page}");
     let stranger = signed_in(&server, &server.people().members[1].clone()).await;
     stranger.post_from("/profile", &ends[0], &[]).await.expect_status(404);

@@ -103,7 +103,11 @@ async fn ask(server: &Server, route: &RouteInfo, who: Who) -> Page {
         Who::Expired => server.advance(Duration::from_secs(3601)),
         _ => {}
     }
-    let path = route.path.replace("{id}", "01890000-0000-7000-8000-000000000000").replace("{token}", "nonsense").replace("{name}", "app.css");
+    let path = route
+        .path
+        .replace("{id}", "01890000-0000-7000-8000-000000000000")
+        .replace("{token}", "nonsense")
+        .replace("{name}", "app.css");
     if route.method == "GET" {
         return client.get(&path).await;
     }
@@ -130,7 +134,9 @@ fn check(route: &RouteInfo, who: Who, page: &Page) {
         _ if who == Who::Nobody && route.method == "POST" => {
             assert!(page.status == 403 || to_sign_in, "{case}");
         }
-        Expected::Let if route.path == "/" || route.path == "/sign-out" => assert_eq!(page.status, 303, "{case}"),
+        Expected::Let if route.path == "/" || route.path == "/sign-out" => {
+            assert_eq!(page.status, 303, "{case}")
+        }
         Expected::Let => {
             assert!(!matches!(page.status, 401 | 403) && !to_proof, "{case}");
             assert!(!to_sign_in || route.path == "/sign-in", "{case}");
@@ -164,6 +170,7 @@ fn the_documentation_names_every_route() {
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(route, _)| route.to_owned()))
         .filter(|route| route.starts_with("GET /") || route.starts_with("POST /"))
         .collect();
-    let built: BTreeSet<String> = table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let built: BTreeSet<String> =
+        table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     assert_eq!(documented, built);
 }

@@ -16,7 +16,11 @@ async fn every_method_works_once() {
         let client = server.client();
         client.sign_in(&member).await.expect_redirect("/sign-in/verify");
         let page = client.get("/sign-in/verify").await.expect_status(200);
-        assert_eq!(page.attribute("input[name=method]", "value").as_deref(), Some("app"), "the app comes first");
+        assert_eq!(
+            page.attribute("input[name=method]", "value").as_deref(),
+            Some("app"),
+            "the app comes first"
+        );
         client.verify("app", &app.code()).await.expect_status(422);
         client.verify("app", &app.fresh_code()).await.expect_status(303);
         client.get("/profile").await.expect_status(200);
@@ -145,8 +149,7 @@ async fn the_way_back_stays_on_this_server() {
     ] {
         let client = server.client();
         let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
-        let fields =
-            [("email", &*member.email), ("password", &*member.password), ("return_to", asked)];
+        let fields = [("email", &*member.email), ("password", &*member.password), ("return_to", asked)];
         client.post_from("/sign-in", "/sign-in", &fields).await.expect_redirect("/sign-in/verify");
         client.send_code("email").await;
         let page = client.verify("email", &mailbox.next_code().await).await.expect_status(303);

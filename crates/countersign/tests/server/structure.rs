@@ -43,7 +43,11 @@ fn every_room_knows_only_what_it_may() {
             .filter(|name| name.starts_with("countersign"));
         known.insert(package["name"].as_str().unwrap().to_owned(), rooms.map(str::to_owned).collect());
     }
-    assert_eq!(known.remove("countersign-testkit"), Some(Vec::new()), "the testkit knows HTTP and processes alone");
+    assert_eq!(
+        known.remove("countersign-testkit"),
+        Some(Vec::new()),
+        "the testkit knows HTTP and processes alone"
+    );
     assert_eq!(known.len(), MAY_KNOW.len(), "a new room needs its place in this table: {known:?}");
     for (room, may_know) in MAY_KNOW {
         for other in &known[room] {

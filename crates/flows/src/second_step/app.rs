@@ -14,7 +14,8 @@ pub(super) async fn compare(s: &Services, user: UserId, code: Code) -> Result<(F
             let apps = apps::open_all(tx, user)?;
             let mut found = Found::Wrong;
             for app in &apps {
-                let secret = Secret::from_bytes(&app.secret).map_err(|_| StoreError::Corrupt("apps.secret"))?;
+                let secret =
+                    Secret::from_bytes(&app.secret).map_err(|_| StoreError::Corrupt("apps.secret"))?;
                 // RFC 6238 §5.2: one step either side for transmission delay and drift.
                 match Totp::standard(secret).verify(&code, now, Window::ONE_EITHER_SIDE) {
                     Some(step) if step > app.last_step => found = Found::Claim(Spendable::Step(app.id, step)),

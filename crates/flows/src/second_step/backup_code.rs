@@ -23,7 +23,9 @@ pub(super) async fn read(s: &Services, user: UserId, raw: &str) -> Result<Result
     let selector = code.selector().to_owned();
     let (stored, set) = s
         .store
-        .read(move |tx| Ok((backup_codes::by_selector(tx, user, &selector)?, backup_codes::set_of(tx, user)?)))
+        .read(move |tx| {
+            Ok((backup_codes::by_selector(tx, user, &selector)?, backup_codes::set_of(tx, user)?))
+        })
         .await?;
     Ok(Ok(Typed { code, stored, set: set.map(|set| set.to_string()) }))
 }

@@ -59,10 +59,8 @@ pub(super) async fn read(
 pub(super) async fn compare(s: &Services, typed: Typed) -> Result<(Found, Vec<String>), Fault> {
     let Typed { code, live } = typed;
     let authenticators = vec![live.authenticator.clone()];
-    let (matched, live) = s
-        .store
-        .read(move |tx| Ok((sent_codes::matches(tx, &live, &code.to_string())?, live)))
-        .await?;
+    let (matched, live) =
+        s.store.read(move |tx| Ok((sent_codes::matches(tx, &live, &code.to_string())?, live))).await?;
     let found = match (matched, live.used) {
         (true, false) => Found::Claim(Spendable::Sent(live)),
         (true, true) => Found::Spent,

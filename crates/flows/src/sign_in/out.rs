@@ -25,7 +25,8 @@ pub async fn sign_out(s: &Services, handle: &PlainHandle, origin: &Origin) -> Re
             if let Some(parked) = parked {
                 sessions::end(tx, parked)?;
             }
-            let event = events::NewEvent { user: session.user, actor, kind, detail: Detail::default(), origin };
+            let event =
+                events::NewEvent { user: session.user, actor, kind, detail: Detail::default(), origin };
             events::record(tx, &event, now)
         })
         .await

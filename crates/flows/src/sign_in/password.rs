@@ -79,7 +79,8 @@ pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutc
         Err(error) => return Ok(PasswordOutcome::BadPassword(error)),
     };
     let (user, known) = look_up(s, email.clone(), attempt.browser).await?;
-    let counters = counters(s, &email, user.as_ref(), known.then_some(attempt.browser).flatten(), attempt.origin);
+    let counters =
+        counters(s, &email, user.as_ref(), known.then_some(attempt.browser).flatten(), attempt.origin);
     if let Some(closed) = peek(s, counters.clone()).await? {
         return Ok(closed_outcome(s, closed));
     }

@@ -9,8 +9,8 @@ use countersign_core::{
     event::{Detail, EventKind, Origin},
     ids::SessionId,
     message::{Content, Notice},
-    secret::{PlainHandle, StoredHandle},
     second_step::Method,
+    secret::{PlainHandle, StoredHandle},
     sign_in::Challenged,
 };
 use countersign_store::{backup_codes, challenges, events};

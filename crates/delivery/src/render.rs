@@ -1,0 +1,67 @@
+//! Messages in words. What is said, and when, is core's; how it is said is decided here.
+
+mod email;
+mod layout;
+mod notice;
+mod sms;
+
+use countersign_core::message::{Channel, Message};
+use std::fmt;
+
+/// What every message needs to know about the service that writes it.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// The name that people know the service by.
+    pub service_name: String,
+    /// Where people reach it, without a trailing slash.
+    pub public_url: String,
+}
+
+/// A message as it leaves.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The subject line; empty for an SMS.
+    pub subject: String,
+    /// The text, with `\n` at the end of a line.
+    pub text: String,
+}
+
+/// The text may hold a code or a link, and stays out of every log.
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// The words of `message` for `channel`. `None` for what is never sent that way: an SMS carries a code and nothing else.
+pub fn render(message: &Message, channel: Channel, words: &Words) -> Option<Rendered> {
+    match channel {
+        Channel::Email => Some(email::letter(message, words).rendered(&message.name, words)),
+        Channel::Sms => {
+            sms::text(&message.content, words).map(|text| Rendered { subject: String::new(), text })
+        }
+    }
+}
+
+#[cfg(test)]
+mod samples {
+    use super::*;
+    use countersign_core::message::Content;
+
+    pub(super) fn words() -> Words {
+        Words { service_name: "Harbour CRM".into(), public_url: "https://accounts.harbour.example".into() }
+    }
+
+    pub(super) fn message(content: Content) -> Message {
+        Message { name: "Mia Lund".into(), at_millis: 1_795_499_640_000, content }
+    }
+
+    /// Subject and text in one, and the rule of plain-text e-mail checked: no line but one that holds a link is long.
+    pub(super) fn email(content: Content) -> String {
+        let Rendered { subject, text } = render(&message(content), Channel::Email, &words()).unwrap();
+        for line in text.lines() {
+            assert!(line.chars().count() < 76 || line.trim().starts_with("https://"), "{line:?}");
+        }
+        format!("Subject: {subject}\n\n{text}")
+    }
+}

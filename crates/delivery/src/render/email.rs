@@ -1,0 +1,169 @@
+//! E-mails. Plain text only: nothing to load, nothing to hide a link behind, and the same on every device.
+//!
+//! Each says what happened, when, and what to do if it was not you (ASVS 5.0 V6.3.7; NIST SP 800-63B-4 §4.6).
+//!
+//! No subject holds a code. It would be convenient, and it would stand on the locked screen of a phone that lies on a
+//! table, in the list of a mailbox that is open on a shared display, and in the logs of mail servers, which keep
+//! subjects and not bodies.
+
+use super::layout::{Letter, moment, span};
+use super::{Words, notice};
+use countersign_core::message::{Content, Message};
+
+/// The e-mail for `message`, all but greeting and signature.
+pub(super) fn letter(message: &Message, words: &Words) -> Letter {
+    let when = moment(message.at_millis);
+    match &message.content {
+        Content::SignInCode { code, minutes } => sign_in(code, *minutes, &when, words),
+        Content::ConfirmIdentityCode { code, minutes } => identity(code, *minutes, &when, words),
+        Content::ConfirmPhoneCode { code, minutes } => phone(code, *minutes, &when, words),
+        Content::ConfirmEmailCode { code, minutes } => address(code, *minutes, &when, words),
+        Content::ResetPassword { link, minutes } => reset(link, *minutes, &when, words),
+        Content::Notice(notice) => notice::letter(notice, &when, words),
+    }
+}
+
+fn sign_in(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
+    let Words { service_name, public_url } = words;
+    Letter::about(format!("Your sign-in code for {service_name}"))
+        .says(&format!("Here is the code that completes your sign-in to {service_name}:"))
+        .shows(code)
+        .says(&once(when, minutes))
+        .says(
+            "If you are not signing in, somebody else is trying to, and they know your password. They cannot get in \
+             without this code, so keep it to yourself. Then choose a new password here:",
+        )
+        .shows(&format!("{public_url}/forgot-password"))
+}
+
+fn identity(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
+    let Words { service_name, public_url } = words;
+    Letter::about(format!("Your code to confirm a change on {service_name}"))
+        .says(&format!(
+            "Somebody is about to change how your {service_name} account is protected. Here is the code that \
+             confirms that it is you:"
+        ))
+        .shows(code)
+        .says(&once(when, minutes))
+        .says(
+            "If this was not you, somebody else is signed in to your account. Nothing is changed without this code, \
+             so keep it to yourself. Then end the sessions that are not yours and change your password:",
+        )
+        .shows(&format!("{public_url}/profile"))
+}
+
+fn phone(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
+    let Words { service_name, public_url } = words;
+    Letter::about(format!("Your code to confirm a phone for {service_name}"))
+        .says(&format!("Here is the code that confirms the phone for your {service_name} account:"))
+        .shows(code)
+        .says(&once(when, minutes))
+        .says(
+            "If this was not you, somebody else is signed in to your account. No phone is added without this code, \
+             so keep it to yourself. Then end the sessions that are not yours and change your password:",
+        )
+        .shows(&format!("{public_url}/profile"))
+}
+
+/// Goes to an address that may belong to somebody who has never heard of the service.
+fn address(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
+    let Words { service_name, public_url } = words;
+    Letter::about(format!("Your code to confirm this address for {service_name}"))
+        .says(&format!(
+            "Somebody, hopefully you, wants to use this e-mail address to sign in to {service_name}. Here is the \
+             code that confirms it:"
+        ))
+        .shows(code)
+        .says(&once(when, minutes))
+        .says(&format!(
+            "If this was not you, somebody may have mistyped an address. You need do nothing: without the code \
+             this address is not used. If you have a {service_name} account of your own, you can see on this page \
+             what has happened on it:"
+        ))
+        .shows(&format!("{public_url}/profile/activity"))
+}
+
+fn reset(link: &str, minutes: u64, when: &str, words: &Words) -> Letter {
+    let Words { service_name, public_url } = words;
+    Letter::about(format!("Choose a new password for {service_name}"))
+        .says(&format!(
+            "Somebody, hopefully you, asked on {when} to choose a new password for your {service_name} account. \
+             This page lets you do it:"
+        ))
+        .shows(link)
+        .says(&format!(
+            "The link works once, within {}. Everything else stays as it is: when you sign in with the new \
+             password, you will be asked for your second step as usual.",
+            span(minutes)
+        ))
+        .says(
+            "If this was not you, you need do nothing: your password stays as it is. Do not pass the link on. You \
+             can see on this page what has happened on your account:",
+        )
+        .shows(&format!("{public_url}/profile/activity"))
+}
+
+fn once(when: &str, minutes: u64) -> String {
+    format!(
+        "It was asked for on {when}, and works once, within {}. Type it only on the page that you opened yourself. \
+         Nobody who works for us will ever ask you for it.",
+        span(minutes)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::email;
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn code() -> (String, u64) {
+        ("048151".to_owned(), 10)
+    }
+
+    #[test]
+    fn a_sign_in_code() {
+        let (code, minutes) = code();
+        assert_snapshot!(email(Content::SignInCode { code, minutes }), @"");
+    }
+
+    #[test]
+    fn a_code_that_confirms_an_identity() {
+        let (code, minutes) = code();
+        assert_snapshot!(email(Content::ConfirmIdentityCode { code, minutes }), @"");
+    }
+
+    #[test]
+    fn a_code_that_confirms_a_phone() {
+        let (code, minutes) = code();
+        assert_snapshot!(email(Content::ConfirmPhoneCode { code, minutes }), @"");
+    }
+
+    #[test]
+    fn a_code_that_confirms_an_address() {
+        let (code, minutes) = code();
+        assert_snapshot!(email(Content::ConfirmEmailCode { code, minutes }), @"");
+    }
+
+    #[test]
+    fn a_link_to_a_new_password_is_never_broken() {
+        let link = format!("https://accounts.harbour.example/reset-password/{}", "A1b2C3d4".repeat(6));
+        assert_snapshot!(email(Content::ResetPassword { link, minutes: 60 }), @"");
+    }
+
+    #[test]
+    fn no_code_in_a_subject() {
+        let (code, minutes) = code();
+        for content in [
+            Content::SignInCode { code: code.clone(), minutes },
+            Content::ConfirmIdentityCode { code: code.clone(), minutes },
+            Content::ConfirmPhoneCode { code: code.clone(), minutes },
+            Content::ConfirmEmailCode { code: code.clone(), minutes },
+        ] {
+            let text = email(content);
+            let (subject, body) = text.split_once("\n\n").unwrap();
+            assert!(!subject.contains(&code), "{subject}");
+            assert_eq!(body.matches(&code).count(), 1, "{body}");
+        }
+    }
+}

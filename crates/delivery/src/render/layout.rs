@@ -1,0 +1,137 @@
+//! The shape of an e-mail: greeting, paragraphs, what is set off, and the service's name at the end.
+
+use super::{Rendered, Words};
+
+/// RFC 5322 §2.1.1 asks for lines of at most 78 characters; this leaves room for the marks of a quoted answer.
+const WIDTH: usize = 72;
+
+/// An e-mail being written.
+pub(super) struct Letter {
+    subject: String,
+    body: String,
+}
+
+impl Letter {
+    pub(super) fn about(subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), body: String::new() }
+    }
+
+    /// A paragraph, wrapped.
+    pub(super) fn says(mut self, paragraph: &str) -> Self {
+        self.body.push_str(&wrapped(paragraph));
+        self.body.push_str("\n\n");
+        self
+    }
+
+    /// A code or a link, on a line of its own that is never broken.
+    pub(super) fn shows(mut self, what: &str) -> Self {
+        self.body.push_str("    ");
+        self.body.push_str(what);
+        self.body.push_str("\n\n");
+        self
+    }
+
+    pub(super) fn rendered(self, name: &str, words: &Words) -> Rendered {
+        let greeting = wrapped(&greeting(name));
+        let service = wrapped(&words.service_name);
+        // "-- " on a line of its own: what follows is the signature (RFC 3676 §4.3).
+        let text = format!("{greeting}\n\n{}-- \n{service}\n{}\n", self.body, words.public_url);
+        Rendered { subject: self.subject, text }
+    }
+}
+
+/// "Hello Mia Lund,". A name that a mail program would show as a link is left out: one may ask for a code to be sent to
+/// an address that is not one's own, and a name must not be a way to advertise there.
+fn greeting(name: &str) -> String {
+    let name = name.trim();
+    if name.is_empty() || looks_like_a_link(name) { "Hello,".to_owned() } else { format!("Hello {name},") }
+}
+
+fn looks_like_a_link(name: &str) -> bool {
+    let domain = name.split('.').collect::<Vec<_>>().windows(2).any(|around| {
+        let word = |c: char| c.is_alphanumeric() || c == '-';
+        around[0].ends_with(word) && around[1].chars().take_while(|c| word(*c)).count() > 1
+    });
+    domain || name.contains(['/', '@', ':'])
+}
+
+/// Greedy wrapping. White space of every kind becomes one space or one line's end, and control characters are dropped,
+/// so that nothing a person has chosen can begin a line of its own making.
+fn wrapped(paragraph: &str) -> String {
+    let mut lines = vec![String::new()];
+    let mut width = 0;
+    for word in paragraph.split_whitespace() {
+        let characters = word.chars().filter(|c| !c.is_control()).collect::<Vec<_>>();
+        for (i, piece) in characters.chunks(WIDTH).enumerate() {
+            let space = usize::from(width > 0 && i == 0);
+            if width + space + piece.len() > WIDTH {
+                lines.push(String::new());
+                width = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                if width > 0 && i == 0 {
+                    line.push(' ');
+                    width += 1;
+                }
+                line.extend(piece);
+                width += piece.len();
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+/// A moment as people read it: "24 November 2026, 05:54 UTC".
+pub(super) fn moment(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis)
+        .map_or_else(|_| "an unknown day".to_owned(), |at| at.strftime("%-d %B %Y, %H:%M UTC").to_string())
+}
+
+/// A time in its largest whole unit: "10 minutes", "1 hour", "2 days".
+pub(super) fn span(minutes: u64) -> String {
+    let (count, unit) = match minutes {
+        m if m > 0 && m.is_multiple_of(24 * 60) => (m / (24 * 60), "day"),
+        m if m > 0 && m.is_multiple_of(60) => (m / 60, "hour"),
+        m => (m, "minute"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_short_whatever_is_in_them() {
+        let text = wrapped(&format!("{} a\r\nBcc: b\u{7} {}", "x".repeat(100), "word ".repeat(40)));
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH && !line.ends_with(' ')), "{text}");
+        assert!(text.starts_with(&"x".repeat(72)));
+        assert!(text.contains("xxx a Bcc: b word"), "{text}");
+        assert_eq!(wrapped(""), "");
+        assert_eq!(wrapped(" one \n two "), "one two");
+    }
+
+    #[test]
+    fn a_name_is_not_an_advertisement() {
+        for name in ["Mia Lund", "J. R. R. Tolkien", "J.R. Tolkien", "Dr. No", "Łucja Ö. Ångström", "O'Neill-Smith"]
+        {
+            assert_eq!(greeting(name), format!("Hello {name},"));
+        }
+        for name in ["win.example", "Mia www.win.example", "https://x", "a@b", "x/y", " ", "münchen.example!"] {
+            assert_eq!(greeting(name), "Hello,", "{name:?}");
+        }
+    }
+
+    #[test]
+    fn times_in_words() {
+        assert_eq!(moment(1_795_499_640_000), "24 November 2026, 05:54 UTC");
+        assert_eq!(moment(1_795_132_800_000 - 60_000), "19 November 2026, 23:59 UTC");
+        assert_eq!(moment(i64::MAX), "an unknown day");
+        for (minutes, words) in
+            [(0, "0 minutes"), (1, "1 minute"), (60, "1 hour"), (90, "90 minutes"), (2880, "2 days")]
+        {
+            assert_eq!(span(minutes), words);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Notices: what has happened on an account, told to its holder, with what to do if it was not them.
+
+use super::Words;
+use super::layout::{Letter, span};
+use countersign_core::message::Notice;
+
+/// The e-mail that tells `notice`.
+pub(super) fn letter(notice: &Notice, when: &str, words: &Words) -> Letter {
+    let (otherwise, page) = otherwise(notice, words);
+    Letter::about(subject(notice))
+        .says(&happened(notice, when, &words.service_name))
+        .says(&otherwise)
+        .shows(&format!("{}{page}", words.public_url))
+}
+
+fn subject(notice: &Notice) -> &'static str {
+    match notice {
+        Notice::AppAdded { .. } => "An authenticator app was added to your account",
+        Notice::AppRemoved { .. } => "An authenticator app was removed from your account",
+        Notice::BackupCodesReset => "New backup codes were made for your account",
+        Notice::BackupCodeUsed { .. } => "A backup code was used to sign in to your account",
+        Notice::PasswordChanged => "Your password was changed",
+        Notice::EmailChanged { .. } => "Your sign-in address was changed",
+        Notice::PhoneChanged { .. } => "A phone was added to your account",
+        Notice::PhoneRemoved => "The phone was removed from your account",
+        Notice::LoginAs { .. } => "An administrator has entered your account",
+        Notice::SecondStepDisabled { .. } => "A way to sign in to your account was turned off",
+        Notice::SecondStepPaused { .. } => "Wrong codes were entered for your account",
+    }
+}
+
+fn happened(notice: &Notice, when: &str, service: &str) -> String {
+    match notice {
+        Notice::AppAdded { app } => format!(
+            "The authenticator app \"{app}\" was added to your {service} account on {when}. The codes that it shows \
+             can now be used to sign in, after your password."
+        ),
+        Notice::AppRemoved { app, last } => format!(
+            "The authenticator app \"{app}\" was removed from your {service} account on {when}. Its codes no longer \
+             work.{}",
+            if *last {
+                " It was the last one, so your backup codes no longer work either: they stand in for an app."
+            } else {
+                ""
+            }
+        ),
+        Notice::BackupCodesReset => format!(
+            "Ten new backup codes were made for your {service} account on {when}. Any older ones no longer work and \
+             can be thrown away."
+        ),
+        Notice::BackupCodeUsed { left } => format!(
+            "A backup code was used to sign in to your {service} account on {when}. That code will not work again. \
+             {}",
+            codes_left(*left)
+        ),
+        Notice::PasswordChanged => format!("The password of your {service} account was changed on {when}."),
+        Notice::EmailChanged { to } => format!(
+            "The e-mail address of your {service} account was changed to {to} on {when}. You now sign in with the \
+             new address, and messages about your account go there."
+        ),
+        Notice::PhoneChanged { to } => format!(
+            "The phone with the number {to} was added to your {service} account on {when}. Codes by text message go \
+             to this phone from now on, and to no other."
+        ),
+        Notice::PhoneRemoved => format!(
+            "The phone was removed from your {service} account on {when}. No more codes are sent by text message."
+        ),
+        Notice::LoginAs { actor, organization, reason } => format!(
+            "{actor}, who administers {organization}, entered your {service} account on {when}, with this reason: \
+             \"{reason}\". For a limited time they see what you see. They cannot see or change your password, your \
+             address, your phone, your authenticator apps or your backup codes."
+        ),
+        Notice::SecondStepDisabled { method } => format!(
+            "Many wrong codes in a row were entered for your {service} account, the last on {when}. To protect it, \
+             {} no longer work, until you set them up anew.",
+            codes(method)
+        ),
+        Notice::SecondStepPaused { minutes } => format!(
+            "Too many wrong codes were entered for your {service} account, the last on {when}. To protect it, no \
+             more codes are taken for {}.",
+            span(*minutes)
+        ),
+    }
+}
+
+fn codes_left(left: u32) -> String {
+    let soon = "Make ten new ones soon, so that you can still sign in if you lose your phone.";
+    match left {
+        0 => format!("It was your last one. {soon}"),
+        1 => format!("One is left. {soon}"),
+        // The same threshold as on the page after a sign-in.
+        2..=3 => format!("{left} are left. {soon}"),
+        _ => format!("{left} are left."),
+    }
+}
+
+/// A kind of code as people know it; the word comes from [`Method::as_str`](countersign_core::second_step::Method).
+fn codes(method: &str) -> &'static str {
+    match method {
+        "app" => "the codes of your authenticator app",
+        "sms" => "codes by text message",
+        "email" => "codes by e-mail",
+        "backup-code" => "your backup codes",
+        _ => "codes of that kind",
+    }
+}
+
+/// What to do if it was not you, and the page where.
+fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
+    let intruder = "If this was not you, somebody else has been in your account.";
+    let text = match notice {
+        Notice::AppAdded { .. } => format!(
+            "{intruder} On your profile, remove this app, change your password, and end the sessions that are not \
+             yours:"
+        ),
+        Notice::AppRemoved { .. } => format!(
+            "{intruder} On your profile, change your password, end the sessions that are not yours, and set up your \
+             app again:"
+        ),
+        Notice::BackupCodesReset => format!(
+            "{intruder} On your profile, change your password, end the sessions that are not yours, and make new \
+             backup codes:"
+        ),
+        Notice::BackupCodeUsed { .. } => {
+            "If this was not you, somebody has your password and at least one of your backup codes. On your profile, \
+             change your password, make new backup codes, and end the sessions that are not yours:"
+                .to_owned()
+        }
+        Notice::PhoneChanged { .. } | Notice::PhoneRemoved => format!(
+            "{intruder} On your profile, change your password, end the sessions that are not yours, and put your \
+             phone right:"
+        ),
+        Notice::EmailChanged { .. } => format!(
+            "{intruder} Tell an administrator of your organization, or the people who run {}. If you can still sign \
+             in, change your password and put the address right on your profile:",
+            words.service_name
+        ),
+        Notice::PasswordChanged => {
+            let text = format!("{intruder} Choose another password at once. This page sends you a link for it:");
+            return (text, "/forgot-password");
+        }
+        Notice::LoginAs { actor, .. } => {
+            let text = format!(
+                "If you did not expect this, ask {actor} or another administrator. What is done in your account is \
+                 listed here:"
+            );
+            return (text, "/profile/activity");
+        }
+        Notice::SecondStepDisabled { .. } => {
+            "If this was not you, somebody knows your password. Sign in another way, and on your profile change your \
+             password and set up anew what was turned off. If no other way is left to you, ask an administrator of \
+             your organization:"
+                .to_owned()
+        }
+        Notice::SecondStepPaused { .. } => {
+            let text = "If this was you, wait a little and try again. If this was not you, somebody knows your \
+                        password. Choose a new one; this page sends you a link for it:";
+            return (text.to_owned(), "/forgot-password");
+        }
+    };
+    (text, "/profile")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use countersign_core::message::Content;
+    use insta::assert_snapshot;
+
+    fn email(notice: Notice) -> String {
+        samples::email(Content::Notice(notice))
+    }
+
+    #[test]
+    fn an_app_was_added() {
+        assert_snapshot!(email(Notice::AppAdded { app: "Mia's phone".into() }), @"");
+    }
+
+    #[test]
+    fn an_app_was_removed() {
+        assert_snapshot!(email(Notice::AppRemoved { app: "Mia's phone".into(), last: false }), @"");
+    }
+
+    #[test]
+    fn the_last_app_was_removed() {
+        assert_snapshot!(email(Notice::AppRemoved { app: "Mia's phone".into(), last: true }), @"");
+    }
+
+    #[test]
+    fn backup_codes_were_reset() {
+        assert_snapshot!(email(Notice::BackupCodesReset), @"");
+    }
+
+    #[test]
+    fn a_backup_code_was_used() {
+        assert_snapshot!(email(Notice::BackupCodeUsed { left: 7 }), @"");
+    }
+
+    #[test]
+    fn one_of_the_last_backup_codes_was_used() {
+        assert_snapshot!(email(Notice::BackupCodeUsed { left: 3 }), @"");
+        assert!(email(Notice::BackupCodeUsed { left: 1 }).contains("One is left. Make ten new ones soon"));
+        assert!(email(Notice::BackupCodeUsed { left: 0 }).contains("It was your last\none. Make ten new"));
+    }
+
+    #[test]
+    fn the_password_was_changed() {
+        assert_snapshot!(email(Notice::PasswordChanged), @"");
+    }
+
+    #[test]
+    fn the_address_was_changed() {
+        assert_snapshot!(email(Notice::EmailChanged { to: "m•••@new.example".into() }), @"");
+    }
+
+    #[test]
+    fn a_phone_was_added() {
+        assert_snapshot!(email(Notice::PhoneChanged { to: "••• ••18".into() }), @"");
+    }
+
+    #[test]
+    fn the_phone_was_removed() {
+        assert_snapshot!(email(Notice::PhoneRemoved), @"");
+    }
+
+    #[test]
+    fn an_administrator_entered_and_cannot_forge_a_line() {
+        let notice = Notice::LoginAs {
+            actor: "Ada Park".into(),
+            organization: "Harbour & Pine".into(),
+            reason: "ticket 4711\n\nhttps://elsewhere.example".into(),
+        };
+        assert_snapshot!(email(notice), @"");
+    }
+
+    #[test]
+    fn a_second_step_was_turned_off() {
+        assert_snapshot!(email(Notice::SecondStepDisabled { method: "app".into() }), @"");
+    }
+
+    #[test]
+    fn every_kind_of_code_has_words_of_its_own() {
+        use countersign_core::second_step::Method;
+        for method in Method::ALL {
+            assert_ne!(codes(method.as_str()), codes("unknown"), "{method}");
+        }
+    }
+
+    #[test]
+    fn the_second_step_is_paused() {
+        assert_snapshot!(email(Notice::SecondStepPaused { minutes: 15 }), @"");
+    }
+}

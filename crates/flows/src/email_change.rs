@@ -1,0 +1,200 @@
+//! Changing the address under which one signs in: a code to the new mailbox, and notices to both.
+//!
+//! Whether somebody else has an address is told to nobody but the holder of its mailbox (ASVS 5.0 V6.3.8): for a taken
+//! address everything happens as for a free one, and no message leaves.
+
+use crate::{
+    Fault, Services, activity, enrolment, profile,
+    second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, Target},
+    sessions,
+};
+use countersign_core::{
+    Timestamp,
+    authority::CredentialAuthority,
+    email::{EmailAddress, EmailError},
+    event::{Detail, EventKind, Origin},
+    ids::{SentCodeId, UserId},
+    message::{Content, Message, Notice, Recipient},
+    second_step::Method,
+    secret::PlainHandle,
+    session::OwnSession,
+    throttle::Verdict,
+};
+use countersign_store::{
+    StoreError, StoreResult, Tx, outbox, password_resets,
+    sent_codes::{self, NewSentCode},
+    throttles,
+    users::{self, User},
+};
+use std::time::Duration;
+
+/// What became of a request to send a code to a new address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// It is on its way, unless another account has the address.
+    CodeSent,
+    /// Not an address.
+    Invalid(EmailError),
+    /// The account has this address already.
+    Same,
+    /// The last code was sent a moment ago.
+    TooSoon {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// Too many codes have been sent without one of them being used, or too many wrong ones were typed.
+    Closed {
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+/// What became of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirm {
+    /// The account has the new address.
+    Changed {
+        /// How many other sessions were ended.
+        ended: u32,
+    },
+    /// Not the code, and why; `NotAvailable` where another account has taken the address in the meantime.
+    Code(CodeRefusal),
+}
+
+/// Sends a code to the new address. Until it is typed, the old address goes on working.
+pub async fn begin(
+    s: &Services,
+    authority: CredentialAuthority,
+    email: &str,
+    origin: &Origin,
+) -> Result<Begin, Fault> {
+    let new = match email.parse::<EmailAddress>() {
+        Ok(new) => new,
+        Err(error) => return Ok(Begin::Invalid(error)),
+    };
+    let (user, wanted) = (authority.user(), new.clone());
+    let holder = s.store.read(move |tx| users::by_email(tx, &wanted)).await?.map(|holder| holder.id);
+    if holder == Some(user) {
+        return Ok(Begin::Same);
+    }
+    let asked = profile::asked(Purpose::ConfirmEmail, authority.session());
+    let outcome = if holder.is_some() {
+        withhold(s, user, asked, new, origin).await?
+    } else {
+        let content = |code, minutes| Content::ConfirmEmailCode { code, minutes };
+        let target = Target::Address(Recipient::Email(new));
+        second_step::send(s, user, asked, Method::Email, target, content, origin).await?
+    };
+    Ok(match outcome {
+        SendOutcome::Sent => Begin::CodeSent,
+        SendOutcome::TooSoon { retry_after } => Begin::TooSoon { retry_after },
+        SendOutcome::Closed { retry_after } => Begin::Closed { retry_after },
+        SendOutcome::NotAvailable => return Err(Fault::Internal("a session's account is missing".into())),
+    })
+}
+
+/// The address to which this session has had a code sent that can still be used.
+pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<String>, Fault> {
+    profile::unproven(s, session, Purpose::ConfirmEmail).await
+}
+
+/// Makes the address the account's, if the code is right. The account's other sessions, waiting sign-ins and reset links
+/// end: they may have come through the old mailbox.
+pub async fn confirm(
+    s: &Services,
+    authority: CredentialAuthority,
+    code: &str,
+    origin: &Origin,
+) -> Result<Confirm, Fault> {
+    let (user, asked) = (authority.user(), profile::asked(Purpose::ConfirmEmail, authority.session()));
+    let claim = match second_step::guess(s, user, asked.clone(), Method::Email, code, origin).await? {
+        Ok(claim) => claim,
+        Err(refusal) => return Ok(Confirm::Code(refusal)),
+    };
+    let (now, origin) = (s.now(), origin.clone());
+    let outcome = s
+        .store
+        .write(move |tx| {
+            let Some(proven) = profile::prove(tx, &claim, &asked, now)? else {
+                return Ok(Confirm::Code(CodeRefusal::AlreadyUsed));
+            };
+            let new = proven.parse::<EmailAddress>().map_err(|_| StoreError::Corrupt("sent_codes.target"))?;
+            let before = users::by_id(tx, user)?.ok_or(StoreError::Corrupt("a session's user"))?;
+            if !sessions::still_lives(tx, &authority, now)? || !users::set_email(tx, &authority, &new)? {
+                return Ok(Confirm::Code(CodeRefusal::NotAvailable));
+            }
+            password_resets::end_of_user(tx, user)?;
+            let ended = enrolment::end_the_rest(tx, &authority)?;
+            let to = new.masked();
+            let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
+            activity::record(tx, user, EventKind::EmailChanged, detail, origin, now)?;
+            tell_both(tx, before, new, &Notice::EmailChanged { to }, now)?;
+            Ok(Confirm::Changed { ended })
+        })
+        .await?;
+    s.ring();
+    Ok(outcome)
+}
+
+fn tell_both(
+    tx: &mut Tx<'_>,
+    before: User,
+    new: EmailAddress,
+    notice: &Notice,
+    now: Timestamp,
+) -> StoreResult<()> {
+    for address in [before.email, new] {
+        let content = Content::Notice(notice.clone());
+        let message = Message { name: before.name.clone(), at_millis: now.millis(), content };
+        outbox::push(tx, &Recipient::Email(address), &message, now)?;
+    }
+    Ok(())
+}
+
+/// Does for a taken address what [`second_step::send`] does for a free one, but for the message: the same limits, the
+/// same pending code, the same entry in the activity. The code is one that cannot be typed.
+async fn withhold(
+    s: &Services,
+    user: UserId,
+    asked: Asked,
+    email: EmailAddress,
+    origin: &Origin,
+) -> Result<SendOutcome, Fault> {
+    let (now, origin, limits) = (s.now(), origin.clone(), s.rules.sends);
+    let (cool_down, expires_at) = (s.rules.resend_after, now.plus(s.rules.code_lifetime));
+    let id = SentCodeId::generate(now, &*s.entropy);
+    let code = PlainHandle::generate(&*s.entropy).to_text();
+    let sends = format!("sends:{user}");
+    let closed = move |until: Timestamp| SendOutcome::Closed { retry_after: until.since(now) };
+    s.store
+        .write(move |tx| {
+            if let Err(pause) = throttles::peek(tx, &second_step::counter(user), now)? {
+                return Ok(closed(pause.until));
+            }
+            let ticket = match throttles::charge(tx, &sends, now, &limits)? {
+                Ok(ticket) => ticket,
+                Err(pause) => return Ok(closed(pause.until)),
+            };
+            let new = NewSentCode {
+                purpose: asked.purpose,
+                owner: asked.owner,
+                id,
+                user,
+                method: Method::Email,
+                target: email.to_string(),
+                authenticator: email.to_string(),
+                code: &code,
+                now,
+                expires_at,
+            };
+            if let Err(again_at) = sent_codes::put(tx, &new, cool_down)? {
+                throttles::settle(tx, &sends, ticket, Verdict::NotAGuess)?;
+                return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
+            }
+            let detail = Detail { method: Some(Method::Email.as_str().to_owned()), ..Detail::default() };
+            activity::record(tx, user, EventKind::CodeSent, detail, origin, now)?;
+            Ok(SendOutcome::Sent)
+        })
+        .await
+        .map_err(Into::into)
+}

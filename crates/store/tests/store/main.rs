@@ -1,0 +1,24 @@
+//! What the store promises, on both engines: every test runs on SQLite and on PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod apps;
+mod backup_codes;
+mod bursts;
+mod engines;
+mod enrolments;
+mod events;
+mod failures;
+mod harness;
+mod housekeeping;
+mod known_browsers;
+mod members;
+mod outbox;
+mod password_resets;
+mod phones;
+mod second_steps;
+mod secrecy;
+mod sent_codes;
+mod sessions;
+mod sign_ins;
+mod throttles;
+mod users;

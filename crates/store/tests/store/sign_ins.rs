@@ -1,0 +1,50 @@
+//! Challenges.
+
+use crate::harness::{MINUTE, NOW, later, on_both, verified};
+use countersign_core::{ids::ChallengeId, sign_in::Challenged};
+use countersign_store::challenges;
+
+#[tokio::test]
+async fn a_challenge_is_completed_once_in_time() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let (id, handle) = (ChallengeId::generate(NOW, &*w.entropy), w.handle());
+        let end = later(10 * MINUTE);
+        w.write(move |tx| {
+            challenges::insert(tx, &verified(mia.user), id, &handle, Some("/profile/sessions"), end)
+        })
+        .await;
+        let found = || w.read(move |tx| challenges::by_handle(tx, &handle));
+        let record = found().await.unwrap();
+        assert_eq!((record.id, record.user, record.expires_at), (id, mia.user, end));
+        assert_eq!((record.return_to.as_deref(), record.completed_at), (Some("/profile/sessions"), None));
+
+        let complete = |at| {
+            let challenge = Challenged::restore(record.clone(), NOW).unwrap();
+            w.write(move |tx| challenges::complete(tx, &challenge, at))
+        };
+        assert!(!complete(end).await);
+        assert!(complete(later(MINUTE)).await);
+        assert!(!complete(later(MINUTE)).await);
+        assert_eq!(found().await.unwrap().completed_at, Some(later(MINUTE)));
+
+        w.write(move |tx| challenges::end(tx, id)).await;
+        assert!(found().await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_of_a_users_challenges_can_be_ended() {
+    on_both(async |w| {
+        let (mia, ole) = (w.person("mia@example.com").await, w.person("ole@example.com").await);
+        for user in [mia.user, mia.user, ole.user] {
+            let (id, handle) = (ChallengeId::generate(NOW, &*w.entropy), w.handle());
+            w.write(move |tx| challenges::insert(tx, &verified(user), id, &handle, None, later(MINUTE)))
+                .await;
+        }
+        assert_eq!(w.write(move |tx| challenges::end_of_user(tx, mia.user)).await, 2);
+        assert_eq!(w.rows_in("challenges"), 1);
+    })
+    .await;
+}

@@ -1,0 +1,102 @@
+//! Accounts.
+
+use crate::harness::HOUR;
+use crate::harness::{NOW, address, later, on_both, verified};
+use countersign_core::authority::{OperatorAuthority, RecoveryAuthority};
+use countersign_store::{Tx, users};
+
+#[tokio::test]
+async fn an_account_is_found_by_its_address_and_its_id() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let by_email = |email: &'static str| w.read(move |tx| users::by_email(tx, &address(email)));
+        let found = by_email("MIA@example.com").await.unwrap();
+        assert_eq!((found.id, found.name.as_str(), found.active), (mia.user, "Mia Lund", true));
+        assert_eq!(found.password_hash.as_deref(), Some("an Argon2id hash"));
+        assert!(by_email("nobody@example.com").await.is_none());
+        assert_eq!(w.user(mia.user).await.email, address("mia@example.com"));
+
+        let taken = w.new_user("mia@example.com");
+        let operator = OperatorAuthority::at_the_console();
+        assert!(!w.write(move |tx| users::create(tx, &operator, &taken, NOW)).await);
+        w.sql("UPDATE users SET disabled_at = 1");
+        assert!(!w.user(mia.user).await.active);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_password_is_set_by_its_holder_or_by_a_spent_link() {
+    on_both(async |w| {
+        let (mia, ole) = (w.person("mia@example.com").await, w.person("ole@example.com").await);
+        let authority = mia.authority();
+        w.write(move |tx| users::set_password(tx, &authority, "second", later(HOUR))).await;
+        assert_eq!(w.user(mia.user).await.password_hash.as_deref(), Some("second"));
+        let changed = w.sql("SELECT password_changed_at FROM users ORDER BY email");
+        assert_eq!(changed, format!("{}\n{}", later(HOUR).millis(), NOW.millis()));
+
+        let recovery = RecoveryAuthority::of_spent_link(mia.user);
+        w.write(move |tx| users::set_password_by_recovery(tx, &recovery, "third", NOW)).await;
+        assert_eq!(w.user(mia.user).await.password_hash.as_deref(), Some("third"));
+        assert_eq!(w.user(ole.user).await.password_hash.as_deref(), Some("an Argon2id hash"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rehash_does_not_bring_an_old_password_back() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let rehash = |old: &'static str, new: &'static str| {
+            w.write(move |tx| users::rehash(tx, &verified(mia.user), old, new))
+        };
+        assert!(rehash("an Argon2id hash", "the same, stronger").await);
+        assert!(!rehash("an Argon2id hash", "late").await);
+        assert_eq!(w.user(mia.user).await.password_hash.as_deref(), Some("the same, stronger"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_belongs_to_one_account() {
+    on_both(async |w| {
+        let (mia, ole) = (w.person("mia@example.com").await, w.person("ole@example.com").await);
+        let set = |authority, email: &'static str| {
+            w.write(move |tx| users::set_email(tx, &authority, &address(email)))
+        };
+        assert!(!set(mia.authority(), "ole@example.com").await);
+        assert!(set(mia.authority(), "mia@example.com").await, "one's own is not taken");
+        assert!(set(mia.authority(), "lund@example.com").await);
+        assert!(set(ole.authority(), "mia@example.com").await, "and the old one is free");
+        assert_eq!(w.user(mia.user).await.email, address("lund@example.com"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_gets_an_address_and_the_others_are_told() {
+    on_both(async |w| {
+        let mut people = Vec::new();
+        for n in 0..10 {
+            people.push(w.person(&format!("p{n}@example.com")).await);
+        }
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        let answers = w
+            .burst(|| {
+                let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let authority = people[n % 10].authority();
+                let new = (n % 3 == 0).then(|| w.new_user("wanted@example.com"));
+                move |tx: &mut Tx<'_>| match new {
+                    Some(new) => users::create(tx, &OperatorAuthority::at_the_console(), &new, NOW),
+                    None => Ok(users::set_email(tx, &authority, &address("wanted@example.com"))? && {
+                        // One's own address is no theft: count the one who took it only once.
+                        users::rehash(tx, &verified(authority.user()), "an Argon2id hash", "taken")?
+                    }),
+                }
+            })
+            .await;
+        assert_eq!(answers.into_iter().filter(|won| *won).count(), 1);
+        assert_eq!(w.sql("SELECT count(*) FROM users WHERE email = 'wanted@example.com'"), "1");
+    })
+    .await;
+}

@@ -1,0 +1,22 @@
+//! What handlers ask for. A handler that takes one of these cannot be reached without it:
+//!
+//! ```text
+//!   Browser          anybody: the handle (if any), the address, the known browser
+//!   Visitor          anybody, with a handle: for pages with a form
+//!   Waiting          a sign-in that waits for its second step
+//!   Own              the account holder's own session          (impersonated: 403, nobody: 303 to /sign-in)
+//!   Administrator    the same, of an administrator or owner    (member: 403)
+//!   Impersonated     a "login as"
+//!   Form             the posted fields, under a csrf_token that fits the handle; always the last one
+//! ```
+
+mod browser;
+mod fields;
+mod form;
+mod id;
+mod session;
+
+pub(crate) use browser::{Browser, Visitor};
+pub(crate) use form::{Form, Query};
+pub(crate) use id::Id;
+pub(crate) use session::{Administrator, Impersonated, Own, Waiting};

@@ -1,0 +1,105 @@
+//! Posted forms and queries.
+
+use super::{Browser, fields::Fields};
+pub(crate) use super::fields::Defect;
+use crate::{app::App, csrf, problem::Problem, routes};
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request},
+};
+use http::{HeaderMap, Uri, header::CONTENT_TYPE, request::Parts};
+use http_body_util::BodyExt as _;
+use std::convert::Infallible;
+
+/// No form of ours comes near this.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// How much of a longer body is still read before the answer, because a browser that is sending does not listen.
+const DRAINED: usize = 8 * 1024 * 1024;
+
+/// The fields of a form whose `csrf_token` fits the browser's handle. Take it last: who is not admitted at all must not
+/// learn that the token was wrong.
+pub(crate) struct Form(Fields);
+
+impl Form {
+    /// A field as it was typed; empty where it is missing, so that the rule for the field speaks.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_default()
+    }
+
+    /// What makes the form unusable, if anything does.
+    pub(crate) fn defect(&self) -> Option<Defect> {
+        self.0.defect()
+    }
+
+    /// For a form that is only a button, and has no page of its own on which to show what is wrong.
+    pub(crate) fn only_a_button(&self) -> Result<(), Problem> {
+        match self.defect() {
+            None => Ok(()),
+            Some(_) => {
+                Err(Problem::CannotBeDone("The form arrived damaged. Load the page again and repeat what you did."))
+            }
+        }
+    }
+}
+
+impl FromRequest<App> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body).await?;
+        let fields = if is_form(&parts.headers) { Fields::parse(&bytes) } else { Fields::default() };
+        let browser = Browser::read(&parts, app);
+        let fits = match (&browser.handle, fields.get("csrf_token")) {
+            (Some(handle), Some(token)) => csrf::fits(&app.services.csrf_key, handle, token),
+            _ => false,
+        };
+        if fits { Ok(Self(fields)) } else { Err(Problem::StaleForm { page: routes::page_of(&parts) }) }
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
+    let mut body = body;
+    let mut read = bytes::BytesMut::new();
+    let mut total = 0_usize;
+    while let Some(frame) = body.frame().await {
+        // Whoever hangs up in the middle gets no answer anyway.
+        let Ok(frame) = frame else { return Err(Problem::TooLarge) };
+        let Ok(data) = frame.into_data() else { continue };
+        total = total.saturating_add(data.len());
+        if total <= LONGEST_BODY {
+            read.extend_from_slice(&data);
+        } else if total > DRAINED {
+            break;
+        }
+    }
+    if total > LONGEST_BODY { Err(Problem::TooLarge) } else { Ok(read.freeze()) }
+}
+
+/// The query of an address. What cannot be used in it counts as not there: an address is not a form.
+pub(crate) struct Query(Fields);
+
+impl Query {
+    pub(crate) fn of(uri: &Uri) -> Self {
+        Self(Fields::parse(uri.query().unwrap_or_default().as_bytes()))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)
+    }
+}
+
+impl FromRequestParts<App> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.uri))
+    }
+}

@@ -1,0 +1,132 @@
+//! Who is signed in, and how.
+
+use super::Browser;
+use crate::{app::App, notice::Done, problem::Problem, return_to, routes, shell::shell, views::Shell};
+use axum::extract::FromRequestParts;
+use countersign_core::{
+    authority::{CredentialAuthority, LoginAsAuthority},
+    session::{ImpersonatedSession, OwnSession, ProofTooOld, Session},
+    sign_in::Challenged,
+};
+use countersign_flows::{
+    identity::{self, Who},
+    step_up,
+};
+use http::request::Parts;
+
+/// The account holder's own session.
+pub(crate) struct Own {
+    pub(crate) session: OwnSession,
+    pub(crate) who: Who,
+    pub(crate) browser: Browser,
+    /// The page to come back to after a detour.
+    page: String,
+}
+
+impl Own {
+    /// The authority to change credentials; without a fresh proof of identity, the way to one and back.
+    pub(crate) fn fresh(&self, app: &App) -> Result<CredentialAuthority, Problem> {
+        step_up::authority(&app.services, &self.session).map_err(|ProofTooOld| self.confirm_first())
+    }
+
+    /// The authority to ask for a "login as", under the same condition.
+    pub(crate) fn fresh_for_login_as(&self, app: &App) -> Result<LoginAsAuthority, Problem> {
+        step_up::login_as_authority(&app.services, &self.session).map_err(|ProofTooOld| self.confirm_first())
+    }
+
+    fn confirm_first(&self) -> Problem {
+        Problem::Elsewhere(return_to::with("/confirm-identity", Some(&self.page)))
+    }
+
+    /// What surrounds a page of this session.
+    pub(crate) fn shell(&self, app: &App) -> Shell {
+        shell(app, &self.browser, Some(&self.who))
+    }
+}
+
+impl FromRequestParts<App> for Own {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let browser = Browser::read(parts, app);
+        let page = routes::page_of(parts);
+        let Some(session) = browser.session(app).await? else { return Err(sign_in_first(&page)) };
+        let who = identity::who(&app.services, &session).await?;
+        match session {
+            Session::Own(session) => Ok(Self { session, who, browser, page }),
+            Session::Impersonated(_) => Err(Problem::OnlyTheAccountHolder),
+        }
+    }
+}
+
+/// The own session of an administrator or owner.
+pub(crate) struct Administrator(pub(crate) Own);
+
+impl FromRequestParts<App> for Administrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let own = Own::from_request_parts(parts, app).await?;
+        let sees_members = own.who.role.is_some_and(|role| role.sees_members());
+        if sees_members { Ok(Self(own)) } else { Err(Problem::OnlyAdministrators) }
+    }
+}
+
+/// An administrator's session in somebody else's account.
+pub(crate) struct Impersonated {
+    pub(crate) session: ImpersonatedSession,
+    pub(crate) who: Who,
+    pub(crate) browser: Browser,
+}
+
+impl FromRequestParts<App> for Impersonated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let browser = Browser::read(parts, app);
+        let Some(session) = browser.session(app).await? else {
+            return Err(sign_in_first(&routes::page_of(parts)));
+        };
+        let who = identity::who(&app.services, &session).await?;
+        match session {
+            Session::Impersonated(session) => Ok(Self { session, who, browser }),
+            Session::Own(_) => Err(Problem::Elsewhere("/profile".to_owned())),
+        }
+    }
+}
+
+/// A sign-in that waits for its second step.
+pub(crate) struct Waiting {
+    pub(crate) challenge: Challenged,
+    pub(crate) browser: Browser,
+}
+
+impl Waiting {
+    /// The sign-in that waits in this browser; otherwise the way to where the person is now.
+    pub(crate) async fn of(app: &App, browser: Browser) -> Result<Self, Problem> {
+        let Some(handle) = &browser.handle else { return Err(begin_again()) };
+        if let Some(challenge) = identity::waiting(&app.services, handle).await? {
+            return Ok(Self { challenge, browser });
+        }
+        match browser.session(app).await? {
+            Some(_) => Err(Problem::Elsewhere("/".to_owned())),
+            None => Err(begin_again()),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Waiting {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Self::of(app, Browser::read(parts, app)).await
+    }
+}
+
+fn begin_again() -> Problem {
+    Problem::Elsewhere(Done::SignInOver.at("/sign-in"))
+}
+
+fn sign_in_first(page: &str) -> Problem {
+    Problem::Elsewhere(return_to::with("/sign-in", Some(page)))
+}

@@ -1,0 +1,229 @@
+//! Everything that is answered with an error page, or with the way to where the person can help themselves.
+//!
+//! A handler returns a [`Problem`]; the page for it is made in one place (`guard::problems`), which knows who is
+//! looking. Nothing internal is on it; the log has the rest.
+
+use crate::{app::App, respond, views::ErrorAction};
+use axum::response::{IntoResponse, Response};
+use countersign_flows::Fault;
+use http::StatusCode;
+use std::time::Duration;
+
+/// How soon it is worth trying again when the database is away or the queue is full.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Why there is no ordinary answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// No error: go there first (sign in, confirm your identity).
+    Elsewhere(String),
+    /// The form comes from another site.
+    ForeignOrigin,
+    /// The form's `csrf_token` is missing, or of another handle.
+    StaleForm {
+        /// The page with a fresh form.
+        page: String,
+    },
+    /// The account holder alone may do this, and this is an administrator in their account.
+    OnlyTheAccountHolder,
+    /// Administrators and owners alone may do this.
+    OnlyAdministrators,
+    /// This "login as" is not permitted.
+    LoginAsRefused(&'static str),
+    /// A second step is due, and none of the account's works.
+    NoSecondStepLeft,
+    /// No such page, or somebody else's.
+    NotFound,
+    /// Not with this method.
+    MethodNotAllowed,
+    /// The form is longer than any of ours.
+    TooLarge,
+    /// A button's form that cannot be carried out.
+    CannotBeDone(&'static str),
+    /// Too many attempts.
+    TooMany {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The database is away.
+    Away,
+    /// Too many passwords wait to be checked.
+    Busy,
+    /// It took too long.
+    TimedOut,
+    /// A defect.
+    Internal,
+}
+
+/// The words of an error page.
+pub(crate) struct Words {
+    pub(crate) status: StatusCode,
+    pub(crate) heading: String,
+    pub(crate) text: String,
+    pub(crate) action: Option<ErrorAction>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Away(_) => tracing::warn!(%fault, "the database is away"),
+            Fault::Busy => tracing::warn!("the password queue is full"),
+            Fault::Internal(_) => tracing::error!(%fault, "a fault"),
+        }
+        match fault {
+            Fault::Away(_) => Self::Away,
+            Fault::Busy => Self::Busy,
+            Fault::Internal(_) => Self::Internal,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// A bare answer that carries the problem to `guard::problems`.
+    fn into_response(self) -> Response {
+        match self {
+            Self::Elsewhere(to) => respond::see_other(&to),
+            problem => {
+                let mut response = problem.status().into_response();
+                response.extensions_mut().insert(problem);
+                response
+            }
+        }
+    }
+}
+
+impl Problem {
+    /// The status.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Elsewhere(_) => StatusCode::SEE_OTHER,
+            Self::ForeignOrigin
+            | Self::StaleForm { .. }
+            | Self::OnlyTheAccountHolder
+            | Self::OnlyAdministrators
+            | Self::LoginAsRefused(_)
+            | Self::NoSecondStepLeft => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::CannotBeDone(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Away | Self::Busy | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The word for metrics and the log.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Elsewhere(_) => "elsewhere",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::StaleForm { .. } => "stale-form",
+            Self::OnlyTheAccountHolder => "login-as",
+            Self::OnlyAdministrators => "role",
+            Self::LoginAsRefused(_) => "login-as-refused",
+            Self::NoSecondStepLeft => "no-second-step-left",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method",
+            Self::TooLarge => "too-large",
+            Self::CannotBeDone(_) => "cannot-be-done",
+            Self::TooMany { .. } => "too-many",
+            Self::Away => "database-away",
+            Self::Busy => "password-queue-full",
+            Self::TimedOut => "timed-out",
+            Self::Internal => "internal",
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooMany { retry_after } => Some(*retry_after),
+            Self::Away | Self::Busy | Self::TimedOut => Some(SOON),
+            _ => None,
+        }
+    }
+
+    /// What a person reads. `subject` is the account holder's name in an impersonated session; `number` names the
+    /// request in the log.
+    pub(crate) fn words(&self, app: &App, subject: Option<&str>, number: &str) -> Words {
+        let (heading, text) = self.text(app, subject, number);
+        let action = self.action(subject);
+        Words { status: self.status(), heading, text, action, retry_after: self.retry_after() }
+    }
+
+    fn text(&self, app: &App, subject: Option<&str>, number: &str) -> (String, String) {
+        let subject = subject.unwrap_or("the account holder");
+        let plain = |heading: &str, text: &str| (heading.to_owned(), text.to_owned());
+        match self {
+            Self::ForeignOrigin => (
+                "This came from another site".into(),
+                format!(
+                    "For your safety we only take forms from our own pages, and nothing was changed. Open {} in your \
+                     browser and do it there.",
+                    app.origin
+                ),
+            ),
+            Self::StaleForm { .. } => plain(
+                "This page was open for too long",
+                "You have signed in or out since it was opened, so nothing was changed. Open it again and repeat what \
+                 you did.",
+            ),
+            Self::OnlyTheAccountHolder => (
+                format!("Only {subject} can do this"),
+                "You are in this account through “login as”. What protects the account stays with the person it \
+                 belongs to."
+                    .into(),
+            ),
+            Self::OnlyAdministrators => plain(
+                "This is for administrators",
+                "Your account is not an administrator’s. If you need something done here, ask one of your team’s \
+                 administrators.",
+            ),
+            Self::LoginAsRefused(why) => plain("You cannot enter this account", why),
+            Self::NoSecondStepLeft => plain(
+                "No second step is left",
+                "Too many wrong codes were tried, and every second step of this account is switched off. Ask one of \
+                 your team’s administrators to help you.",
+            ),
+            Self::Elsewhere(_) | Self::NotFound => {
+                plain("There is nothing here", "Perhaps the link is old, or it belongs to somebody else.")
+            }
+            Self::MethodNotAllowed => {
+                plain("This does not work that way", "The address is right, but it cannot be used like this.")
+            }
+            Self::TooLarge => plain(
+                "That is too much",
+                "What was sent is larger than any of our forms. Shorten what you typed and try again.",
+            ),
+            Self::CannotBeDone(why) => plain("This could not be done", why),
+            Self::TooMany { .. } => plain(
+                "Please wait a little",
+                "Somebody tried too often from your network, or for your account. Nothing was changed.",
+            ),
+            Self::Busy => plain(
+                "We are busy for a moment",
+                "Many people are signing in just now. Nothing that you did is lost.",
+            ),
+            Self::Away | Self::TimedOut => plain(
+                "We cannot answer just now",
+                "Something that we need is away for a moment. Nothing is wrong with your account.",
+            ),
+            Self::Internal => (
+                "Something went wrong on our side".into(),
+                format!("It is not your fault, and it has been recorded. If it happens again, tell us this number: {number}."),
+            ),
+        }
+    }
+
+    fn action(&self, subject: Option<&str>) -> Option<ErrorAction> {
+        let go = |label: &str, href: &str| Some(ErrorAction { label: label.into(), href: href.into() });
+        match (self, subject) {
+            (Self::StaleForm { page }, _) => go("Open the page again", page),
+            (Self::TooMany { .. } | Self::Away | Self::Busy | Self::TimedOut, _) => None,
+            (_, Some(subject)) => go(&format!("Go on as {subject}"), "/"),
+            (Self::LoginAsRefused(_), None) => go("Back to the members", "/members"),
+            (_, None) => go("Go to the start page", "/"),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The few shapes that answers have.
+
+use crate::{problem::Problem, times};
+use askama::Template;
+use axum::response::{Html, IntoResponse as _, Response};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{LOCATION, RETRY_AFTER, SET_COOKIE},
+};
+use std::time::Duration;
+
+/// What a handler returns.
+pub(crate) type Answer = Result<Response, Problem>;
+
+/// A page.
+pub(crate) fn page(status: StatusCode, template: &impl Template) -> Answer {
+    match template.render() {
+        Ok(html) => Ok((status, Html(html)).into_response()),
+        Err(error) => {
+            tracing::error!(%error, "a template failed");
+            Err(Problem::Internal)
+        }
+    }
+}
+
+/// 303: go on with a GET (RFC 9110 §15.4.4).
+pub(crate) fn see_other(to: &str) -> Response {
+    let Ok(location) = HeaderValue::try_from(to) else {
+        tracing::error!("a redirect leads to what is no address");
+        return Problem::Internal.into_response();
+    };
+    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+}
+
+/// What an answer is given on its way.
+pub(crate) trait ResponseExt {
+    /// Adds a cookie.
+    fn with_cookie(self, cookie: Option<HeaderValue>) -> Self;
+    /// Adds `Retry-After`.
+    fn with_retry_after(self, wait: Option<Duration>) -> Self;
+    /// Sets a header.
+    fn with_header(self, name: HeaderName, value: &'static str) -> Self;
+}
+
+impl ResponseExt for Response {
+    fn with_cookie(mut self, cookie: Option<HeaderValue>) -> Self {
+        if let Some(cookie) = cookie {
+            self.headers_mut().append(SET_COOKIE, cookie);
+        }
+        self
+    }
+
+    fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        if let Some(wait) = wait {
+            self.headers_mut().insert(RETRY_AFTER, times::seconds_up(wait).max(1).into());
+        }
+        self
+    }
+
+    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers_mut().insert(name, HeaderValue::from_static(value));
+        self
+    }
+}
+
+/// The status of a form that is shown again: 429 where the person has to wait, else 422.
+pub(crate) fn refused(wait: Option<Duration>) -> StatusCode {
+    if wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY }
+}

@@ -1,0 +1,90 @@
+//! Moments and durations as people read them. Always in UTC, and always saying so.
+
+use countersign_core::Timestamp;
+use std::time::Duration;
+
+/// `"24 November 2026, 05:54 UTC"`.
+pub(crate) fn moment(at: Timestamp) -> String {
+    format(at, "%-d %B %Y, %H:%M UTC")
+}
+
+/// `"24 November 2026"`.
+pub(crate) fn day(at: Timestamp) -> String {
+    format(at, "%-d %B %Y")
+}
+
+/// `"05:54 UTC"`.
+pub(crate) fn time_of_day(at: Timestamp) -> String {
+    format(at, "%H:%M UTC")
+}
+
+fn format(at: Timestamp, pattern: &str) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    time.strftime(pattern).to_string()
+}
+
+/// How long ago it was: `"just now"`, `"7 minutes ago"`, `"3 hours ago"`, and beyond a day the moment itself.
+pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
+    let minutes = now.since(at).as_secs() / 60;
+    match minutes {
+        0..=1 => "just now".to_owned(),
+        2..=59 => format!("{minutes} minutes ago"),
+        60..=119 => "an hour ago".to_owned(),
+        120..=1439 => format!("{} hours ago", minutes / 60),
+        _ => moment(at),
+    }
+}
+
+/// A wait, rounded up so that nobody comes too early: `"40 seconds"`, `"15 minutes"`, `"2 hours"`, `"3 days"`.
+pub(crate) fn wait(duration: Duration) -> String {
+    let seconds = seconds_up(duration).max(1);
+    let (count, unit) = match seconds {
+        0..=90 => (seconds, "second"),
+        91..=5_400 => (seconds.div_ceil(60), "minute"),
+        5_401..=172_800 => (seconds.div_ceil(3_600), "hour"),
+        _ => (seconds.div_ceil(86_400), "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Whole seconds, rounded up: for `Retry-After` and countdowns.
+pub(crate) fn seconds_up(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_out() {
+        let at = Timestamp::from_millis(1_795_499_640_000);
+        assert_eq!(moment(at), "24 November 2026, 05:54 UTC");
+        assert_eq!(day(at), "24 November 2026");
+        assert_eq!(time_of_day(at), "05:54 UTC");
+    }
+
+    #[test]
+    fn waits_are_rounded_up() {
+        for (seconds, text) in [
+            (0, "1 second"), (1, "1 second"), (90, "90 seconds"), (91, "2 minutes"), (900, "15 minutes"),
+            (901, "16 minutes"), (5_401, "2 hours"), (172_801, "3 days"),
+        ] {
+            assert_eq!(wait(Duration::from_secs(seconds)), text);
+        }
+        assert_eq!(seconds_up(Duration::from_millis(1_001)), 2);
+    }
+
+    #[test]
+    fn what_was_a_moment_ago_is_just_now() {
+        let now = Timestamp::from_millis(1_795_499_640_000);
+        let before = |seconds| ago(now.minus(Duration::from_secs(seconds)), now);
+        assert_eq!(before(0), "just now");
+        assert_eq!(before(119), "just now");
+        assert_eq!(before(600), "10 minutes ago");
+        assert_eq!(before(3_600), "an hour ago");
+        assert_eq!(before(7_300), "2 hours ago");
+        assert_eq!(before(86_400), "23 November 2026, 05:54 UTC");
+        assert_eq!(ago(now.plus(Duration::from_secs(60)), now), "just now");
+    }
+}
