@@ -10,6 +10,7 @@
 use crate::ambient::Timestamp;
 use crate::authority::CredentialAuthority;
 use crate::ids::{EnrolmentId, SessionId, UserId};
+use crate::session::OwnSession;
 
 /// A pending enrolment as it is stored, without its secret.
 #[derive(Clone, Debug)]
@@ -29,14 +30,9 @@ pub struct EnrolmentRecord {
 pub struct Pending(EnrolmentRecord);
 
 impl Pending {
-    /// The enrolment of a stored record, for a request of `session` by `user`, unless it is over.
-    pub fn restore(
-        record: EnrolmentRecord,
-        user: UserId,
-        session: SessionId,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let own = record.user == user && record.session == session;
+    /// The enrolment of a stored record, for its account holder's own `session`, unless it is over.
+    pub fn restore(record: EnrolmentRecord, session: &OwnSession, now: Timestamp) -> Option<Self> {
+        let own = record.user == session.user() && record.session == session.id();
         (own && now < record.expires_at).then_some(Self(record))
     }
 
@@ -45,9 +41,10 @@ impl Pending {
         &self.0
     }
 
-    /// Whether `authority` may make this enrolment an active authenticator: same account, same session.
-    pub fn belongs_to(&self, authority: &CredentialAuthority) -> bool {
-        self.0.user == authority.user() && self.0.session == authority.session()
+    /// The authority to finish what was begun. Beginning asked for a fresh proof of identity in this very session; who
+    /// then has to find an app in a shop and install it is not asked again within the enrolment's ten minutes.
+    pub fn authority(&self) -> CredentialAuthority {
+        CredentialAuthority::of(self.0.user, self.0.session)
     }
 }
 
@@ -65,6 +62,23 @@ mod tests {
         }
     }
 
+    fn session(id: SessionId, user: UserId, at: Timestamp) -> OwnSession {
+        let record = crate::session::SessionRecord {
+            id,
+            user,
+            created_at: at,
+            last_seen_at: at,
+            expires_at: at.plus(Duration::from_secs(86_400)),
+            proven_at: at,
+            second_step: None,
+            login_as: None,
+        };
+        match crate::session::Session::restore(record, at, Duration::from_secs(3_600)) {
+            Some(crate::session::Session::Own(own)) => own,
+            other => panic!("not an own session: {other:?}"),
+        }
+    }
+
     proptest! {
         /// Whoever asks and whenever: only the same account, in the same session, in time.
         #[test]
@@ -77,10 +91,13 @@ mod tests {
                 expires_at: start.plus(Duration::from_secs(600)),
             };
             let user = UserId::generate(start, &Fill(if same_user { 2 } else { 4 }));
-            let session = SessionId::generate(start, &Fill(if same_session { 3 } else { 5 }));
+            let id = SessionId::generate(start, &Fill(if same_session { 3 } else { 5 }));
             let now = start.plus(Duration::from_secs(after));
-            let pending = Pending::restore(record, user, session, now);
+            let pending = Pending::restore(record, &session(id, user, start), now);
             prop_assert_eq!(pending.is_some(), same_user && same_session && after < 600);
+            if let Some(pending) = pending {
+                prop_assert_eq!((pending.authority().user(), pending.authority().session()), (user, id));
+            }
         }
     }
 }

@@ -183,7 +183,10 @@ impl Courier {
             return Outcome::GivenUp("what it holds can no longer be used".to_owned());
         }
         let Some(rendered) = render(&queued.message, queued.channel, &self.words) else {
-            return Outcome::GivenUp(format!("messages of its kind do not go by {}", queued.channel.as_str()));
+            return Outcome::GivenUp(format!(
+                "messages of its kind do not go by {}",
+                queued.channel.as_str()
+            ));
         };
         let outgoing = Outgoing {
             id: queued.id,

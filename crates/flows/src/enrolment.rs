@@ -85,7 +85,7 @@ pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<Pendin
     let found =
         s.store.read(move |tx| Ok((enrolments::of_session(tx, id)?, users::by_id(tx, user)?))).await?;
     let (Some((record, secret)), Some(account)) = found else { return Ok(None) };
-    let Some(pending) = Pending::restore(record, user, id, now) else { return Ok(None) };
+    let Some(pending) = Pending::restore(record, session, now) else { return Ok(None) };
     let secret = secret_of(&secret)?;
     let (key_grouped, key_plain) = (secret.grouped(), secret.to_base32());
     let uri = OtpauthUri::new(&s.rules.service_name, account.email.as_str(), Totp::standard(secret))
@@ -105,17 +105,16 @@ pub async fn cancel(s: &Services, session: &OwnSession) -> Result<(), Fault> {
 /// sessions and waiting sign-ins end, and the first app brings ten backup codes.
 pub async fn confirm(
     s: &Services,
-    authority: CredentialAuthority,
+    session: &OwnSession,
     code: &str,
     name: &str,
     origin: &Origin,
 ) -> Result<ConfirmOutcome, Fault> {
-    let (now, session, user) = (s.now(), authority.session(), authority.user());
+    let (now, id, user) = (s.now(), session.id(), session.user());
     let (found, before) =
-        s.store.read(move |tx| Ok((enrolments::of_session(tx, session)?, apps::list(tx, user)?))).await?;
+        s.store.read(move |tx| Ok((enrolments::of_session(tx, id)?, apps::list(tx, user)?))).await?;
     let Some((record, secret)) = found else { return Ok(ConfirmOutcome::NotPending) };
-    let pending = Pending::restore(record, user, session, now).filter(|p| p.belongs_to(&authority));
-    let Some(pending) = pending else { return Ok(ConfirmOutcome::NotPending) };
+    let Some(pending) = Pending::restore(record, session, now) else { return Ok(ConfirmOutcome::NotPending) };
     let name = match short_text(name, NAME_LENGTH) {
         Ok(name) => name,
         Err(error) => return Ok(ConfirmOutcome::Name(error)),
@@ -132,6 +131,7 @@ pub async fn confirm(
     let first = before.is_empty();
     let fresh = if first { Some(Fresh::draw(s).await?) } else { None };
     let (app, enrolment) = (AuthenticatorId::generate(now, &*s.entropy), pending.record().id);
+    let authority = pending.authority();
     let origin = origin.clone();
     let ended = s
         .store

@@ -14,10 +14,11 @@ sql! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
         ON CONFLICT (purpose, owner_id) DO UPDATE SET id = excluded.id, user_id = excluded.user_id, \
         method = excluded.method, target = excluded.target, authenticator = excluded.authenticator, \
-        mac = excluded.mac, key_id = excluded.key_id, sent_at = excluded.sent_at, expires_at = excluded.expires_at, used_at = NULL \
+        mac = excluded.mac, key_id = excluded.key_id, sent_at = excluded.sent_at, \
+        expires_at = excluded.expires_at, used_at = NULL \
         WHERE sent_codes.sent_at <= $12";
-    OF = "SELECT id, user_id, method, target, authenticator, sent_at, expires_at, used_at, mac, key_id FROM sent_codes \
-        WHERE purpose = $1 AND owner_id = $2";
+    OF = "SELECT id, user_id, method, target, authenticator, sent_at, expires_at, used_at, mac, key_id \
+        FROM sent_codes WHERE purpose = $1 AND owner_id = $2";
     CLAIM = "UPDATE sent_codes SET used_at = $1 \
         WHERE id = $2 AND user_id = $3 AND used_at IS NULL AND expires_at > $1";
     END = "DELETE FROM sent_codes WHERE purpose = $1 AND owner_id = $2";

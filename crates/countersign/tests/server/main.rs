@@ -4,6 +4,7 @@
 mod bad_input;
 mod browser;
 mod bursts;
+mod command_line;
 mod crash;
 mod guessing;
 mod login_as;

@@ -65,6 +65,17 @@ async fn a_phone_whose_clock_is_off_is_told_by_how_much() {
     assert!(!page.expect_status(422).words().contains("minutes fast"));
 }
 
+/// Whoever has to find an app and install it is not asked for the password again, within the ten minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_can_be_finished_until_its_last_minute() {
+    let server = super::server(Engine::Sqlite).await;
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    let mut app = begin(&client, &server).await;
+    server.advance(Duration::from_secs(570));
+    let fields = [("code", &*app.fresh_code()), ("name", "Phone")];
+    client.post("/profile/app/confirm", &fields).await.expect_redirect("/profile/backup-codes");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_enrolment_ends_after_ten_minutes_and_with_its_session() {
     let server = super::server(Engine::Sqlite).await;

@@ -52,16 +52,16 @@ fn expected(access: Access, who: Who) -> Expected {
     let stale = matches!(who, Who::StaleMember | Who::StaleAdmin);
     let member = matches!(who, Who::Member | Who::StaleMember);
     match access {
-        A::Anyone | A::Machine => E::Let,
+        A::Anyone | A::Machine | A::Development => E::Let,
         A::Waiting if who == Who::Waiting => E::Let,
         A::Waiting => E::Redirect,
         A::Impersonated if who == Who::Impersonated => E::Let,
         A::Impersonated if signed_in => E::Redirect,
         _ if !signed_in => E::ToSignIn,
         _ if who == Who::Impersonated => E::Forbidden,
-        A::Administrator | A::FreshAdministrator if member => E::Forbidden,
-        A::OwnFresh | A::FreshAdministrator if stale => E::ToConfirmIdentity,
-        A::Own | A::OwnFresh | A::Administrator | A::FreshAdministrator => E::Let,
+        A::Administrator | A::AdministratorFresh if member => E::Forbidden,
+        A::OwnFresh | A::AdministratorFresh if stale => E::ToConfirmIdentity,
+        A::Own | A::OwnFresh | A::Administrator | A::AdministratorFresh => E::Let,
     }
 }
 

@@ -114,11 +114,13 @@ mod tests {
 
     #[test]
     fn a_name_is_not_an_advertisement() {
-        for name in ["Mia Lund", "J. R. R. Tolkien", "J.R. Tolkien", "Dr. No", "Łucja Ö. Ångström", "O'Neill-Smith"]
+        for name in
+            ["Mia Lund", "J. R. R. Tolkien", "J.R. Tolkien", "Dr. No", "Łucja Ö. Ångström", "O'Neill-Smith"]
         {
             assert_eq!(greeting(name), format!("Hello {name},"));
         }
-        for name in ["win.example", "Mia www.win.example", "https://x", "a@b", "x/y", " ", "münchen.example!"] {
+        for name in ["win.example", "Mia www.win.example", "https://x", "a@b", "x/y", " ", "münchen.example!"]
+        {
             assert_eq!(greeting(name), "Hello,", "{name:?}");
         }
     }

@@ -87,10 +87,9 @@ fn codes_left(left: u32) -> String {
     let soon = "Make ten new ones soon, so that you can still sign in if you lose your phone.";
     match left {
         0 => format!("It was your last one. {soon}"),
-        1 => format!("One is left. {soon}"),
         // The same threshold as on the page after a sign-in.
-        2..=3 => format!("{left} are left. {soon}"),
-        _ => format!("{left} are left."),
+        1..=3 => format!("You have {left} left. {soon}"),
+        _ => format!("You have {left} left."),
     }
 }
 
@@ -200,8 +199,9 @@ mod tests {
     #[test]
     fn one_of_the_last_backup_codes_was_used() {
         assert_snapshot!(email(Notice::BackupCodeUsed { left: 3 }), @"");
-        assert!(email(Notice::BackupCodeUsed { left: 1 }).contains("One is left. Make ten new ones soon"));
-        assert!(email(Notice::BackupCodeUsed { left: 0 }).contains("It was your last\none. Make ten new"));
+        assert!(codes_left(1).starts_with("You have 1 left. Make ten new ones soon"));
+        assert!(codes_left(0).starts_with("It was your last one. Make ten new ones soon"));
+        assert_eq!(codes_left(4), "You have 4 left.");
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
         let notice = Notice::LoginAs {
             actor: "Ada Park".into(),
             organization: "Harbour & Pine".into(),
-            reason: "ticket 4711\n\nhttps://elsewhere.example".into(),
+            reason: "ticket 4711\r\n\r\nYour account is closed.".into(),
         };
         assert_snapshot!(email(notice), @"");
     }

@@ -25,7 +25,7 @@ pub(super) fn text(content: &Content, words: &Words) -> Option<String> {
         Content::ConfirmPhoneCode { code, minutes } => (code, *minutes, "code to confirm this phone"),
         Content::ConfirmEmailCode { .. } | Content::ResetPassword { .. } | Content::Notice(_) => return None,
     };
-    let advice = format!("It works once, within {}. Give it to nobody.", span(minutes));
+    let advice = format!("It works once, within {}. Never share it.", span(minutes));
     let named = format!("{code} is your {} {purpose}. {advice}", words.service_name);
     let nameless = format!("{code} is your {purpose}. {advice}");
     let bound = origin(words).map_or_else(String::new, |host| format!("\n\n@{host} #{code}"));
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn one_message_whatever_the_service_is_called() {
-        let plain = "048151 is your code to sign in. It works once, within 10 minutes. Give it to nobody.";
+        let plain = "048151 is your code to sign in. It works once, within 10 minutes. Never share it.";
         let with = |service_name: &str, public_url: &str| {
             let words = Words { service_name: service_name.into(), public_url: public_url.into() };
             text(&sign_in(), &words).unwrap()
@@ -97,10 +97,12 @@ mod tests {
         let bound = format!("{plain}\n\n@a.example #048151");
         assert_eq!(with("Łódź", "https://a.example"), bound);
         assert_eq!(with(&"Long ".repeat(20), "https://a.example/auth"), bound);
-        assert!(with("Grün & Söhne", "https://a.example:8443").starts_with("048151 is your Grün & Söhne code"));
-        assert!(with("X", "https://grün.example").ends_with("\n@xn--grn-hoa.example #048151"));
+        assert!(
+            with("Grün & Söhne", "https://a.example:8443").starts_with("048151 is your Grün & Söhne code")
+        );
+        assert!(with("X", "https://grün.example").ends_with("\n@xn--grn-ioa.example #048151"));
         assert!(with("X", "http://127.0.0.1:8080").ends_with("\n@127.0.0.1 #048151"));
-        assert_eq!(with("X", &format!("https://{}.example", "a.".repeat(40))), plain);
+        assert_eq!(with("X", &format!("https://{}example", "a.".repeat(40))), plain);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The outbox of `serve --dev`: what would have left, to be looked at.
 
 use super::Outgoing;
-use countersign_core::{Timestamp, message::Channel};
+use countersign_core::Timestamp;
 use serde::Serialize;
 use std::{
     collections::VecDeque,
@@ -68,7 +68,7 @@ fn rfc3339(at: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::render::Rendered;
-    use countersign_core::{Entropy, ids::MessageId};
+    use countersign_core::{Entropy, ids::MessageId, message::Channel};
 
     struct Zeros;
     impl Entropy for Zeros {

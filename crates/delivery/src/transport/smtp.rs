@@ -147,7 +147,8 @@ fn one_line(text: &str) -> String {
 fn judged(error: &Error) -> SendError {
     let Some(status) = error.status().map(u16::from) else {
         // An answer that cannot be parsed is not quoted, because answers like to repeat the address.
-        let text = if error.is_response() { "an answer that makes no sense".into() } else { explained(error) };
+        let text =
+            if error.is_response() { "an answer that makes no sense".into() } else { explained(error) };
         return SendError::Temporary(format!("the mail server: {text}"));
     };
     let text = format!("the mail server answered {status}{}", enhanced(error));

@@ -33,6 +33,7 @@ impl Postgres {
     pub(crate) fn new(url: &str, connections: usize) -> StoreResult<Self> {
         let mut config: Config = url.parse()?;
         config.application_name("countersign").connect_timeout(Duration::from_secs(5));
+        // Stricter than libpq: what is encrypted is also verified, whatever the mode.
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(MakeRustlsConnect::new(tls_config()?)),

@@ -72,6 +72,7 @@ async fn the_right_to_send_a_code() {
                             user,
                             method: Method::Email,
                             target: "mia@example.com".into(),
+                            authenticator: "mia@example.com".into(),
                             code: "482913",
                             now: round,
                             expires_at: round.plus(10 * MINUTE),

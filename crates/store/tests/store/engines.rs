@@ -1,9 +1,12 @@
 //! Transactions, schema and files.
 
-use crate::harness::{NOW, World, address, keys, on_both};
-use countersign_core::{authority::OperatorAuthority, ids::OrganizationId, ids::UserId};
-use countersign_store::{StoreError, StoreResult, Tx, all_statements, members, users};
-use std::{collections::HashSet, os::unix::fs::PermissionsExt as _, time::Duration};
+use crate::harness::{NOW, Noon, World, address, keys, on_both};
+use countersign_core::{
+    authority::OperatorAuthority,
+    ids::{OrganizationId, UserId},
+};
+use countersign_store::{Store, StoreError, StoreResult, Tx, all_statements, members, sessions, users};
+use std::{collections::HashSet, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 fn create(id: OrganizationId) -> impl FnOnce(&mut Tx<'_>) -> StoreResult<()> + Send + 'static {
     move |tx| {
@@ -130,16 +133,13 @@ async fn the_sqlite_file_is_private_and_keeps_everything() {
         let path = format!("{}{suffix}", w.file().display());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
     }
-    let World { store, .. } = &w;
-    drop(store.clone());
-    let again = w.again(keys(&[1])).await.unwrap();
-    let (user, record) = again
+    let w = w.reopened().await;
+    let (user, record) = w
         .read(move |tx| {
             let user = users::by_email(tx, &address("mia@example.com"))?;
-            Ok((user, countersign_store::sessions::by_handle(tx, &mia.handle)?))
+            Ok((user, sessions::by_handle(tx, &mia.handle)?))
         })
-        .await
-        .unwrap();
+        .await;
     assert_eq!(user.unwrap().id, mia.user);
     assert_eq!(record.unwrap().id, mia.own.id());
 }
@@ -147,12 +147,11 @@ async fn the_sqlite_file_is_private_and_keeps_everything() {
 #[tokio::test]
 async fn a_file_that_cannot_be_made_and_a_server_that_is_not_there_are_told() {
     let entropy = World::sqlite().await.entropy;
-    let nowhere = std::path::Path::new("/nonexistent/countersign.db");
-    let clock = crate::harness::Noon;
-    let file = countersign_store::Store::open_sqlite(nowhere, keys(&[1]), entropy.clone(), &clock).await;
+    let nowhere = Path::new("/nonexistent/countersign.db");
+    let file = Store::open_sqlite(nowhere, keys(&[1]), entropy.clone(), &Noon).await;
     assert!(matches!(file.err().unwrap(), StoreError::Away(text) if text.contains("/nonexistent/")));
     let url = "postgres://nobody@127.0.0.1:1/none";
-    let server = countersign_store::Store::open_postgres(url, 1, keys(&[1]), entropy, &clock).await;
+    let server = Store::open_postgres(url, 1, keys(&[1]), entropy, &Noon).await;
     assert!(matches!(server.err().unwrap(), StoreError::Away(_)));
 }
 

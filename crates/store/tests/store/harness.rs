@@ -16,6 +16,7 @@ use countersign_store::{
     users::{self, NewUser, User},
 };
 use countersign_testkit::Database;
+use rusqlite::types::Value;
 use sha2::{Digest as _, Sha256};
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -108,6 +109,14 @@ impl World {
         open(&self.place, keyring, Arc::clone(&self.entropy)).await
     }
 
+    /// The same database after a restart.
+    pub(crate) async fn reopened(self) -> Self {
+        let Self { store, entropy, place } = self;
+        drop(store);
+        let store = open(&place, keys(&[1]), Arc::clone(&entropy)).await.unwrap();
+        Self { store, entropy, place }
+    }
+
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
@@ -152,12 +161,11 @@ impl World {
                 let mut rows = statement.query([]).unwrap();
                 let mut lines = Vec::new();
                 while let Some(row) = rows.next().unwrap() {
-                    let cells =
-                        (0..columns).map(|i| match row.get::<_, rusqlite::types::Value>(i).unwrap() {
-                            rusqlite::types::Value::Integer(n) => n.to_string(),
-                            rusqlite::types::Value::Text(text) => text,
-                            _ => String::new(),
-                        });
+                    let cells = (0..columns).map(|i| match row.get(i).unwrap() {
+                        Value::Integer(n) => n.to_string(),
+                        Value::Text(text) => text,
+                        _ => String::new(),
+                    });
                     lines.push(cells.collect::<Vec<_>>().join("|"));
                 }
                 lines.join("\n")

@@ -1,7 +1,7 @@
 //! Confirmed phones.
 
 use crate::harness::{MINUTE, NOW, later, on_both};
-use countersign_core::{ids::AuthenticatorId, second_step::Method};
+use countersign_core::{authority::OperatorAuthority, ids::AuthenticatorId, second_step::Method};
 use countersign_store::{failures, phones};
 
 #[tokio::test]
@@ -31,6 +31,22 @@ async fn a_user_has_one_phone_and_a_new_one_starts_without_failures() {
         assert!(!remove(ole.authority()).await);
         assert!(remove(mia.authority()).await);
         assert_eq!(of(mia.user).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_operator_sets_the_phone_of_an_account_that_they_make() {
+    on_both(async |w| {
+        let (user, id) =
+            (w.person("mia@example.com").await.user, AuthenticatorId::generate(NOW, &*w.entropy));
+        w.write(move |tx| {
+            let operator = OperatorAuthority::at_the_console();
+            phones::set_by_operator(tx, &operator, user, id, "+4591234567", NOW)
+        })
+        .await;
+        let phone = w.read(move |tx| phones::of_user(tx, user)).await.unwrap();
+        assert_eq!((phone.id, phone.number.as_str(), phone.confirmed_at), (id, "+4591234567", NOW));
     })
     .await;
 }

@@ -75,19 +75,21 @@ async fn refused(w: &World, user: countersign_core::ids::UserId) -> bool {
 async fn a_secret_that_was_copied_does_not_open() {
     on_both(async |w| {
         let (mia, eve) = (w.person("mia@example.com").await, w.person("eve@example.com").await);
-        let (target, own) = (apps::add(&w, &mia, "Phone").await, apps::add(&w, &eve, "Phone").await);
-        let (mias, eves) = (mia.user, eve.user);
-        // Into a row of one's own, to read it; and one's own into the victim's row, to sign in by it.
-        for (from, into, user) in [(target, own, eves), (own, target, mias)] {
-            w.sql(&format!("UPDATE apps SET secret = (SELECT other.secret FROM apps AS other WHERE other.id = '{from}') WHERE id = '{into}'"));
-            assert!(refused(&w, user).await);
-        }
-        // The whole row, under another account.
-        let whole = apps::add(&w, &eve, "Tablet").await;
-        w.sql(&format!("DELETE FROM apps WHERE id <> '{whole}'"));
-        assert!(!refused(&w, eves).await);
-        w.sql(&format!("UPDATE apps SET user_id = '{mias}'"));
-        assert!(refused(&w, mias).await);
+        let (mias, eves) = (apps::add(&w, &mia, "Phone").await, apps::add(&w, &eve, "Phone").await);
+        let swapped = "(SELECT other.secret FROM apps AS other WHERE other.id <> apps.id)";
+        w.sql(&format!("UPDATE apps SET secret = {swapped} WHERE id = '{eves}'"));
+        assert!(refused(&w, eve.user).await, "into a row of one's own, to read it");
+        assert!(!refused(&w, mia.user).await);
+
+        w.sql(&format!("DELETE FROM apps WHERE id = '{eves}'"));
+        apps::add(&w, &eve, "Tablet").await;
+        w.sql(&format!("UPDATE apps SET secret = {swapped} WHERE id = '{mias}'"));
+        assert!(refused(&w, mia.user).await, "one's own into the victim's row, to sign in by it");
+
+        w.sql(&format!("DELETE FROM apps WHERE id = '{mias}'"));
+        assert!(!refused(&w, eve.user).await);
+        w.sql(&format!("UPDATE apps SET user_id = '{}'", mia.user));
+        assert!(refused(&w, mia.user).await, "the whole row, under another account");
     })
     .await;
 }

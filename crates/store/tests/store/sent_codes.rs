@@ -24,6 +24,7 @@ pub(crate) async fn put(
             user,
             method: Method::Sms,
             target: "+4591234567".into(),
+            authenticator: "a phone".into(),
             code,
             now,
             expires_at: now.plus(10 * MINUTE),
@@ -49,6 +50,7 @@ async fn a_code_is_spent_once_in_time_and_for_its_own_purpose() {
         put(&w, mia.user, "482913", NOW).await.unwrap();
         let code = sent(&w).await.unwrap();
         assert_eq!((code.user, code.method, code.target.as_str()), (mia.user, Method::Sms, "+4591234567"));
+        assert_eq!(code.authenticator, "a phone");
         assert_eq!((code.sent_at, code.expires_at, code.used), (NOW, later(10 * MINUTE), false));
         assert!(matches(&w, &code, "482913").await);
         assert!(!matches(&w, &code, "482914").await);

@@ -6,7 +6,7 @@ use countersign_core::{
     ids::{OrganizationId, SessionId},
     role::Role,
     second_step::{Evidence, Method},
-    session::ProvenAgain,
+    session::{ProvenAgain, Session, SessionRecord},
     sign_in::{ChallengeRecord, Challenged},
 };
 use countersign_store::{enrolments, members, sessions};
@@ -131,15 +131,16 @@ async fn an_impersonated_session_is_another_kind_and_ends_with_its_actors() {
         assert_eq!((login_as.actor, login_as.actor_session), (ann.user, ann.own.id()));
         assert_eq!((login_as.organization, login_as.reason.as_str()), (organization, "a lost invoice"));
 
-        // It cannot be proven, whatever happens.
-        let proven = ProvenAgain::by(&mia.own, &verified(mia.user), None, false).unwrap();
-        w.sql("DELETE FROM sessions WHERE actor_id IS NULL AND user_id <> (SELECT id FROM users WHERE name = 'Ann Berg')");
+        // Even taken for an own session by mistake, it cannot be proven.
+        let mistaken = Session::restore(SessionRecord { login_as: None, ..record }, later(MINUTE), HOUR);
+        let Some(Session::Own(mistaken)) = mistaken else { panic!("not an own session") };
+        let proven = ProvenAgain::by(&mistaken, &verified(mia.user), None, false).unwrap();
         let new = w.handle();
         assert!(!w.write(move |tx| sessions::renew_proof(tx, &proven, &new)).await);
 
         let user = mia.user;
         let rows = w.read(move |tx| sessions::list(tx, user, NOW, later(MINUTE))).await;
-        assert_eq!(rows.len(), 1);
+        assert_eq!(rows.len(), 1, "the own one has been idle since NOW");
         assert_eq!(rows[0].actor_name.as_deref(), Some("Ann Berg"));
         assert_eq!((rows[0].address.as_str(), rows[0].user_agent.as_str()), ("192.0.2.7", "Firefox"));
 
@@ -157,7 +158,7 @@ async fn the_list_holds_what_is_live_the_newest_first() {
         let user = mia.user;
         let (second, third) = (w.sign_in(user).await.own.id(), w.sign_in(user).await.own.id());
         w.sql(&format!("UPDATE sessions SET created_at = created_at + 1 WHERE id = '{second}'"));
-        let ids = |live_since, now| async move {
+        let ids = async |live_since, now| {
             let rows = w.read(move |tx| sessions::list(tx, user, live_since, now)).await;
             rows.into_iter().map(|row| row.record.id).collect::<Vec<_>>()
         };

@@ -75,3 +75,18 @@ async fn quiet_makes_a_counter_forget_where_its_limits_say_so() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_forgotten_counter_starts_anew_and_its_neighbour_does_not() {
+    on_both(async |w| {
+        let charge = |key: &'static str| w.write(move |tx| throttles::charge(tx, key, NOW, &SECOND_STEP));
+        for _ in 0..10 {
+            charge("mia").await.unwrap();
+            charge("ole").await.unwrap();
+        }
+        w.write(|tx| throttles::forget(tx, "mia")).await;
+        assert!(charge("mia").await.is_ok());
+        assert!(charge("ole").await.is_err());
+    })
+    .await;
+}

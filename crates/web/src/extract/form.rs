@@ -4,12 +4,11 @@ use super::{Browser, fields::Fields};
 pub(crate) use super::fields::Defect;
 use crate::{app::App, csrf, problem::Problem, routes};
 use axum::{
-    body::Body,
+    body::{Body, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Request},
 };
 use http::{HeaderMap, Uri, header::CONTENT_TYPE, request::Parts};
-use http_body_util::BodyExt as _;
-use std::convert::Infallible;
+use std::{convert::Infallible, future::poll_fn, pin::Pin};
 
 /// No form of ours comes near this.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -69,7 +68,7 @@ async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
     let mut body = body;
     let mut read = bytes::BytesMut::new();
     let mut total = 0_usize;
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         // Whoever hangs up in the middle gets no answer anyway.
         let Ok(frame) = frame else { return Err(Problem::TooLarge) };
         let Ok(data) = frame.into_data() else { continue };

@@ -104,7 +104,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// The sign-in that waits in this browser; otherwise the way to where the person is now.
     pub(crate) async fn of(app: &App, browser: Browser) -> Result<Self, Problem> {
-        let Some(handle) = &browser.handle else { return Err(begin_again()) };
+        let Some(handle) = &browser.handle else { return Err(Problem::Elsewhere("/sign-in".to_owned())) };
         if let Some(challenge) = identity::waiting(&app.services, handle).await? {
             return Ok(Self { challenge, browser });
         }

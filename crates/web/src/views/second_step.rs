@@ -144,3 +144,12 @@ pub struct ConfirmIdentityPage {
     /// What belongs to neither field.
     pub form_error: Option<String>,
 }
+
+impl ConfirmIdentityPage {
+    /// Whether anything was refused; the title says so.
+    #[must_use]
+    pub fn has_error(&self) -> bool {
+        let code_error = self.step.as_ref().is_some_and(|step| step.code_error.is_some());
+        code_error || self.password_error.is_some() || self.form_error.is_some()
+    }
+}

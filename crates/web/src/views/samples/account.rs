@@ -2,8 +2,9 @@
 
 use super::{Sample, member, push, some, with_notice};
 use crate::views::{
-    ActivityPage, ActivityRow, AppRow, AppSetupPage, BackupCodes, BackupCodesPage, EmailConfirmPage, EmailForm,
-    NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, SessionRow, SessionsPage,
+    ActivityPage, ActivityRow, AppRow, AppSetupPage, BackupCodes, BackupCodesPage, EmailConfirmPage,
+    EmailForm, NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, SessionRow,
+    SessionsPage,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -34,7 +35,10 @@ fn fresh_profile() -> ProfilePage {
             to_masked: "m•••@brightwater.example".into(),
             why_not: None,
         },
-        sms_step: OtherStep { why_not: some("Add your phone number below to use this."), ..OtherStep::default() },
+        sms_step: OtherStep {
+            why_not: some("Add your phone number below to use this."),
+            ..OtherStep::default()
+        },
     }
 }
 
@@ -134,7 +138,8 @@ fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let encoded = percent_encoding::utf8_percent_encode(&plain_text, percent_encoding::NON_ALPHANUMERIC);
     let download_href = format!("data:text/plain;charset=utf-8,{encoded}");
     push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh { codes, download_href, plain_text }))?;
-    let left = |count, just_used| BackupCodes::Left { count, low: count.is_some_and(|left| left <= 3), just_used };
+    let left =
+        |count, just_used| BackupCodes::Left { count, low: count.is_some_and(|left| left <= 3), just_used };
     push(pages, "backup-codes-left", &page(left(Some(8), false)))?;
     push(pages, "backup-codes-used", &page(left(Some(7), true)))?;
     push(pages, "backup-codes-used-low", &page(left(Some(1), true)))?;
@@ -184,7 +189,8 @@ fn sessions(pages: &mut Vec<Sample>) -> askama::Result<()> {
         current: false,
         ..current.clone()
     };
-    let actor = SessionRow { id: "s3".into(), login_as_actor: some("Ada Admin"), current: false, ..current.clone() };
+    let actor =
+        SessionRow { id: "s3".into(), login_as_actor: some("Ada Admin"), current: false, ..current.clone() };
     let one = SessionsPage { shell: member(), rows: vec![current.clone()] };
     push(pages, "sessions", &SessionsPage { shell: member(), rows: vec![current, phone, actor] })?;
     push(pages, "sessions-one", &one)
@@ -200,7 +206,12 @@ fn activity(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let rows = vec![
         row("today, 09:14 UTC", "Signed in with an authenticator app", "You", some("203.0.113.7")),
         row("today, 09:13 UTC", "Wrong code", "Someone who is not signed in", some("198.51.100.23")),
-        row("yesterday, 16:02 UTC", "Login as: invoice missing, ticket 4711", "Ada Admin (login as)", some("192.0.2.4")),
+        row(
+            "yesterday, 16:02 UTC",
+            "Login as: invoice missing, ticket 4711",
+            "Ada Admin (login as)",
+            some("192.0.2.4"),
+        ),
         row("12 March 2026, 08:30 UTC", "Authenticator app “Mia’s phone” added", "You", some("203.0.113.7")),
         row("11 March 2026, 17:45 UTC", "Account created", "The operator", None),
     ];

@@ -31,7 +31,10 @@ fn members(pages: &mut Vec<Sample>) -> askama::Result<()> {
         MemberRow { is_self: true, ..ada.clone() },
         mia.clone(),
         row("Noah Newcomer", "noah.newcomer@brightwater.example", "Member", "E-mail"),
-        MemberRow { disabled: true, ..row("Max Member", "max@brightwater.example", "Member", "Text message") },
+        MemberRow {
+            disabled: true,
+            ..row("Max Member", "max@brightwater.example", "Member", "Text message")
+        },
     ];
     let organization = || "Brightwater Agency".to_owned();
     push(pages, "members", &MembersPage { shell: admin(), organization: organization(), rows })?;

@@ -29,17 +29,26 @@ fn sign_in() -> SignInPage {
 fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "sign-in", &sign_in())?;
     let form_error = some("The e-mail address or the password is not right. Check both and try again.");
-    push(pages, "sign-in-wrong", &SignInPage { email: "mia@brightwater.example".into(), form_error, ..sign_in() })?;
+    push(
+        pages,
+        "sign-in-wrong",
+        &SignInPage { email: "mia@brightwater.example".into(), form_error, ..sign_in() },
+    )?;
     let email_error = some("Type your e-mail address, for example name@example.com.");
     let password_error = some("Type your password.");
     push(pages, "sign-in-empty", &SignInPage { email_error, password_error, ..sign_in() })?;
     let shell = with_notice(stranger(), NoticeKind::Good, "You are signed out.");
     push(pages, "sign-in-signed-out", &SignInPage { shell, ..sign_in() })?;
 
-    let forgot = || ForgotPasswordPage { shell: stranger(), email: String::new(), email_error: None, sent: false };
+    let forgot =
+        || ForgotPasswordPage { shell: stranger(), email: String::new(), email_error: None, sent: false };
     push(pages, "forgot-password", &forgot())?;
     let email_error = some("This is not an e-mail address. It needs an @ and a domain: name@example.com.");
-    push(pages, "forgot-password-refused", &ForgotPasswordPage { email: "mia".into(), email_error, ..forgot() })?;
+    push(
+        pages,
+        "forgot-password-refused",
+        &ForgotPasswordPage { email: "mia".into(), email_error, ..forgot() },
+    )?;
     push(pages, "forgot-password-sent", &ForgotPasswordPage { sent: true, ..forgot() })?;
 
     let reset = || ResetPasswordPage {
@@ -51,9 +60,14 @@ fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
         invalid: false,
     };
     push(pages, "reset-password", &reset())?;
-    let password_error = some("This password is on a list of common ones. Choose one that only you would think of.");
+    let password_error =
+        some("This password is on a list of common ones. Choose one that only you would think of.");
     push(pages, "reset-password-refused", &ResetPasswordPage { password_error, ..reset() })?;
-    push(pages, "reset-password-invalid", &ResetPasswordPage { email: String::new(), invalid: true, ..reset() })
+    push(
+        pages,
+        "reset-password-invalid",
+        &ResetPasswordPage { email: String::new(), invalid: true, ..reset() },
+    )
 }
 
 fn step(selected: Method, sent: SentState) -> SecondStep {
@@ -93,7 +107,8 @@ fn verify(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let expired = "This code is no longer good. Send a new one and type that.";
     push(pages, "verify-email-expired", &page(refused(Method::Email, SentState::NotSent, expired)))?;
 
-    let form_error = some("Too many wrong codes. For the safety of your account, wait 15 minutes, then try again.");
+    let form_error =
+        some("Too many wrong codes. For the safety of your account, wait 15 minutes, then try again.");
     push(pages, "verify-closed", &VerifyPage { form_error, ..page(step(Method::App, SentState::NotSent)) })
 }
 

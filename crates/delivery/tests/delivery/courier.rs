@@ -1,0 +1,352 @@
+//! The courier on a real store, with a clock that the test moves.
+
+use crate::gateway::through;
+use crate::http::Gateway;
+use crate::{NOW, install_crypto_provider};
+use countersign_core::{
+    Clock, Entropy, Timestamp,
+    message::{Content, Message, Notice, Recipient},
+};
+use countersign_delivery::{Courier, DevOutbox, Transports, Words};
+use countersign_store::{Keyring, Store, outbox};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+use zeroize::Zeroizing;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct HandClock(AtomicI64);
+
+impl HandClock {
+    fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Never the same twice, which is all that a test needs.
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, out: &mut [u8]) {
+        let count = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        for (byte, n) in out.iter_mut().rev().zip(count.iter().rev().cycle()) {
+            *byte = *n;
+        }
+    }
+}
+
+/// A row as the database holds it.
+#[derive(Debug, PartialEq)]
+struct Row {
+    attempts: u32,
+    finished: bool,
+    erased: bool,
+    error: Option<String>,
+}
+
+struct House {
+    dir: TempDir,
+    clock: Arc<HandClock>,
+    store: Store,
+    bell: Arc<Notify>,
+}
+
+impl House {
+    async fn new() -> Self {
+        install_crypto_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(HandClock(AtomicI64::new(NOW.millis())));
+        let store = open(&dir, &clock, 0).await;
+        Self { dir, clock, store, bell: Arc::default() }
+    }
+
+    fn courier(&self, transports: Transports) -> Courier {
+        let words = Words {
+            service_name: "Harbour CRM".into(),
+            public_url: "https://accounts.harbour.example".into(),
+        };
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Courier::new(self.store.clone(), clock, Arc::clone(&self.bell), transports, words)
+            .looking_every(Duration::from_millis(10))
+    }
+
+    async fn push(&self, recipient: Recipient, content: Content) {
+        let now = self.clock.now();
+        let message = Message { name: "Mia Lund".into(), at_millis: now.millis(), content };
+        self.store.write(move |tx| outbox::push(tx, &recipient, &message, now)).await.unwrap();
+    }
+
+    async fn push_code(&self, minutes: u64) {
+        self.push(phone(), Content::SignInCode { code: "048151".into(), minutes }).await;
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let database = rusqlite::Connection::open(self.dir.path().join("test.sqlite")).unwrap();
+        let mut query = database
+            .prepare("SELECT attempts, finished_at IS NOT NULL, length(content) = 0, last_error FROM outbox ORDER BY id")
+            .unwrap();
+        let rows = query.query_map((), |row| {
+            Ok(Row { attempts: row.get(0)?, finished: row.get(1)?, erased: row.get(2)?, error: row.get(3)? })
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Waits until the only row is `row`.
+    async fn until(&self, row: Row) {
+        let reached = async {
+            while self.rows() != std::slice::from_ref(&row) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, reached).await;
+        assert!(reached.is_ok(), "{:?} instead of {row:?}", self.rows());
+    }
+}
+
+async fn open(dir: &TempDir, clock: &Arc<HandClock>, first: u64) -> Store {
+    let keyring = Keyring::new(vec![("k1".into(), Zeroizing::new([7; 32]))]).unwrap();
+    let path = dir.path().join("test.sqlite");
+    Store::open_sqlite(&path, keyring, Arc::new(Counting(first.into())), &**clock).await.unwrap()
+}
+
+fn phone() -> Recipient {
+    Recipient::Phone("+442079460018".into())
+}
+
+fn mailbox() -> Recipient {
+    Recipient::Email("mia@harbour.example".parse().unwrap())
+}
+
+fn waiting(attempts: u32, error: &str) -> Row {
+    Row { attempts, finished: false, erased: false, error: Some(error.to_owned()) }
+}
+
+fn delivered(attempts: u32) -> Row {
+    Row { attempts, finished: true, erased: true, error: None }
+}
+
+fn given_up(attempts: u32, error: &str) -> Row {
+    Row { attempts, finished: true, erased: true, error: Some(error.to_owned()) }
+}
+
+struct Running {
+    stop: watch::Sender<bool>,
+    done: JoinHandle<()>,
+}
+
+fn run(courier: Courier) -> Running {
+    let (stop, stopped) = watch::channel(false);
+    Running { stop, done: tokio::spawn(courier.run(stopped)) }
+}
+
+impl Running {
+    async fn stop(self) {
+        self.stop.send(true).unwrap();
+        tokio::time::timeout(PATIENCE, self.done).await.expect("it stops").unwrap();
+    }
+}
+
+/// Long enough for a courier that looks every ten milliseconds to do what it should not.
+async fn a_while() {
+    tokio::time::sleep(Duration::from_millis(150)).await;
+}
+
+#[tokio::test]
+async fn in_development_everything_lands_in_the_outbox_at_once() {
+    let house = House::new().await;
+    let outbox = Arc::new(DevOutbox::default());
+    // Only the bell can be quick enough.
+    let courier =
+        house.courier(Transports::development(Arc::clone(&outbox))).looking_every(Duration::from_secs(3600));
+    let running = run(courier.clone());
+    a_while().await;
+    house.push(mailbox(), Content::Notice(Notice::PasswordChanged)).await;
+    assert!(courier.drained(PATIENCE).await);
+    house.push_code(10).await;
+    assert!(courier.drained(PATIENCE).await);
+
+    let messages = outbox.messages();
+    let shown = messages.iter().map(|m| (m.kind, m.to.as_str(), m.subject.as_str(), m.at.as_str()));
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            ("email", "mia@harbour.example", "Your password was changed", "2026-11-24T05:54:00Z"),
+            ("sms", "+442079460018", "", "2026-11-24T05:54:00Z"),
+        ]
+    );
+    assert!(messages[0].text.starts_with("Hello Mia Lund,\n") && messages[1].text.starts_with("048151 is"));
+    assert_eq!(house.rows(), [delivered(1), delivered(1)]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn more_than_fit_at_once_are_all_delivered_once() {
+    let house = House::new().await;
+    let gateway = Gateway::start(&[200], Duration::from_millis(20)).await;
+    for _ in 0..30 {
+        house.push_code(10).await;
+    }
+    let courier = house.courier(through(&gateway)).looking_every(Duration::from_secs(3600));
+    let (one, other) = (run(courier.clone()), run(courier.clone()));
+    assert!(courier.drained(PATIENCE).await);
+    one.stop().await;
+    other.stop().await;
+    let requests = gateway.requests();
+    let mut keys = requests.iter().map(|r| r.header("idempotency-key").unwrap()).collect::<Vec<_>>();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!((requests.len(), keys.len()), (30, 30));
+}
+
+#[tokio::test]
+async fn what_does_not_work_is_tried_again_later_and_later() {
+    let house = House::new().await;
+    let gateway = Gateway::start(&[503, 429, 200], Duration::ZERO).await;
+    house.push_code(10).await;
+    let running = run(house.courier(through(&gateway)));
+    house.until(waiting(1, "the SMS gateway answered 503")).await;
+    house.clock.advance(Duration::from_millis(9_999));
+    a_while().await;
+    assert_eq!(gateway.requests().len(), 1, "not before its time");
+    house.clock.advance(Duration::from_millis(1));
+    house.until(waiting(2, "the SMS gateway answered 429")).await;
+    house.clock.advance(Duration::from_millis(19_999));
+    a_while().await;
+    assert_eq!(gateway.requests().len(), 2, "not before its time");
+    house.clock.advance(Duration::from_millis(1));
+    house.until(delivered(3)).await;
+    running.stop().await;
+    let requests = gateway.requests();
+    let keys = requests.iter().map(|r| r.header("idempotency-key").unwrap()).collect::<Vec<_>>();
+    assert!(keys.len() == 3 && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+}
+
+#[tokio::test]
+async fn the_eighth_failure_is_the_last() {
+    let house = House::new().await;
+    // Another status each time, so that the stored error tells one attempt from the next.
+    let statuses = [500, 501, 502, 503, 504, 505, 506, 507];
+    let gateway = Gateway::start(&statuses, Duration::ZERO).await;
+    house.push_code(24 * 60).await;
+    let running = run(house.courier(through(&gateway)));
+    for (attempt, status) in (1..8).zip(statuses) {
+        house.until(waiting(attempt, &format!("the SMS gateway answered {status}"))).await;
+        house.clock.advance(15 * MINUTE);
+    }
+    house.until(given_up(8, "the SMS gateway answered 507")).await;
+    house.clock.advance(15 * MINUTE);
+    a_while().await;
+    running.stop().await;
+    assert_eq!(gateway.requests().len(), 8);
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_is_not_argued_with() {
+    let house = House::new().await;
+    let gateway = Gateway::start(&[422], Duration::ZERO).await;
+    house.push_code(10).await;
+    let running = run(house.courier(through(&gateway)));
+    house.until(given_up(1, "the SMS gateway answered 422")).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_code_that_is_too_old_is_not_sent() {
+    let house = House::new().await;
+    let gateway = Gateway::start(&[200], Duration::ZERO).await;
+    house.push_code(10).await;
+    house.clock.advance(10 * MINUTE);
+    let running = run(house.courier(through(&gateway)));
+    house.until(given_up(1, "what it holds can no longer be used")).await;
+    running.stop().await;
+    assert_eq!(gateway.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn no_link_goes_by_sms() {
+    let house = House::new().await;
+    let gateway = Gateway::start(&[200], Duration::ZERO).await;
+    house.push(phone(), Content::ResetPassword { link: "https://x.example".into(), minutes: 60 }).await;
+    let running = run(house.courier(through(&gateway)));
+    house.until(given_up(1, "messages of its kind do not go by sms")).await;
+    running.stop().await;
+    assert_eq!(gateway.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_process_dies_in_the_middle() {
+    let mut house = House::new().await;
+    house.push_code(10).await;
+    // A courier has leased it, and is gone.
+    let now = house.clock.now();
+    let leased = house.store.write(move |tx| outbox::lease(tx, now, 1, MINUTE)).await.unwrap();
+    assert_eq!(leased.len(), 1);
+    house.store = open(&house.dir, &house.clock, 1_000).await;
+
+    let gateway = Gateway::start(&[200], Duration::ZERO).await;
+    let running = run(house.courier(through(&gateway)));
+    house.clock.advance(Duration::from_secs(59));
+    a_while().await;
+    assert_eq!(gateway.requests().len(), 0, "the lease has not run out");
+    house.clock.advance(Duration::from_secs(1));
+    house.until(delivered(2)).await;
+    running.stop().await;
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_with_which_the_process_dies_again_and_again_is_given_up() {
+    let house = House::new().await;
+    house.push_code(24 * 60).await;
+    for _ in 0..8 {
+        let now = house.clock.now();
+        house.store.write(move |tx| outbox::lease(tx, now, 1, MINUTE)).await.unwrap();
+        house.clock.advance(MINUTE);
+    }
+    let gateway = Gateway::start(&[200], Duration::ZERO).await;
+    let running = run(house.courier(through(&gateway)));
+    house.until(given_up(9, "the last attempt was never finished")).await;
+    running.stop().await;
+    assert_eq!(gateway.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_finished_before_it_stops() {
+    let house = House::new().await;
+    let gateway = Gateway::start(&[200], Duration::from_millis(300)).await;
+    house.push_code(10).await;
+    let running = run(house.courier(through(&gateway)));
+    while gateway.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running.stop().await;
+    assert_eq!(house.rows(), [delivered(1)]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_for_an_outbox_that_does_not_empty() {
+    let house = House::new().await;
+    house.push_code(10).await;
+    let courier = house.courier(Transports::development(Arc::default()));
+    assert!(!courier.drained(Duration::from_millis(100)).await, "no courier is running");
+    let running = run(courier.clone());
+    assert!(courier.drained(PATIENCE).await);
+    running.stop().await;
+}

@@ -1,0 +1,12 @@
+//! What people do with their own accounts, and administrators with their organization, on a database in a temporary
+//! directory, with a clock that only the test moves.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod accounts;
+mod email;
+mod organization;
+mod password;
+mod phone;
+mod recovery;
+mod signed_in;
+mod world;

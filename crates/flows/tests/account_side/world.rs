@@ -1,0 +1,306 @@
+//! A server without its pages: services over a new database, the demonstration's people, and their mail.
+
+use countersign_core::{
+    Clock, Entropy, Timestamp,
+    authority::{CredentialAuthority, OperatorAuthority},
+    email::EmailAddress,
+    event::{EventKind, Origin},
+    ids::{SessionId, UserId},
+    message::{Content, Notice},
+    second_step::{Method, SecondSteps},
+    secret::PlainHandle,
+    session::{Lifetimes, OwnSession, Session},
+    sign_in::{Next, PasswordVerified},
+    throttle::{Limits, Pace},
+};
+use countersign_flows::{
+    Rules, Services, accounts, activity,
+    hashing::{Hashing, HashingSettings},
+    identity, sign_in, step_up,
+};
+use countersign_otp::{Period, Secret, TimeStep, Totp};
+use countersign_store::{Keyring, Store, outbox, sessions, users};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use zeroize::Zeroizing;
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const GOOD: &str = "tulip-ferry-oak-lamp";
+pub(crate) const OTHER: &str = "velvet-gravel-moth-42";
+
+/// Stands still until it is moved.
+pub(crate) struct StoppedClock(AtomicI64);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// SplitMix64: every byte differs, and every run is the same.
+struct Sequence(AtomicU64);
+
+impl Entropy for Sequence {
+    fn fill(&self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(z ^ (z >> 31)).to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// One of the demonstration's people.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) id: UserId,
+    pub(crate) email: String,
+    pub(crate) password: String,
+}
+
+/// A message that left.
+pub(crate) struct Letter {
+    pub(crate) to: String,
+    pub(crate) content: Content,
+}
+
+pub(crate) struct World {
+    pub(crate) s: Services,
+    pub(crate) clock: Arc<StoppedClock>,
+    pub(crate) dir: tempfile::TempDir,
+    people: Mutex<Vec<Person>>,
+}
+
+pub(crate) fn rules() -> Rules {
+    let slowing = |allowed| Limits {
+        allowed,
+        first_pause: MINUTE / 2,
+        longest_pause: 15 * MINUTE,
+        pace: Pace::Slowing,
+        forgotten_after: Some(24 * 60 * MINUTE),
+    };
+    Rules {
+        service_name: "Countersign".into(),
+        public_url: "https://sign-in.example".into(),
+        lifetimes: Lifetimes { idle: 60 * MINUTE, absolute: 24 * 60 * MINUTE, login_as: 60 * MINUTE },
+        step_up_max_age: 5 * MINUTE,
+        methods: Method::ALL.to_vec(),
+        second_step: Limits { pace: Pace::Closing, forgotten_after: None, ..slowing(10) },
+        disable_after: 100,
+        password_pair: slowing(5),
+        password_network: slowing(50),
+        sends: Limits { forgotten_after: Some(60 * MINUTE), ..slowing(20) },
+        code_lifetime: 10 * MINUTE,
+        resend_after: MINUTE / 2,
+        enrolment_lifetime: 10 * MINUTE,
+        challenge_lifetime: 15 * MINUTE,
+        reset_lifetime: 60 * MINUTE,
+        sms_countries: Some(vec!["GB".into()]),
+    }
+}
+
+impl World {
+    /// Without anybody.
+    pub(crate) async fn empty(rules: Rules) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(StoppedClock(AtomicI64::new(1_800_000_000_000)));
+        let entropy: Arc<dyn Entropy> = Arc::new(Sequence(AtomicU64::new(1)));
+        let keyring = Keyring::new(vec![("k1".into(), Zeroizing::new([7; 32]))]).unwrap();
+        let path = dir.path().join("test.db");
+        let store = Store::open_sqlite(&path, keyring, Arc::clone(&entropy), &*clock).await.unwrap();
+        let cheap = HashingSettings { threads: 2, queue: 64, memory_kib: 64, iterations: 1, parallelism: 1 };
+        let hashing = Hashing::new(cheap, Arc::clone(&entropy)).unwrap();
+        let s = Services::new(store, Arc::<StoppedClock>::clone(&clock), entropy, hashing, rules);
+        Self { s, clock, dir, people: Mutex::default() }
+    }
+
+    /// With the demonstration's people, and these rules.
+    pub(crate) async fn with(rules: Rules) -> Self {
+        let world = Self::empty(rules).await;
+        let made = accounts::demonstration(&world.s, OperatorAuthority::at_the_console()).await.unwrap();
+        for person in made.unwrap() {
+            let id = world.user(&person.email).await.unwrap().id;
+            let person = Person { id, email: person.email, password: person.password };
+            world.people.lock().unwrap().push(person);
+        }
+        world
+    }
+
+    /// With the demonstration's people.
+    pub(crate) async fn new() -> Self {
+        Self::with(rules()).await
+    }
+
+    fn person(&self, first_name: &str) -> Person {
+        let people = self.people.lock().unwrap();
+        people.iter().find(|person| person.email.starts_with(first_name)).unwrap().clone()
+    }
+
+    pub(crate) fn olivia(&self) -> Person {
+        self.person("olivia")
+    }
+
+    pub(crate) fn adam(&self) -> Person {
+        self.person("adam")
+    }
+
+    pub(crate) fn mia(&self) -> Person {
+        self.person("mia")
+    }
+
+    pub(crate) fn ben(&self) -> Person {
+        self.person("ben")
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(crate) async fn user(&self, email: &str) -> Option<users::User> {
+        let email: EmailAddress = email.parse().unwrap();
+        self.s.store.read(move |tx| users::by_email(tx, &email)).await.unwrap()
+    }
+
+    pub(crate) async fn steps(&self, person: &Person) -> SecondSteps {
+        let email: EmailAddress = self.user(&person.email).await.unwrap().email;
+        let read = move |tx: &mut countersign_store::Tx<'_>| {
+            let user = users::by_email(tx, &email)?.unwrap();
+            countersign_store::second_steps::of(tx, &user)
+        };
+        self.s.store.read(read).await.unwrap()
+    }
+
+    /// Switches the account off, as an operator would in the database.
+    pub(crate) fn disable(&self, person: &Person) {
+        let database = rusqlite::Connection::open(self.dir.path().join("test.db")).unwrap();
+        let sql = "UPDATE users SET disabled_at = 1 WHERE id = ?1";
+        assert_eq!(database.execute(sql, [person.id.to_string()]).unwrap(), 1);
+    }
+
+    /// A session of this person, with a fresh identity proof; and the handle that their browser holds.
+    pub(crate) async fn session(&self, person: &Person) -> (OwnSession, PlainHandle) {
+        let (now, handle) = (self.s.now(), PlainHandle::generate(&*self.s.entropy));
+        let verified = PasswordVerified::check(person.id, true, true, now).unwrap();
+        let Next::Complete(authenticated) = verified.next(&SecondSteps::default(), &[]) else {
+            panic!("nothing is due")
+        };
+        let (id, stored) = (SessionId::generate(now, &*self.s.entropy), handle.stored());
+        let (lifetimes, origin) = (self.s.rules.lifetimes, origin());
+        self.s
+            .store
+            .write(move |tx| sessions::insert_own(tx, authenticated, id, &stored, &origin, &lifetimes))
+            .await
+            .unwrap();
+        let Some(Session::Own(own)) = identity::current(&self.s, &handle).await.unwrap() else {
+            panic!("no session")
+        };
+        (own, handle)
+    }
+
+    /// A session's authority to change credentials.
+    pub(crate) fn authority(&self, session: &OwnSession) -> CredentialAuthority {
+        step_up::authority(&self.s, session).unwrap()
+    }
+
+    pub(crate) async fn lives(&self, handle: &PlainHandle) -> bool {
+        identity::current(&self.s, handle).await.unwrap().is_some()
+    }
+
+    pub(crate) async fn waits(&self, handle: &PlainHandle) -> bool {
+        identity::waiting(&self.s, handle).await.unwrap().is_some()
+    }
+
+    /// Types address and password; `replaces` and a known browser are nobody's.
+    pub(crate) async fn password(&self, email: &str, password: &str) -> sign_in::PasswordOutcome {
+        let origin = origin();
+        let attempt = sign_in::Attempt {
+            email,
+            password,
+            return_to: None,
+            origin: &origin,
+            browser: None,
+            replaces: None,
+        };
+        sign_in::password(&self.s, attempt).await.unwrap()
+    }
+
+    /// A sign-in that waits for its second step.
+    pub(crate) async fn challenge(&self, person: &Person) -> PlainHandle {
+        match self.password(&person.email, &person.password).await {
+            sign_in::PasswordOutcome::Challenged { handle } => handle,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Everything that has left since this was last asked, the oldest first.
+    pub(crate) async fn mail(&self) -> Vec<Letter> {
+        let now = self.s.now();
+        let take = move |tx: &mut countersign_store::Tx<'_>| {
+            let queued = outbox::lease(tx, now, 1000, MINUTE)?;
+            for message in &queued {
+                outbox::delivered(tx, message.id, now)?;
+            }
+            Ok(queued)
+        };
+        let queued = self.s.store.write(take).await.unwrap();
+        queued.into_iter().map(|m| Letter { to: m.recipient, content: m.message.content }).collect()
+    }
+
+    /// The one code or link that has left, and to whom.
+    pub(crate) async fn secret(&self) -> (String, String) {
+        let mut mail = self.mail().await;
+        let letter = mail.pop().unwrap();
+        assert!(mail.is_empty(), "more than one message");
+        let secret = match letter.content {
+            Content::ConfirmEmailCode { code, .. }
+            | Content::ConfirmPhoneCode { code, .. }
+            | Content::SignInCode { code, .. } => code,
+            Content::ResetPassword { link, .. } => link,
+            _ => panic!("not a code and not a link"),
+        };
+        (letter.to, secret)
+    }
+
+    /// The one notice that has left, and to whom.
+    pub(crate) async fn notice(&self) -> (String, Notice) {
+        let mut notices = notices(self.mail().await);
+        let notice = notices.pop().unwrap();
+        assert!(notices.is_empty(), "more than one message");
+        notice
+    }
+
+    /// What the account holder reads first in the activity.
+    pub(crate) async fn newest(&self, person: &Person) -> EventKind {
+        let session = self.session(person).await.0;
+        activity::recent(&self.s, &session).await.unwrap().first().unwrap().kind
+    }
+}
+
+pub(crate) fn notices(mail: Vec<Letter>) -> Vec<(String, Notice)> {
+    let notice = |letter: Letter| match letter.content {
+        Content::Notice(notice) => (letter.to, notice),
+        _ => panic!("not a notice"),
+    };
+    mail.into_iter().map(notice).collect()
+}
+
+pub(crate) fn origin() -> Origin {
+    Origin { address: "192.0.2.7".parse().unwrap(), user_agent: "a test".into() }
+}
+
+/// What an app shows that was set up with this key.
+pub(crate) fn app_code(key: &str, now: Timestamp) -> String {
+    let secret = Secret::from_base32(key).unwrap();
+    Totp::standard(secret).code_at(TimeStep::at(now.unix_seconds(), Period::THIRTY)).to_string()
+}
+
+/// Six digits that are not these.
+pub(crate) fn another_code(code: &str) -> &'static str {
+    if code == "123456" { "654321" } else { "123456" }
+}

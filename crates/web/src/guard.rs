@@ -1,0 +1,208 @@
+//! What holds for every request, whatever its route.
+
+use crate::{
+    app::App,
+    extract::Browser,
+    problem::Problem,
+    respond::{self, ResponseExt as _},
+    shell::shell,
+    times,
+    views::ErrorPage,
+};
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use countersign_core::ambient::random;
+use countersign_flows::identity::{self, Who};
+use data_encoding::HEXLOWER;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{self, CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
+};
+use std::{any::Any, time::Duration};
+use tracing::Instrument as _;
+
+/// No request may take longer: whoever waits that long has gone.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Scripts, styles and pictures are files of our own; nothing is inline, nothing is framed, forms stay here
+/// (CSP Level 3; ASVS 5.0 V3.4.3, V3.4.6).
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// On every answer. `same-origin` and not `no-referrer`: with the latter, Chromium sends `Origin: null` with our own
+/// forms, which [`foreign`] could not tell from somebody else's.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// Names the request in the log and to its sender.
+#[derive(Clone)]
+struct Number(String);
+
+/// A number, a span and a line in the log, and a count. Addresses are named by their route: some hold a secret.
+pub(crate) async fn observed(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let number = HEXLOWER.encode(&random::<8>(&*app.services.entropy));
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", number, method = %request.method(), route);
+    request.extensions_mut().insert(Number(number.clone()));
+    let began = app.services.now();
+    let mut response = async {
+        let response = next.run(request).await;
+        let millis = u64::try_from(app.services.now().since(began).as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(status = response.status().as_u16(), millis, "answered");
+        response
+    }
+    .instrument(span)
+    .await;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("countersign_requests_total", "route" => route, "status" => status).increment(1);
+    if let Ok(value) = HeaderValue::try_from(number) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+/// Security headers, and no copy of a page anywhere.
+pub(crate) async fn protected(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if app.settings.secure_cookies {
+        // RFC 6797; a year, for this host alone: what else is on the domain is not ours to decide.
+        let age = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, age);
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The time limit, and the page for every [`Problem`].
+pub(crate) async fn problems(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let browser = Browser::read(&parts, &app);
+    let number = parts.extensions.get::<Number>().map(|number| number.0.clone()).unwrap_or_default();
+    let request = Request::from_parts(parts, body);
+    let response = match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::TimedOut.into_response(),
+    };
+    let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
+    let labels = [("reason", problem.reason().to_owned()), ("status", problem.status().as_str().to_owned())];
+    metrics::counter!("countersign_refusals_total", &labels).increment(1);
+    tracing::info!(reason = problem.reason(), "refused");
+    let who = who(&app, &browser, &problem).await;
+    let page = error_page(&app, &browser, who.as_ref(), &problem, &number);
+    with_body(response, page)
+}
+
+/// Whose account is open, for the header or the banner. A fault here must not hide the first one.
+async fn who(app: &App, browser: &Browser, problem: &Problem) -> Option<Who> {
+    if matches!(problem, Problem::Away | Problem::TimedOut | Problem::Internal) {
+        return None;
+    }
+    let session = browser.session(app).await.ok()??;
+    identity::who(&app.services, &session).await.ok()
+}
+
+fn error_page(app: &App, browser: &Browser, who: Option<&Who>, problem: &Problem, number: &str) -> Response {
+    let subject = who.and_then(|who| who.login_as.as_ref()).map(|login_as| login_as.subject.as_str());
+    let words = problem.words(app, subject, number);
+    let page = ErrorPage {
+        shell: shell(app, browser, who),
+        status: words.status.as_u16(),
+        heading: words.heading,
+        text: words.text,
+        action: words.action,
+        retry_after: words.retry_after.map(times::seconds_up),
+    };
+    match respond::page(words.status, &page) {
+        Ok(response) => response.with_retry_after(words.retry_after),
+        Err(_) => words.status.into_response(),
+    }
+}
+
+/// The page in place of the bare answer, whose other headers (`Allow`) stay.
+fn with_body(bare: Response, page: Response) -> Response {
+    let (mut parts, _) = bare.into_parts();
+    let (page, body) = page.into_parts();
+    parts.extensions.remove::<Problem>();
+    parts.status = page.status;
+    parts.headers.extend(page.headers);
+    Response::from_parts(parts, body)
+}
+
+/// Refuses what a page of another origin sends (Fetch Metadata; OWASP Cross-Site Request Forgery Prevention). A client
+/// that says nothing about it is no browser of today; the `csrf_token` stands against the rest.
+pub(crate) async fn foreign(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    if reads || is_ours(request.headers(), &app.origin) {
+        return next.run(request).await;
+    }
+    Problem::ForeignOrigin.into_response()
+}
+
+fn is_ours(headers: &HeaderMap, origin: &str) -> bool {
+    let all = |name: HeaderName, ours: fn(&str, &str) -> bool| {
+        headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(|value| ours(value, origin)))
+    };
+    all(ORIGIN, |value, origin| value == origin)
+        && all(HeaderName::from_static("sec-fetch-site"), |value, _| matches!(value, "same-origin" | "none"))
+}
+
+/// A handler that panicked: the log has the message, the page does not.
+pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    tracing::error!(message = text.unwrap_or("no message"), "a handler panicked");
+    Problem::Internal.into_response()
+}
+
+/// Plain text for machines.
+pub(crate) fn text(body: impl Into<String>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    ([(CONTENT_TYPE, kind)], body.into()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(pairs: &[(&'static str, &'static str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        is_ours(&headers, "https://login.example.org")
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_told_apart() {
+        assert!(ours(&[]));
+        assert!(ours(&[("origin", "https://login.example.org"), ("sec-fetch-site", "same-origin")]));
+        assert!(ours(&[("sec-fetch-site", "none")]));
+        for foreign in [
+            ("origin", "null"),
+            ("origin", ""),
+            ("origin", "http://login.example.org"),
+            ("origin", "https://login.example.org:444"),
+            ("origin", "https://login.example.org.elsewhere.example"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            assert!(!ours(&[foreign]), "{foreign:?}");
+            assert!(!ours(&[("origin", "https://login.example.org"), foreign]), "{foreign:?}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! One file for each page: read the request, call one flow, render.
+
+pub(crate) mod activity;
+pub(crate) mod app;
+pub(crate) mod assets;
+pub(crate) mod backup_codes;
+pub(crate) mod confirm_identity;
+pub(crate) mod dev;
+pub(crate) mod email;
+pub(crate) mod forgot_password;
+pub(crate) mod home;
+pub(crate) mod login_as;
+pub(crate) mod machine;
+pub(crate) mod members;
+pub(crate) mod password;
+pub(crate) mod phone;
+pub(crate) mod profile;
+pub(crate) mod reset_password;
+mod second_step;
+pub(crate) mod sessions;
+pub(crate) mod sign_in;
+pub(crate) mod sign_out;
+pub(crate) mod verify;

@@ -1,0 +1,146 @@
+//! `/profile/activity`
+
+use crate::{
+    app::App,
+    extract::Own,
+    respond::{self, Answer},
+    times,
+    views::{ActivityPage, ActivityRow},
+};
+use axum::extract::State;
+use countersign_core::{
+    event::{Detail, EventKind},
+    second_step::Method,
+};
+use countersign_flows::{EventRow, activity};
+use http::StatusCode;
+
+/// `GET /profile/activity`
+pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
+    let events = activity::recent(&app.services, &own.session).await?;
+    let rows = events
+        .into_iter()
+        .map(|event| ActivityRow {
+            at: times::moment(event.at),
+            what: what(event.kind, &event.detail),
+            who: who(&event),
+            from: Some(event.address).filter(|address| !address.is_empty()),
+        })
+        .collect();
+    respond::page(StatusCode::OK, &ActivityPage { shell: own.shell(&app), rows })
+}
+
+/// What happened, in one sentence without its full stop.
+fn what(kind: EventKind, detail: &Detail) -> String {
+    let method = method(detail);
+    let quoted = |text: &str| detail.text.as_ref().map_or(text.to_owned(), |name| format!("{text}: “{name}”"));
+    let masked = |text: &str| detail.text.as_ref().map_or(text.to_owned(), |to| format!("{text} to {to}"));
+    match kind {
+        EventKind::SignedIn => method.map_or("Signed in".into(), |by| format!("Signed in with {by}")),
+        EventKind::SignedOut => "Signed out".into(),
+        EventKind::PasswordWrong => "Wrong password".into(),
+        EventKind::CodeWrong => format!("Wrong code from {}", method.unwrap_or("a second step")),
+        EventKind::CodeReplayed => format!("A code from {} was tried a second time", method.unwrap_or("a second step")),
+        EventKind::SecondStepPaused => "Too many wrong codes: no more were taken for a while".into(),
+        EventKind::SecondStepDisabled => {
+            format!("Too many wrong codes: {} was switched off", method.unwrap_or("a second step"))
+        }
+        EventKind::CodeSent => match detail.method.as_deref().and_then(|method| method.parse().ok()) {
+            Some(Method::Sms) => "A code was sent by text message".into(),
+            Some(Method::Email) => "A code was sent by e-mail".into(),
+            _ => "A code was sent".into(),
+        },
+        EventKind::IdentityConfirmed => "Identity confirmed".into(),
+        EventKind::AppAdded => quoted("Authenticator app added"),
+        EventKind::AppRemoved => quoted("Authenticator app removed"),
+        EventKind::BackupCodesMade => "New backup codes made".into(),
+        EventKind::BackupCodeUsed => match detail.count {
+            Some(left) => format!("Backup code used, {left} left"),
+            None => "Backup code used".into(),
+        },
+        EventKind::PasswordChanged => "Password changed".into(),
+        EventKind::PasswordResetAsked => "A link to choose a new password was sent".into(),
+        EventKind::PasswordReset => "New password chosen by the link in the e-mail".into(),
+        EventKind::EmailChanged => masked("E-mail address changed"),
+        EventKind::PhoneChanged => masked("Phone number changed"),
+        EventKind::PhoneRemoved => "Phone number removed".into(),
+        EventKind::SessionEnded => match detail.count {
+            Some(count) if count != 1 => format!("{count} other browsers signed out"),
+            _ => "Another browser signed out".into(),
+        },
+        EventKind::LoginAsBegun => quoted("Login as"),
+        EventKind::LoginAsEnded => "Login as ended".into(),
+        EventKind::AccountCreated => "Account created".into(),
+    }
+}
+
+fn method(detail: &Detail) -> Option<&'static str> {
+    Some(match detail.method.as_deref()?.parse().ok()? {
+        Method::App => "an authenticator app",
+        Method::Sms => "a text message",
+        Method::Email => "an e-mail",
+        Method::BackupCode => "a backup code",
+    })
+}
+
+/// Who it was, as far as that is known: a wrong password is no proof of anybody.
+fn who(event: &EventRow) -> String {
+    match (&event.actor_name, event.kind) {
+        (Some(actor), _) => format!("{actor} (login as)"),
+        (None, _) if event.actor.is_some() => "An administrator (login as)".into(),
+        (None, EventKind::PasswordWrong | EventKind::PasswordResetAsked) => "Someone who was not signed in".into(),
+        (None, EventKind::CodeWrong | EventKind::CodeReplayed) => "You, or someone who has your password".into(),
+        (None, EventKind::SecondStepPaused | EventKind::SecondStepDisabled) => "The server".into(),
+        (None, EventKind::AccountCreated) => "The operator".into(),
+        (None, _) => "You".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_core::{Entropy, Timestamp, ids::UserId};
+
+    struct Fill;
+    impl Entropy for Fill {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(7);
+        }
+    }
+
+    fn event(kind: EventKind, actor_name: Option<&str>) -> EventRow {
+        let at = Timestamp::from_millis(0);
+        EventRow {
+            kind,
+            detail: Detail::default(),
+            at,
+            address: String::new(),
+            user_agent: String::new(),
+            actor: actor_name.map(|_| UserId::generate(at, &Fill)),
+            actor_name: actor_name.filter(|name| !name.is_empty()).map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn every_kind_is_told_with_and_without_its_detail() {
+        let full =
+            Detail { method: Some("app".into()), text: Some("Phone".into()), count: Some(2) };
+        for kind in EventKind::ALL {
+            for detail in [&Detail::default(), &full] {
+                let text = what(*kind, detail);
+                assert!(text.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()), "{text}");
+                assert!(!text.ends_with('.') && !text.contains("  "), "{text}");
+            }
+        }
+        assert_eq!(what(EventKind::SignedIn, &full), "Signed in with an authenticator app");
+        assert_eq!(what(EventKind::AppAdded, &full), "Authenticator app added: “Phone”");
+    }
+
+    #[test]
+    fn an_administrator_is_named_and_a_stranger_is_not_you() {
+        assert_eq!(who(&event(EventKind::LoginAsBegun, Some("Ada"))), "Ada (login as)");
+        assert_eq!(who(&event(EventKind::LoginAsEnded, Some(""))), "An administrator (login as)");
+        assert_eq!(who(&event(EventKind::PasswordWrong, None)), "Someone who was not signed in");
+        assert_eq!(who(&event(EventKind::AppAdded, None)), "You");
+    }
+}

@@ -1,0 +1,87 @@
+//! `/profile/backup-codes`
+
+use crate::{
+    app::App,
+    extract::{Form, Own, Query},
+    problem::Problem,
+    respond::{self, Answer, see_other},
+    return_to,
+    views::{BackupCodes, BackupCodesPage},
+};
+use axum::extract::State;
+use countersign_flows::backup_codes;
+use http::{HeaderMap, Method, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// With so few left, the page leads to new ones.
+const FEW: u32 = 3;
+
+/// `GET /profile/backup-codes`: the codes, the first time after they were made; later only how many are left.
+pub(crate) async fn show(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    query: Query,
+    own: Own,
+) -> Answer {
+    let shown = if is_read_by_a_person(&method, &headers) {
+        backup_codes::reveal(&app.services, &own.session).await?
+    } else {
+        None
+    };
+    let state = match shown {
+        Some(codes) => fresh(&app, &own, codes),
+        None => {
+            let count = backup_codes::left(&app.services, &own.session).await?;
+            let low = count.is_some_and(|left| left <= FEW);
+            BackupCodes::Left { count, low, just_used: query.get("after") == Some("sign-in") }
+        }
+    };
+    let continue_to = query.get("continue").and_then(|raw| return_to::local(&app.settings.public_url, raw));
+    let continue_to = continue_to.unwrap_or_else(|| "/profile".to_owned());
+    respond::page(StatusCode::OK, &BackupCodesPage { shell: own.shell(&app), state, continue_to })
+}
+
+/// `POST /profile/backup-codes/reset`
+pub(crate) async fn reset(State(app): State<App>, own: Own, form: Form) -> Answer {
+    let authority = own.fresh(&app)?;
+    form.only_a_button()?;
+    if backup_codes::reset(&app.services, authority, &own.browser.origin).await? {
+        return Ok(see_other("/profile/backup-codes"));
+    }
+    Err(Problem::CannotBeDone(
+        "Backup codes stand in for an authenticator app, and you have none. Set one up on My Profile; it brings ten codes \
+         with it.",
+    ))
+}
+
+/// The codes are shown once: not to a `HEAD`, which shows nothing, nor to a browser that loads pages ahead.
+fn is_read_by_a_person(method: &Method, headers: &HeaderMap) -> bool {
+    let purpose = headers.get("sec-purpose").map_or(&b""[..], |value| value.as_bytes());
+    method == Method::GET && !purpose.starts_with(b"prefetch")
+}
+
+fn fresh(app: &App, own: &Own, codes: Vec<String>) -> BackupCodes {
+    let plain_text = format!(
+        "Backup codes for {}, {}\nEach of them works once.\n\n{}\n",
+        app.settings.service_name,
+        own.who.email,
+        codes.join("\n")
+    );
+    let encoded = utf8_percent_encode(&plain_text, NON_ALPHANUMERIC);
+    BackupCodes::Fresh { codes, download_href: format!("data:text/plain;charset=utf-8,{encoded}"), plain_text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_person_who_looks_spends_the_one_showing() {
+        let mut headers = HeaderMap::new();
+        assert!(is_read_by_a_person(&Method::GET, &headers));
+        assert!(!is_read_by_a_person(&Method::HEAD, &headers));
+        headers.insert("sec-purpose", "prefetch;prerender".parse().unwrap());
+        assert!(!is_read_by_a_person(&Method::GET, &headers));
+    }
+}

@@ -1,0 +1,112 @@
+//! `/profile/email` and `/profile/email/confirm`
+
+use super::{
+    profile::{self, Refused},
+    second_step::small,
+};
+use crate::{
+    app::App,
+    extract::{Form, Own, Query},
+    notice::Done,
+    respond::{self, Answer, ResponseExt as _, see_other},
+    times,
+    views::{EmailConfirmPage, EmailForm},
+    words,
+};
+use axum::extract::State;
+use countersign_core::second_step::Method;
+use countersign_flows::{
+    email_change::{self, Begin, Confirm},
+    second_step::CodeRefusal,
+};
+use http::StatusCode;
+use std::time::Duration;
+
+/// What is wrong with the form for the code.
+#[derive(Default)]
+struct Errors {
+    code: Option<String>,
+    form: Option<String>,
+    wait: Option<Duration>,
+}
+
+/// `POST /profile/email`: sends a code to the new address.
+pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
+    let authority = own.fresh(&app)?;
+    let typed = form.get("email");
+    let mut wait = None;
+    let error = match form.defect() {
+        Some(defect) => defect.error.to_string(),
+        None => match email_change::begin(&app.services, authority, typed, &own.browser.origin).await? {
+            Begin::CodeSent => return Ok(see_other("/profile/email/confirm?sent=now")),
+            Begin::Invalid(error) => words::email(error).to_owned(),
+            Begin::Same => "This is your address already. Type the new one.".to_owned(),
+            Begin::TooSoon { retry_after } => {
+                wait = Some(retry_after);
+                words::sent_a_moment_ago(retry_after)
+            }
+            Begin::Closed { retry_after } => {
+                wait = Some(retry_after);
+                words::too_many_sends(retry_after)
+            }
+        },
+    };
+    // Asked for from the page on which its code is typed: the answer belongs there.
+    let resent = email_change::pending(&app.services, &own.session).await?.is_some_and(|waiting| waiting == typed);
+    if resent && wait.is_some() {
+        return again(&app, &own, Errors { form: Some(error), wait, ..Errors::default() }).await;
+    }
+    let email = EmailForm { value: typed.to_owned(), error: Some(error), waiting: None };
+    profile::again(&app, &own, Refused { email, wait, ..Refused::default() }).await
+}
+
+/// `GET /profile/email/confirm`
+pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
+    let resend_in = query.get("sent").map_or(Duration::ZERO, |_| app.services.rules.resend_after);
+    page(&app, &own, resend_in, StatusCode::OK, Errors::default()).await
+}
+
+/// `POST /profile/email/confirm`
+pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
+    let authority = own.fresh(&app)?;
+    if let Some(defect) = form.defect() {
+        return again(&app, &own, Errors { code: Some(defect.error.to_string()), ..Errors::default() }).await;
+    }
+    let errors = match email_change::confirm(&app.services, authority, form.get("code"), &own.browser.origin).await? {
+        Confirm::Changed { ended } => return Ok(see_other(&Done::EmailChanged.ending("/profile", ended))),
+        Confirm::Code(CodeRefusal::NotAvailable) => {
+            let text = "This address can no longer be used. Go to My Profile and choose another one.";
+            Errors { form: Some(text.into()), ..Errors::default() }
+        }
+        Confirm::Code(refusal @ CodeRefusal::Closed { .. }) => Errors {
+            form: Some(words::code(refusal, Method::Email)),
+            wait: words::code_wait(refusal),
+            ..Errors::default()
+        },
+        Confirm::Code(refusal) => {
+            Errors { code: Some(words::code(refusal, Method::Email)), ..Errors::default() }
+        }
+    };
+    again(&app, &own, errors).await
+}
+
+async fn again(app: &App, own: &Own, errors: Errors) -> Answer {
+    let wait = errors.wait;
+    let answer = page(app, own, wait.unwrap_or_default(), respond::refused(wait), errors).await?;
+    Ok(answer.with_retry_after(wait))
+}
+
+async fn page(app: &App, own: &Own, resend_in: Duration, status: StatusCode, errors: Errors) -> Answer {
+    let Some(email) = email_change::pending(&app.services, &own.session).await? else {
+        return Ok(see_other(&Done::EmailOver.at("/profile")));
+    };
+    let page = EmailConfirmPage {
+        shell: own.shell(app),
+        email,
+        current_email: own.who.email.clone(),
+        resend_after_seconds: small(times::seconds_up(resend_in)),
+        code_error: errors.code,
+        form_error: errors.form,
+    };
+    respond::page(status, &page)
+}

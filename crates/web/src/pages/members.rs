@@ -1,0 +1,77 @@
+//! `/members` and `/members/{id}`
+
+use crate::{
+    app::App,
+    extract::{Administrator, Id, Own},
+    problem::Problem,
+    respond::{self, Answer},
+    views::{MemberPage, MemberRow, MembersPage},
+    words,
+};
+use axum::extract::State;
+use countersign_core::{authority::LoginAsRefusal, ids::UserId};
+use countersign_flows::{
+    Member,
+    members::{self, Seen},
+};
+use http::StatusCode;
+
+/// `GET /members`
+pub(crate) async fn list(State(app): State<App>, Administrator(own): Administrator) -> Answer {
+    let members = members::list(&app.services, &own.session).await?.ok_or(Problem::OnlyAdministrators)?;
+    let rows = members.iter().map(|member| row(&own, member)).collect();
+    let page = MembersPage { shell: own.shell(&app), organization: organization(&own), rows };
+    respond::page(StatusCode::OK, &page)
+}
+
+/// `GET /members/{id}`
+pub(crate) async fn show(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<UserId>,
+) -> Answer {
+    respond::page(StatusCode::OK, &page(&app, &own, id).await?)
+}
+
+/// The page of one member, or 404.
+pub(super) async fn page(app: &App, own: &Own, id: UserId) -> Result<MemberPage, Problem> {
+    let (member, may_log_in_as) = match members::one(&app.services, &own.session, id).await? {
+        Seen::Forbidden => return Err(Problem::OnlyAdministrators),
+        Seen::NotFound => return Err(Problem::NotFound),
+        Seen::Found { member, may_log_in_as } => (member, may_log_in_as),
+    };
+    Ok(MemberPage {
+        shell: own.shell(app),
+        organization: organization(own),
+        member: row(own, &member),
+        last_sign_in: None,
+        why_not: may_log_in_as.err().map(|refusal| why_not(own, id, refusal).to_owned()),
+        reason: String::new(),
+        reason_error: None,
+    })
+}
+
+fn why_not(own: &Own, id: UserId, refusal: LoginAsRefusal) -> &'static str {
+    if id == own.who.id { "This is your own account." } else { words::login_as(refusal) }
+}
+
+fn organization(own: &Own) -> String {
+    own.who.organization.clone().unwrap_or_default()
+}
+
+fn row(own: &Own, member: &Member) -> MemberRow {
+    let second_step = match (member.apps, member.phone) {
+        (1.., _) => "Authenticator app",
+        (0, true) => "Text message",
+        (0, false) => "E-mail",
+    };
+    MemberRow {
+        id: member.id.to_string(),
+        name: member.name.clone(),
+        email: member.email.clone(),
+        role: words::role(member.role).to_owned(),
+        second_step: second_step.to_owned(),
+        disabled: !member.active,
+        is_self: member.id == own.who.id,
+    }
+}

@@ -1,0 +1,115 @@
+//! `/profile/phone`, `/profile/phone/confirm` and `/profile/phone/remove`
+
+use super::{
+    profile::{self, Refused},
+    second_step::small,
+};
+use crate::{
+    app::App,
+    extract::{Form, Own, Query},
+    notice::Done,
+    problem::Problem,
+    respond::{self, Answer, ResponseExt as _, see_other},
+    times,
+    views::{PhoneConfirmPage, PhoneForm},
+    words,
+};
+use axum::extract::State;
+use countersign_core::second_step::Method;
+use countersign_flows::{
+    phone::{self, Begin, Confirm},
+    second_step::CodeRefusal,
+};
+use http::StatusCode;
+use std::time::Duration;
+
+/// What is wrong with the form for the code.
+#[derive(Default)]
+struct Errors {
+    code: Option<String>,
+    form: Option<String>,
+    wait: Option<Duration>,
+}
+
+/// `POST /profile/phone`: sends a code to the new number.
+pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
+    let authority = own.fresh(&app)?;
+    let typed = form.get("phone");
+    let mut wait = None;
+    let error = match form.defect() {
+        Some(defect) => defect.error.to_string(),
+        None => match phone::begin(&app.services, authority, typed, &own.browser.origin).await? {
+            Begin::CodeSent => return Ok(see_other("/profile/phone/confirm?sent=now")),
+            Begin::Invalid(error) => words::phone(error).to_owned(),
+            Begin::Country => "We send no messages to numbers of this country. Use another number, or an authenticator \
+                               app."
+                .to_owned(),
+            Begin::SmsOff => "Codes by text message are not used here. Use an authenticator app.".to_owned(),
+            Begin::TooSoon { retry_after } => {
+                wait = Some(retry_after);
+                words::sent_a_moment_ago(retry_after)
+            }
+            Begin::Closed { retry_after } => {
+                wait = Some(retry_after);
+                words::too_many_sends(retry_after)
+            }
+        },
+    };
+    let phone = PhoneForm { value: typed.to_owned(), error: Some(error) };
+    profile::again(&app, &own, Refused { phone, wait, ..Refused::default() }).await
+}
+
+/// `GET /profile/phone/confirm`
+pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
+    let resend_in = query.get("sent").map_or(Duration::ZERO, |_| app.services.rules.resend_after);
+    page(&app, &own, resend_in, StatusCode::OK, Errors::default()).await
+}
+
+/// `POST /profile/phone/confirm`
+pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
+    let authority = own.fresh(&app)?;
+    if let Some(defect) = form.defect() {
+        return again(&app, &own, Errors { code: Some(defect.error.to_string()), ..Errors::default() }).await;
+    }
+    let errors = match phone::confirm(&app.services, authority, form.get("code"), &own.browser.origin).await? {
+        Confirm::Added => return Ok(see_other(&Done::PhoneAdded.at("/profile"))),
+        Confirm::Code(refusal @ (CodeRefusal::Closed { .. } | CodeRefusal::NotAvailable)) => Errors {
+            form: Some(words::code(refusal, Method::Sms)),
+            wait: words::code_wait(refusal),
+            ..Errors::default()
+        },
+        Confirm::Code(refusal) => Errors { code: Some(words::code(refusal, Method::Sms)), ..Errors::default() },
+    };
+    again(&app, &own, errors).await
+}
+
+/// `POST /profile/phone/remove`
+pub(crate) async fn remove(State(app): State<App>, own: Own, form: Form) -> Answer {
+    let authority = own.fresh(&app)?;
+    form.only_a_button()?;
+    if phone::remove(&app.services, authority, &own.browser.origin).await? {
+        Ok(see_other(&Done::PhoneRemoved.at("/profile")))
+    } else {
+        Err(Problem::NotFound)
+    }
+}
+
+async fn again(app: &App, own: &Own, errors: Errors) -> Answer {
+    let wait = errors.wait;
+    let answer = page(app, own, wait.unwrap_or_default(), respond::refused(wait), errors).await?;
+    Ok(answer.with_retry_after(wait))
+}
+
+async fn page(app: &App, own: &Own, resend_in: Duration, status: StatusCode, errors: Errors) -> Answer {
+    let Some(to_masked) = phone::pending(&app.services, &own.session).await? else {
+        return Ok(see_other(&Done::PhoneOver.at("/profile")));
+    };
+    let page = PhoneConfirmPage {
+        shell: own.shell(app),
+        to_masked,
+        resend_after_seconds: small(times::seconds_up(resend_in)),
+        code_error: errors.code,
+        form_error: errors.form,
+    };
+    respond::page(status, &page)
+}

@@ -1,0 +1,103 @@
+//! `/profile`
+
+use crate::{
+    app::App,
+    extract::Own,
+    problem::Problem,
+    respond::{self, Answer, ResponseExt as _},
+    times,
+    views::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage},
+};
+use axum::extract::State;
+use countersign_core::second_step::{Method, Standing};
+use countersign_flows::{
+    AppSummary, email_change,
+    profile::{self, Overview},
+};
+use http::StatusCode;
+use std::time::Duration;
+
+/// One of the page's forms that was refused.
+#[derive(Default)]
+pub(super) struct Refused {
+    pub(super) email: EmailForm,
+    pub(super) phone: PhoneForm,
+    pub(super) password: PasswordForm,
+    pub(super) wait: Option<Duration>,
+}
+
+/// `GET /profile`
+pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
+    respond::page(StatusCode::OK, &page(&app, &own, Refused::default()).await?)
+}
+
+/// The page with what is wrong in one of its forms.
+pub(super) async fn again(app: &App, own: &Own, refused: Refused) -> Answer {
+    let wait = refused.wait;
+    let page = page(app, own, refused).await?;
+    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait))
+}
+
+async fn page(app: &App, own: &Own, refused: Refused) -> Result<ProfilePage, Problem> {
+    let overview = profile::overview(&app.services, &own.session).await?;
+    let waiting = email_change::pending(&app.services, &own.session).await?;
+    Ok(ProfilePage {
+        shell: own.shell(app),
+        email_step: email_step(app, &overview),
+        sms_step: sms_step(&overview),
+        apps: overview.apps.iter().map(row).collect(),
+        name: overview.name,
+        email: overview.email,
+        phone: overview.phone_masked,
+        email_form: EmailForm { waiting, ..refused.email },
+        phone_form: refused.phone,
+        password_form: refused.password,
+        backup_codes_left: overview.backup_codes_left,
+    })
+}
+
+fn row(app: &AppSummary) -> AppRow {
+    AppRow {
+        id: app.id.to_string(),
+        name: app.name.clone(),
+        added: times::day(app.created_at),
+        last_used: app.last_used_at.map(times::moment),
+        disabled: app.disabled,
+    }
+}
+
+fn email_step(app: &App, overview: &Overview) -> OtherStep {
+    let offered = app.services.rules.methods.contains(&Method::Email);
+    let why_not = match overview.steps.standing(Method::Email) {
+        _ if !offered => "Codes by e-mail are not used here.",
+        Standing::Ready => return available(masked(&overview.email)),
+        Standing::Absent => "There is no address to which a code could go.",
+        Standing::Disabled => {
+            "Too many wrong codes were tried. It stays off until you choose a new password by the link under “Forgot \
+             your password?”, which proves your mailbox again."
+        }
+    };
+    unavailable(why_not)
+}
+
+fn sms_step(overview: &Overview) -> OtherStep {
+    let why_not = match overview.steps.standing(Method::Sms) {
+        _ if !overview.sms_on_offer => "Codes by text message are not used here.",
+        Standing::Ready => return available(overview.phone_masked.clone().unwrap_or_default()),
+        Standing::Absent => "Add your phone number below to use this.",
+        Standing::Disabled => "Too many wrong codes were tried. Confirm your phone number below once more to use this.",
+    };
+    unavailable(why_not)
+}
+
+fn available(to_masked: String) -> OtherStep {
+    OtherStep { available: true, to_masked, why_not: None }
+}
+
+fn unavailable(why_not: &str) -> OtherStep {
+    OtherStep { why_not: Some(why_not.to_owned()), ..OtherStep::default() }
+}
+
+fn masked(email: &str) -> String {
+    email.parse::<countersign_core::email::EmailAddress>().map(|address| address.masked()).unwrap_or_default()
+}

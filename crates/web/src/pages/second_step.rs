@@ -1,0 +1,71 @@
+//! The part of a page on which a second step is taken, shared by the sign-in and the step-up.
+
+use crate::{times, views};
+use countersign_core::second_step::Method;
+use countersign_flows::second_step::{CodeRefusal, StepView};
+
+/// Where the part stands.
+pub(super) struct Place {
+    pub(super) page_url: &'static str,
+    pub(super) send_url: &'static str,
+    pub(super) return_to: Option<String>,
+}
+
+/// What the page offers: the method that was asked for, if it is among the account's, else the best. `None` where no
+/// method works.
+pub(super) fn step(view: &StepView, asked: Option<Method>, place: Place) -> Option<views::SecondStep> {
+    let selected = asked.filter(|method| view.methods.contains(method)).or(view.methods.first().copied())?;
+    let sent = match view.sent.filter(|sent| sent.method == selected) {
+        None => views::SentState::NotSent,
+        Some(sent) => views::SentState::Sent {
+            resend_after_seconds: small(times::seconds_up(sent.resend_in)),
+            expires_minutes: small(sent.minutes),
+        },
+    };
+    let to_masked = match selected {
+        Method::Sms => view.phone_masked.clone().unwrap_or_default(),
+        Method::Email => view.email_masked.clone(),
+        Method::App | Method::BackupCode => String::new(),
+    };
+    Some(views::SecondStep {
+        methods: view.methods.iter().copied().map(shown).collect(),
+        selected: shown(selected),
+        sent,
+        to_masked,
+        code_error: None,
+        page_url: place.page_url.to_owned(),
+        send_url: place.send_url.to_owned(),
+        return_to: place.return_to,
+    })
+}
+
+/// For a countdown.
+pub(super) fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Counts a second step that was tried.
+pub(super) fn count(method: Method, refusal: Option<CodeRefusal>) {
+    let outcome = match refusal {
+        None => "right",
+        Some(CodeRefusal::Wrong) => "wrong",
+        Some(CodeRefusal::AlreadyUsed) => "already-used",
+        Some(CodeRefusal::Closed { .. }) => "closed",
+        Some(CodeRefusal::NotSent | CodeRefusal::Expired) => "not-sent",
+        Some(CodeRefusal::NotAvailable) => "not-available",
+        Some(
+            CodeRefusal::Empty | CodeRefusal::NotDigits | CodeRefusal::WrongLength { .. } | CodeRefusal::Mistyped,
+        ) => "malformed",
+    };
+    let labels = [("method", method.as_str()), ("outcome", outcome)];
+    metrics::counter!("countersign_second_steps_total", &labels).increment(1);
+}
+
+fn shown(method: Method) -> views::Method {
+    match method {
+        Method::App => views::Method::App,
+        Method::Sms => views::Method::Sms,
+        Method::Email => views::Method::Email,
+        Method::BackupCode => views::Method::BackupCode,
+    }
+}

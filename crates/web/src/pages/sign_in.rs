@@ -1,0 +1,133 @@
+//! `/sign-in`
+
+use crate::{
+    app::App,
+    extract::{Browser, Form, Query, Visitor},
+    respond::{self, Answer, ResponseExt as _, see_other},
+    return_to,
+    shell::shell,
+    views::SignInPage,
+    words,
+};
+use axum::{extract::State, response::Response};
+use countersign_core::{email::EmailError, password::PasswordError, session::Session};
+use countersign_flows::sign_in::{self, Attempt, PasswordOutcome, SignedIn};
+use http::StatusCode;
+use std::time::Duration;
+
+/// What is wrong with the form.
+#[derive(Default)]
+struct Errors {
+    email: Option<String>,
+    password: Option<String>,
+    form: Option<String>,
+    wait: Option<Duration>,
+}
+
+/// `GET /sign-in`
+pub(crate) async fn show(State(app): State<App>, query: Query, visitor: Visitor) -> Answer {
+    let return_to = query.get("return_to").and_then(|raw| return_to::local(&app.settings.public_url, raw));
+    match visitor.browser.session(&app).await? {
+        Some(Session::Own(_)) => return Ok(see_other(return_to.as_deref().unwrap_or("/profile"))),
+        Some(Session::Impersonated(_)) => return Ok(see_other("/login-as")),
+        None => {}
+    }
+    let page = page(&app, &visitor.browser, "", return_to, Errors::default());
+    visitor.page(StatusCode::OK, &page)
+}
+
+/// `POST /sign-in`
+pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form) -> Answer {
+    let return_to = return_to::local(&app.settings.public_url, form.get("return_to"));
+    if let Some(defect) = form.defect() {
+        let text = Some(defect.error.to_string());
+        let errors = match defect.field.as_str() {
+            "email" => Errors { email: text, ..Errors::default() },
+            "password" => Errors { password: text, ..Errors::default() },
+            _ => Errors { form: text, ..Errors::default() },
+        };
+        return again(&app, &browser, &form, return_to, errors);
+    }
+    let attempt = Attempt {
+        email: form.get("email"),
+        password: form.get("password"),
+        return_to: return_to.clone(),
+        origin: &browser.origin,
+        browser: browser.known,
+        replaces: browser.handle.as_ref().map(|handle| handle.stored()),
+    };
+    let outcome = sign_in::password(&app.services, attempt).await?;
+    count(&outcome);
+    let errors = match outcome {
+        PasswordOutcome::Challenged { handle } => {
+            return Ok(see_other("/sign-in/verify").with_cookie(app.cookies.set_handle(&handle)));
+        }
+        PasswordOutcome::SignedIn(signed_in) => return Ok(admit(&app, signed_in)),
+        outcome => errors(outcome, form.get("password")),
+    };
+    again(&app, &browser, &form, return_to, errors)
+}
+
+/// The way in: both cookies, and on to where the person wanted to go.
+pub(crate) fn admit(app: &App, signed_in: SignedIn) -> Response {
+    let wanted = signed_in.return_to.and_then(|path| return_to::local(&app.settings.public_url, &path));
+    let next = wanted.as_deref().unwrap_or("/profile");
+    let response = match signed_in.backup_codes_left {
+        None => see_other(next),
+        Some(_) => {
+            see_other(&format!("/profile/backup-codes?after=sign-in&continue={}", return_to::encode(next)))
+        }
+    };
+    let browser = signed_in.browser.and_then(|handle| app.cookies.set_known_browser(&handle));
+    response.with_cookie(app.cookies.set_handle(&signed_in.session)).with_cookie(browser)
+}
+
+fn errors(outcome: PasswordOutcome, typed: &str) -> Errors {
+    let mut errors = Errors::default();
+    match outcome {
+        PasswordOutcome::BadEmail(error) => {
+            errors.email = Some(words::email(error).into());
+            // Both fields were left empty: say it once, not one after the other.
+            if error == EmailError::Empty && typed.is_empty() {
+                errors.password = Some(words::typed_password(PasswordError::Empty).into());
+            }
+        }
+        PasswordOutcome::BadPassword(PasswordError::Empty) => {
+            errors.password = Some(words::typed_password(PasswordError::Empty).into());
+        }
+        PasswordOutcome::Closed { retry_after } => {
+            errors.form = Some(words::too_many_passwords(retry_after));
+            errors.wait = Some(retry_after);
+        }
+        _ => errors.password = Some(words::WRONG_PAIR.into()),
+    }
+    errors
+}
+
+fn again(app: &App, browser: &Browser, form: &Form, return_to: Option<String>, errors: Errors) -> Answer {
+    let wait = errors.wait;
+    let page = page(app, browser, form.get("email"), return_to, errors);
+    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait))
+}
+
+fn page(app: &App, browser: &Browser, email: &str, return_to: Option<String>, errors: Errors) -> SignInPage {
+    SignInPage {
+        shell: shell(app, browser, None),
+        email: email.to_owned(),
+        return_to,
+        email_error: errors.email,
+        password_error: errors.password,
+        form_error: errors.form,
+    }
+}
+
+fn count(outcome: &PasswordOutcome) {
+    let outcome = match outcome {
+        PasswordOutcome::Challenged { .. } => "second-step",
+        PasswordOutcome::SignedIn(_) => "signed-in",
+        PasswordOutcome::Wrong => "wrong",
+        PasswordOutcome::BadEmail(_) | PasswordOutcome::BadPassword(_) => "malformed",
+        PasswordOutcome::Closed { .. } => "closed",
+    };
+    metrics::counter!("countersign_sign_ins_total", "outcome" => outcome).increment(1);
+}

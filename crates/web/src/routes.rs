@@ -1,0 +1,191 @@
+//! Every route, who may use it, and the page to come back to: one table, from which the router is built and against
+//! which it is tested with every kind of session.
+
+use crate::{
+    app::App,
+    guard,
+    pages::{
+        activity, app as authenticator_app, assets, backup_codes, confirm_identity, dev, email, forgot_password, home,
+        login_as, machine, members, password, phone, profile, reset_password, sessions, sign_in, sign_out, verify,
+    },
+    problem::Problem,
+    return_to,
+    settings::WebSettings,
+};
+use axum::{
+    Router,
+    extract::MatchedPath,
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, get, post},
+};
+use countersign_flows::Services;
+use http::{Method, request::Parts};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Who may use a route. The handler asks for the type that proves it; this says it for the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Anybody, in any state.
+    Anyone,
+    /// A sign-in that waits for its second step; anybody else is sent (303) to where they are.
+    Waiting,
+    /// The account holder's own session. Nobody: 303 to `/sign-in`. An impersonated session: 403.
+    Own,
+    /// The same, with a fresh proof of identity. Without: 303 to `/confirm-identity`.
+    OwnFresh,
+    /// The own session of an administrator or owner. A member's: 403.
+    Administrator,
+    /// The same, with a fresh proof of identity.
+    AdministratorFresh,
+    /// An impersonated session; an own one is sent (303) to *My Profile*.
+    Impersonated,
+    /// Programs: no session, no form.
+    Machine,
+    /// `serve --dev` on loopback; otherwise 404.
+    Development,
+}
+
+/// One route.
+#[derive(Clone, Debug)]
+pub struct RouteInfo {
+    /// The method. A `GET` route answers `HEAD` as well.
+    pub method: Method,
+    /// The path, with placeholders as in `/members/{id}`.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// For a `POST`: the page that holds its form or button, to come back to after a detour. For a `GET`: itself.
+    pub page: &'static str,
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// A page.
+const fn shown(path: &'static str, access: Access, handler: fn() -> MethodRouter<App>) -> RouteInfo {
+    RouteInfo { method: Method::GET, path, access, page: path, handler }
+}
+
+/// A form, on `page`.
+const fn posted(
+    path: &'static str,
+    access: Access,
+    page: &'static str,
+    handler: fn() -> MethodRouter<App>,
+) -> RouteInfo {
+    RouteInfo { method: Method::POST, path, access, page, handler }
+}
+
+use Access::{Administrator, AdministratorFresh, Anyone, Development, Impersonated, Machine, Own, OwnFresh, Waiting};
+
+static TABLE: &[RouteInfo] = &[
+    shown("/", Anyone, || get(home::show)),
+    shown("/sign-in", Anyone, || get(sign_in::show)),
+    posted("/sign-in", Anyone, "/sign-in", || post(sign_in::submit)),
+    shown("/sign-in/verify", Waiting, || get(verify::show)),
+    posted("/sign-in/verify", Waiting, "/sign-in/verify", || post(verify::submit)),
+    posted("/sign-in/send-code", Waiting, "/sign-in/verify", || post(verify::send_code)),
+    posted("/sign-out", Anyone, "/", || post(sign_out::submit)),
+    shown("/forgot-password", Anyone, || get(forgot_password::show)),
+    posted("/forgot-password", Anyone, "/forgot-password", || post(forgot_password::submit)),
+    shown("/reset-password/{token}", Anyone, || get(reset_password::show)),
+    posted("/reset-password/{token}", Anyone, "/reset-password/{token}", || post(reset_password::submit)),
+    shown("/profile", Own, || get(profile::show)),
+    shown("/confirm-identity", Own, || get(confirm_identity::show)),
+    posted("/confirm-identity", Own, "/confirm-identity", || post(confirm_identity::submit)),
+    posted("/confirm-identity/send-code", Own, "/confirm-identity", || post(confirm_identity::send_code)),
+    posted("/profile/app/begin", OwnFresh, "/profile", || post(authenticator_app::begin)),
+    shown("/profile/app/setup", Own, || get(authenticator_app::show)),
+    posted("/profile/app/confirm", OwnFresh, "/profile/app/setup", || post(authenticator_app::confirm)),
+    posted("/profile/app/cancel", Own, "/profile/app/setup", || post(authenticator_app::cancel)),
+    posted("/profile/app/{id}/remove", OwnFresh, "/profile", || post(authenticator_app::remove)),
+    shown("/profile/backup-codes", Own, || get(backup_codes::show)),
+    posted("/profile/backup-codes/reset", OwnFresh, "/profile/backup-codes", || post(backup_codes::reset)),
+    posted("/profile/password", OwnFresh, "/profile", || post(password::change)),
+    posted("/profile/email", OwnFresh, "/profile", || post(email::begin)),
+    shown("/profile/email/confirm", Own, || get(email::show)),
+    posted("/profile/email/confirm", OwnFresh, "/profile/email/confirm", || post(email::confirm)),
+    posted("/profile/phone", OwnFresh, "/profile", || post(phone::begin)),
+    shown("/profile/phone/confirm", Own, || get(phone::show)),
+    posted("/profile/phone/confirm", OwnFresh, "/profile/phone/confirm", || post(phone::confirm)),
+    posted("/profile/phone/remove", OwnFresh, "/profile", || post(phone::remove)),
+    shown("/profile/sessions", Own, || get(sessions::show)),
+    posted("/profile/sessions/{id}/end", Own, "/profile/sessions", || post(sessions::end)),
+    posted("/profile/sessions/end-others", Own, "/profile/sessions", || post(sessions::end_others)),
+    shown("/profile/activity", Own, || get(activity::show)),
+    shown("/members", Administrator, || get(members::list)),
+    shown("/members/{id}", Administrator, || get(members::show)),
+    posted("/members/{id}/login-as", AdministratorFresh, "/members/{id}", || post(login_as::begin)),
+    shown("/login-as", Impersonated, || get(login_as::show)),
+    posted("/login-as/stop", Impersonated, "/login-as", || post(login_as::stop)),
+    shown("/assets/{name}", Anyone, || get(assets::show)),
+    shown("/healthz", Machine, || get(machine::healthz)),
+    shown("/readyz", Machine, || get(machine::readyz)),
+    shown("/metrics", Machine, || get(machine::metrics)),
+    shown("/dev/outbox", Development, || get(dev::show)),
+    shown("/dev/outbox.json", Development, || get(dev::json)),
+];
+
+/// Every route.
+pub fn table() -> &'static [RouteInfo] {
+    TABLE
+}
+
+/// The whole server, ready for `axum::serve` with `into_make_service_with_connect_info::<SocketAddr>()`.
+pub fn router(services: Services, settings: WebSettings) -> Router {
+    let app = App::new(services, settings);
+    let routes = TABLE.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    // The last layer is the outermost.
+    routes
+        .fallback(async || Problem::NotFound)
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .layer(from_fn_with_state(app.clone(), guard::foreign))
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(from_fn_with_state(app.clone(), guard::problems))
+        .layer(from_fn_with_state(app.clone(), guard::protected))
+        .layer(from_fn_with_state(app.clone(), guard::observed))
+        .with_state(app)
+}
+
+/// The page to come back to after this request led somewhere else: itself, or the page that holds the form.
+pub(crate) fn page_of(parts: &Parts) -> String {
+    let path = parts.uri.path();
+    if parts.method == Method::GET || parts.method == Method::HEAD {
+        return parts.uri.path_and_query().map_or(path, |whole| whole.as_str()).to_owned();
+    }
+    let matched = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = TABLE.iter().find(|route| Some(route.path) == matched && route.method == parts.method);
+    return_to::fill(route.map_or("/", |route| route.page), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_form_stands_on_a_page_of_the_table() {
+        let pages: BTreeSet<_> =
+            TABLE.iter().filter(|route| route.method == Method::GET).map(|route| route.path).collect();
+        for route in TABLE {
+            assert!(pages.contains(route.page), "{} comes back to {}", route.path, route.page);
+        }
+    }
+
+    #[test]
+    fn no_route_is_listed_twice() {
+        let routes: BTreeSet<_> = TABLE.iter().map(|route| (route.path, route.method.as_str())).collect();
+        assert_eq!(routes.len(), TABLE.len());
+    }
+
+    #[test]
+    fn everything_below_the_profile_and_the_members_is_behind_a_session() {
+        for route in TABLE {
+            let guarded = match route.access {
+                Access::Own | Access::OwnFresh => true,
+                Access::Administrator | Access::AdministratorFresh => true,
+                Access::Anyone | Access::Waiting | Access::Impersonated | Access::Machine | Access::Development => false,
+            };
+            let section = ["/profile", "/members", "/confirm-identity"].iter().any(|start| route.path.starts_with(start));
+            assert_eq!(guarded, section, "{} {}", route.method, route.path);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Every refusal as one or two sentences for a person, the next step last.
+
+use crate::times;
+use countersign_core::{
+    authority::LoginAsRefusal,
+    email::EmailError,
+    password::{LONGEST, PasswordError, SHORTEST},
+    phone::PhoneError,
+    role::Role,
+    second_step::Method,
+    text::TextError,
+};
+use countersign_flows::second_step::CodeRefusal;
+use std::time::Duration;
+
+/// The same for an address that nobody has, an account that is switched off, and a wrong password.
+pub(crate) const WRONG_PAIR: &str = "The e-mail address or the password is not right. Check both and try again.";
+
+/// A wrong password in the person's own session.
+pub(crate) const NOT_YOUR_PASSWORD: &str = "This is not your password. Type the one that you sign in with.";
+
+/// No way, or an unknown one, to take the second step.
+pub(crate) const CHOOSE_A_WAY: &str = "This way is not available for your account. Use the one below, or choose another.";
+
+/// `"Too many wrong passwords. Try again in 15 minutes."`
+pub(crate) fn wait(what: &str, retry_after: Duration) -> String {
+    format!("{what} Try again in {}.", times::wait(retry_after))
+}
+
+/// The counter of wrong passwords is closed.
+pub(crate) fn too_many_passwords(retry_after: Duration) -> String {
+    wait("Too many wrong passwords were typed.", retry_after)
+}
+
+/// The counter of second steps is closed.
+pub(crate) fn too_many_codes(retry_after: Duration) -> String {
+    wait("Too many wrong codes were typed. For the safety of your account we take no more for a while.", retry_after)
+}
+
+/// Too many codes have been asked for, or typed wrongly.
+pub(crate) fn too_many_sends(retry_after: Duration) -> String {
+    wait("Too many codes were sent or typed wrongly, so we send no more for a while.", retry_after)
+}
+
+/// Another code was asked for too early.
+pub(crate) fn sent_a_moment_ago(retry_after: Duration) -> String {
+    format!(
+        "We sent a code a moment ago. Look for the newest message, or ask for another in {}.",
+        times::wait(retry_after)
+    )
+}
+
+/// What is wrong with a code of this kind.
+pub(crate) fn code(refusal: CodeRefusal, method: Method) -> String {
+    match (refusal, method) {
+        (CodeRefusal::Empty, Method::App) => "Type the six digits that your app shows.".into(),
+        (CodeRefusal::Empty, Method::BackupCode) => "Type one of your backup codes.".into(),
+        (CodeRefusal::Empty, _) => "Type the six digits from the message.".into(),
+        (CodeRefusal::NotDigits, _) => "A code has digits only. Type it as it is shown.".into(),
+        (CodeRefusal::WrongLength { expected, found }, Method::BackupCode) => format!(
+            "A backup code has {expected} letters and digits, and you typed {found}. Compare it with your list."
+        ),
+        (CodeRefusal::WrongLength { expected, found }, _) => {
+            format!("A code has {expected} digits, and you typed {found}. Type all of it.")
+        }
+        (CodeRefusal::Mistyped, _) => {
+            "This looks like a typing error. Compare it with your list, letter by letter.".into()
+        }
+        (CodeRefusal::Wrong, Method::App) => "This code is not right. Wait for the app to show the next one, then type \
+             that. If it happens again, switch on automatic date and time on your phone."
+            .into(),
+        (CodeRefusal::Wrong, Method::BackupCode) => {
+            "This is none of your backup codes. Look for your newest list and type one of its codes.".into()
+        }
+        (CodeRefusal::Wrong, _) => "This code is not right. Compare it with the newest message.".into(),
+        (CodeRefusal::AlreadyUsed, Method::App) => {
+            "This code has been used, and each works once. Wait for the app to show the next one, then type that.".into()
+        }
+        (CodeRefusal::AlreadyUsed, Method::BackupCode) => {
+            "This backup code has been used, and each works once. Type another one of your list.".into()
+        }
+        (CodeRefusal::AlreadyUsed, _) => {
+            "This code has been used, and each works once. Ask for a new one and type that.".into()
+        }
+        (CodeRefusal::NotSent, _) => "There is no code yet. Press the button that sends one, then type it here.".into(),
+        (CodeRefusal::Expired, _) => "This code is no longer good. Ask for a new one and type that.".into(),
+        (CodeRefusal::NotAvailable, _) => CHOOSE_A_WAY.into(),
+        (CodeRefusal::Closed { retry_after }, _) => too_many_codes(retry_after),
+    }
+}
+
+/// How long a refused code makes the person wait, if it does.
+pub(crate) fn code_wait(refusal: CodeRefusal) -> Option<Duration> {
+    match refusal {
+        CodeRefusal::Closed { retry_after } => Some(retry_after),
+        _ => None,
+    }
+}
+
+/// Whether the sentence belongs to the code field, and not to the whole form.
+pub(crate) fn belongs_to_the_code(refusal: CodeRefusal) -> bool {
+    !matches!(refusal, CodeRefusal::Closed { .. } | CodeRefusal::NotAvailable)
+}
+
+/// A code would have been right on a clock that is off by so many seconds; positive: the phone is ahead.
+pub(crate) fn clock_hint(phone_off_by_seconds: i64) -> String {
+    let off = phone_off_by_seconds.unsigned_abs();
+    let direction = if phone_off_by_seconds > 0 { "fast" } else { "slow" };
+    let by = match off {
+        0..=89 => format!("{off} seconds"),
+        _ => format!("{} minutes", (off + 30) / 60),
+    };
+    format!(
+        "Your phone’s clock is about {by} {direction}, so its codes are for another time. In the phone’s settings, under \
+         date and time, switch on “Set automatically”. Then wait for a new code and type that."
+    )
+}
+
+/// An address cannot be used.
+pub(crate) fn email(error: EmailError) -> &'static str {
+    match error {
+        EmailError::Empty => "Type your e-mail address, for example name@example.com.",
+        EmailError::Malformed => "This is not an e-mail address. It needs an @ and a domain: name@example.com.",
+    }
+}
+
+/// A number cannot be used.
+pub(crate) fn phone(error: PhoneError) -> &'static str {
+    match error {
+        PhoneError::Empty => "Type your phone number with the country code, for example +44 7700 900123.",
+        PhoneError::NoCountryCode => "The country code is missing. Begin with + and the country: +44 7700 900123.",
+        PhoneError::Invalid => {
+            "This is not a phone number that can get messages. Check its digits and the country code: +44 7700 900123."
+        }
+    }
+}
+
+/// A password that was typed to prove who one is.
+pub(crate) fn typed_password(error: PasswordError) -> &'static str {
+    match error {
+        PasswordError::Empty => "Type your password.",
+        PasswordError::TooShort | PasswordError::TooLong | PasswordError::Guessable => NOT_YOUR_PASSWORD,
+    }
+}
+
+/// A password that somebody wants to choose.
+pub(crate) fn new_password(error: PasswordError) -> String {
+    match error {
+        PasswordError::Empty => format!("Type a new password of at least {SHORTEST} characters."),
+        PasswordError::TooShort => format!("This is too short. Use at least {SHORTEST} characters."),
+        PasswordError::TooLong => format!("This is too long. Use at most {LONGEST} characters."),
+        PasswordError::Guessable => {
+            "This would be guessed quickly. Choose one that only you would think of, such as four unrelated words.".into()
+        }
+    }
+}
+
+/// A short text; `what` says which, as in `"a reason"`.
+pub(crate) fn text(error: TextError, what: &str) -> String {
+    match error {
+        TextError::Empty => format!("Type {what}."),
+        TextError::TooLong(most) => format!("This is too long. Use at most {most} characters."),
+        TextError::Unprintable => {
+            "This contains characters that cannot be shown, such as line breaks. Type it without them.".into()
+        }
+    }
+}
+
+/// Why "login as" is not on offer.
+pub(crate) fn login_as(refusal: LoginAsRefusal) -> &'static str {
+    match refusal {
+        LoginAsRefusal::Rank => {
+            "You can only log in as somebody whose role is below yours. Ask an owner if it has to be done."
+        }
+        LoginAsRefusal::Inactive => "This account is switched off. Switch it on again before you log in as this person.",
+    }
+}
+
+/// A role's name.
+pub(crate) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "Owner",
+        Role::Admin => "Administrator",
+        Role::Member => "Member",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_core::second_step::Method::{App, BackupCode, Email, Sms};
+
+    const REFUSALS: [CodeRefusal; 10] = [
+        CodeRefusal::Empty,
+        CodeRefusal::NotDigits,
+        CodeRefusal::WrongLength { expected: 6, found: 5 },
+        CodeRefusal::Mistyped,
+        CodeRefusal::Wrong,
+        CodeRefusal::AlreadyUsed,
+        CodeRefusal::NotSent,
+        CodeRefusal::Expired,
+        CodeRefusal::NotAvailable,
+        CodeRefusal::Closed { retry_after: Duration::from_secs(900) },
+    ];
+
+    #[test]
+    fn every_refusal_of_a_code_is_said_in_sentences() {
+        for refusal in REFUSALS {
+            for method in [App, Sms, Email, BackupCode] {
+                let text = code(refusal, method);
+                assert!(text.ends_with('.') && text.len() > 20 && !text.contains("  "), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn people_are_told_how_long_to_wait() {
+        let closed = CodeRefusal::Closed { retry_after: Duration::from_millis(899_001) };
+        assert!(code(closed, App).ends_with("Try again in 15 minutes."));
+        assert_eq!(code_wait(closed), Some(Duration::from_millis(899_001)));
+        assert!(!belongs_to_the_code(closed));
+        assert!(belongs_to_the_code(CodeRefusal::Wrong) && code_wait(CodeRefusal::Wrong).is_none());
+        let text = too_many_passwords(Duration::from_secs(30));
+        assert_eq!(text, "Too many wrong passwords were typed. Try again in 30 seconds.");
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_named_with_its_direction() {
+        assert!(clock_hint(420).starts_with("Your phone’s clock is about 7 minutes fast,"));
+        assert!(clock_hint(-410).starts_with("Your phone’s clock is about 7 minutes slow,"));
+        assert!(clock_hint(-60).starts_with("Your phone’s clock is about 60 seconds slow,"));
+        assert!(clock_hint(90).starts_with("Your phone’s clock is about 2 minutes fast,"));
+    }
+
+    #[test]
+    fn the_rest_is_said_in_sentences_too() {
+        let mut said: Vec<String> = Vec::new();
+        said.extend([EmailError::Empty, EmailError::Malformed].map(|e| email(e).to_owned()));
+        said.extend([PhoneError::Empty, PhoneError::NoCountryCode, PhoneError::Invalid].map(|e| phone(e).to_owned()));
+        let passwords =
+            [PasswordError::Empty, PasswordError::TooShort, PasswordError::TooLong, PasswordError::Guessable];
+        said.extend(passwords.map(new_password));
+        said.extend(passwords.map(|e| typed_password(e).to_owned()));
+        said.extend([TextError::Empty, TextError::TooLong(40), TextError::Unprintable].map(|e| text(e, "a reason")));
+        said.extend([LoginAsRefusal::Rank, LoginAsRefusal::Inactive].map(|e| login_as(e).to_owned()));
+        for sentence in said {
+            assert!(sentence.ends_with('.') && !sentence.contains("  "), "{sentence:?}");
+        }
+    }
+}
