@@ -85,7 +85,7 @@ async fn serve(mut config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     tokio::spawn(async move {
         signal().await;
         tracing::info!("stopping");
-        drop(stop.send(true));
+        stop.send_replace(true);
     });
     let served = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(until(stopped.clone()))

@@ -54,6 +54,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How often [`Courier::drained`] looks.
 const DRAINED_LOOK: Duration = Duration::from_millis(20);
 
+/// The counter of attempts; `channel` is `email` or `sms`, `outcome` is `delivered`, `failed` or `given_up`.
+const MESSAGES: &str = "countersign_messages_total";
+
 /// Carries messages. Cheap to clone; any number of couriers, on any number of nodes, share one outbox.
 #[derive(Clone)]
 pub struct Courier {
@@ -92,6 +95,7 @@ impl Courier {
 
     /// Carries messages until `stop` holds `true` or its sender is gone; then finishes what is on its way and returns.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        metrics::describe_counter!(MESSAGES, "Attempts to deliver a message, by channel and outcome.");
         let mut tick = time::interval(self.look);
         tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut on_the_way = JoinSet::new();
@@ -154,22 +158,22 @@ impl Courier {
         let (id, channel, attempt) = (queued.id, queued.channel.as_str(), queued.attempts);
         let word = match &outcome {
             Outcome::Delivered => {
-                tracing::info!(message = %id, channel, to = %masked, attempt, "a message was handed over");
+                tracing::info!(%id, channel, to = %masked, attempt, "a message was handed over");
                 "delivered"
             }
             Outcome::Failed(error) => {
-                tracing::warn!(message = %id, channel, to = %masked, attempt, error, "a message will be tried again");
+                tracing::warn!(%id, channel, to = %masked, attempt, error, "a message will be tried again");
                 "failed"
             }
             Outcome::GivenUp(error) => {
-                tracing::error!(message = %id, channel, to = %masked, attempt, error, "a message was given up");
-                "given-up"
+                tracing::error!(%id, channel, to = %masked, attempt, error, "a message was given up");
+                "given_up"
             }
         };
-        metrics::counter!("countersign_messages_total", "channel" => channel, "outcome" => word).increment(1);
+        metrics::counter!(MESSAGES, "channel" => channel, "outcome" => word).increment(1);
         if let Err(error) = self.note(&queued, outcome).await {
             // Its lease runs out, and it is tried again: twice is better than never.
-            tracing::warn!(message = %id, %error, "what became of a message could not be noted");
+            tracing::warn!(%id, %error, "what became of a message could not be noted");
         }
     }
 

@@ -51,13 +51,17 @@ mod tests {
     #[test]
     fn browsers_are_told_apart_by_what_only_they_say() {
         let windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)";
-        let iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+        let iphone =
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
         for (agent, text) in [
             (format!("{windows} Chrome/140.0.0.0 Safari/537.36"), "Chrome on Windows"),
             (format!("{windows} Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0"), "Edge on Windows"),
             (format!("{iphone} Version/18.0 Mobile/15E148 Safari/604.1"), "Safari on iPhone"),
             (format!("{iphone} CriOS/140.0.0.0 Mobile/15E148 Safari/604.1"), "Chrome on iPhone"),
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0".into(), "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0".into(),
+                "Firefox on Linux",
+            ),
             ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)".into(), "A browser on Mac"),
             ("curl/8.5.0".into(), "A browser"),
             (String::new(), "A browser"),

@@ -45,7 +45,8 @@ mod tests {
         assert!(fits(&key, &handle("a"), &token));
         assert!(!fits(&key, &handle("b"), &token));
         assert!(!fits(&[2; 32], &handle("a"), &token));
-        for bad in ["", "A", &token[1..], &format!("{token}A"), &format!("{token}="), &handle("a").to_text()] {
+        for bad in ["", "A", &token[1..], &format!("{token}A"), &format!("{token}="), &handle("a").to_text()]
+        {
             assert!(!fits(&key, &handle("a"), bad), "{bad:?}");
         }
     }

@@ -163,7 +163,7 @@ fn is_ours(headers: &HeaderMap, origin: &str) -> bool {
 }
 
 /// A handler that panicked: the log has the message, the page does not.
-pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+pub(crate) fn panicked(cause: &(dyn Any + Send)) -> Response {
     let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
     tracing::error!(message = text.unwrap_or("no message"), "a handler panicked");
     Problem::Internal.into_response()

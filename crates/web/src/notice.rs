@@ -76,13 +76,19 @@ impl Done {
                 "The app is removed, and your backup codes no longer work. From now on we send you a code when you sign in."
             }
             Self::SetUpCancelled => "The set-up is cancelled. Nothing has changed.",
-            Self::SetUpOver => "There is no set-up under way: it was finished, or its time was over. Begin again here.",
+            Self::SetUpOver => {
+                "There is no set-up under way: it was finished, or its time was over. Begin again here."
+            }
             Self::PasswordChanged => "Your password is changed.",
             Self::PasswordReset => "Your new password is saved. Sign in with it now.",
             Self::EmailChanged => "Your e-mail address is changed. Sign in with the new one from now on.",
-            Self::EmailOver => "There is no new e-mail address waiting for a code: its time was over. Type it again here.",
+            Self::EmailOver => {
+                "There is no new e-mail address waiting for a code: its time was over. Type it again here."
+            }
             Self::PhoneAdded => "Your phone number is confirmed.",
-            Self::PhoneOver => "There is no phone number waiting for a code: its time was over. Type it again here.",
+            Self::PhoneOver => {
+                "There is no phone number waiting for a code: its time was over. Type it again here."
+            }
             Self::PhoneRemoved => "Your phone number is removed.",
             Self::SessionEnded => "That browser is signed out.",
             Self::OthersEnded => "Only this browser is signed in now.",
@@ -146,7 +152,13 @@ mod tests {
         let plain = "Your password is changed.";
         assert_eq!(text("password-changed", Some("0")).unwrap(), plain);
         assert_eq!(text("password-changed", Some("<b>")).unwrap(), plain);
-        assert_eq!(text("password-changed", Some("1")).unwrap(), format!("{plain} One other browser was signed out."));
-        assert_eq!(text("password-changed", Some("3")).unwrap(), format!("{plain} 3 other browsers were signed out."));
+        assert_eq!(
+            text("password-changed", Some("1")).unwrap(),
+            format!("{plain} One other browser was signed out.")
+        );
+        assert_eq!(
+            text("password-changed", Some("3")).unwrap(),
+            format!("{plain} 3 other browsers were signed out.")
+        );
     }
 }

@@ -7,7 +7,8 @@ use url::{Position, Url};
 const LONGEST: usize = 2_000;
 
 /// Everything but RFC 3986's unreserved characters and the slash, which is harmless in a query.
-const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const IN_QUERY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The path (with its query and fragment) that `raw` names on the server at `base`, in the form that browsers resolve
 /// it to; `None` for everything that leads elsewhere or might.
@@ -41,8 +42,11 @@ pub(crate) fn encode(value: &str) -> String {
 /// The page to come back to after `path` was asked for: what the template says, its placeholders filled from the path.
 pub(crate) fn fill(template: &str, path: &str) -> String {
     let given = path.split('/');
-    let parts: Vec<&str> =
-        template.split('/').zip(given).map(|(part, given)| if part.starts_with('{') { given } else { part }).collect();
+    let parts: Vec<&str> = template
+        .split('/')
+        .zip(given)
+        .map(|(part, given)| if part.starts_with('{') { given } else { part })
+        .collect();
     parts.join("/")
 }
 
@@ -67,10 +71,25 @@ mod tests {
     fn everything_else_is_dropped() {
         let long = format!("/{}", "a".repeat(LONGEST));
         for bad in [
-            "", "profile", "//elsewhere.example", "///elsewhere.example", "/\\elsewhere.example", "\\/elsewhere.example",
-            "https://elsewhere.example/", "https://login.example.org/profile", "javascript:alert(1)", " /profile",
-            "/\t/elsewhere.example", "/\n/elsewhere.example", "/pro\r\nfile", "/pro\0file", "/.//elsewhere.example",
-            "/a/..//elsewhere.example", "/a\\b", "/\u{85}", &long,
+            "",
+            "profile",
+            "//elsewhere.example",
+            "///elsewhere.example",
+            "/\\elsewhere.example",
+            "\\/elsewhere.example",
+            "https://elsewhere.example/",
+            "https://login.example.org/profile",
+            "javascript:alert(1)",
+            " /profile",
+            "/\t/elsewhere.example",
+            "/\n/elsewhere.example",
+            "/pro\r\nfile",
+            "/pro\0file",
+            "/.//elsewhere.example",
+            "/a/..//elsewhere.example",
+            "/a\\b",
+            "/\u{85}",
+            &long,
         ] {
             assert_eq!(at(bad), None, "{bad:?}");
         }
@@ -78,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_value_survives_the_query() {
-        assert_eq!(with("/sign-in", Some("/members?x=1&y=ü")), "/sign-in?return_to=/members%3Fx%3D1%26y%3D%C3%BC");
+        assert_eq!(
+            with("/sign-in", Some("/members?x=1&y=ü")),
+            "/sign-in?return_to=/members%3Fx%3D1%26y%3D%C3%BC"
+        );
         assert_eq!(with("/sign-in", None), "/sign-in");
     }
 

@@ -5,8 +5,9 @@ use crate::{
     app::App,
     guard,
     pages::{
-        activity, app as authenticator_app, assets, backup_codes, confirm_identity, dev, email, forgot_password, home,
-        login_as, machine, members, password, phone, profile, reset_password, sessions, sign_in, sign_out, verify,
+        activity, app as authenticator_app, assets, backup_codes, confirm_identity, dev, email,
+        forgot_password, home, login_as, machine, members, password, phone, profile, reset_password,
+        sessions, sign_in, sign_out, verify,
     },
     problem::Problem,
     return_to,
@@ -20,6 +21,7 @@ use axum::{
 };
 use countersign_flows::Services;
 use http::{Method, request::Parts};
+use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// Who may use a route. The handler asks for the type that proves it; this says it for the table.
@@ -74,7 +76,9 @@ const fn posted(
     RouteInfo { method: Method::POST, path, access, page, handler }
 }
 
-use Access::{Administrator, AdministratorFresh, Anyone, Development, Impersonated, Machine, Own, OwnFresh, Waiting};
+use Access::{
+    Administrator, AdministratorFresh, Anyone, Development, Impersonated, Machine, Own, OwnFresh, Waiting,
+};
 
 static TABLE: &[RouteInfo] = &[
     shown("/", Anyone, || get(home::show)),
@@ -94,7 +98,7 @@ static TABLE: &[RouteInfo] = &[
     posted("/confirm-identity/send-code", Own, "/confirm-identity", || post(confirm_identity::send_code)),
     posted("/profile/app/begin", OwnFresh, "/profile", || post(authenticator_app::begin)),
     shown("/profile/app/setup", Own, || get(authenticator_app::show)),
-    posted("/profile/app/confirm", OwnFresh, "/profile/app/setup", || post(authenticator_app::confirm)),
+    posted("/profile/app/confirm", Own, "/profile/app/setup", || post(authenticator_app::confirm)),
     posted("/profile/app/cancel", Own, "/profile/app/setup", || post(authenticator_app::cancel)),
     posted("/profile/app/{id}/remove", OwnFresh, "/profile", || post(authenticator_app::remove)),
     shown("/profile/backup-codes", Own, || get(backup_codes::show)),
@@ -132,13 +136,14 @@ pub fn table() -> &'static [RouteInfo] {
 /// The whole server, ready for `axum::serve` with `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn router(services: Services, settings: WebSettings) -> Router {
     let app = App::new(services, settings);
-    let routes = TABLE.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    let routes =
+        TABLE.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
     // The last layer is the outermost.
     routes
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(from_fn_with_state(app.clone(), guard::foreign))
-        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| guard::panicked(&*cause)))
         .layer(from_fn_with_state(app.clone(), guard::problems))
         .layer(from_fn_with_state(app.clone(), guard::protected))
         .layer(from_fn_with_state(app.clone(), guard::observed))
@@ -179,12 +184,10 @@ mod tests {
     #[test]
     fn everything_below_the_profile_and_the_members_is_behind_a_session() {
         for route in TABLE {
-            let guarded = match route.access {
-                Access::Own | Access::OwnFresh => true,
-                Access::Administrator | Access::AdministratorFresh => true,
-                Access::Anyone | Access::Waiting | Access::Impersonated | Access::Machine | Access::Development => false,
-            };
-            let section = ["/profile", "/members", "/confirm-identity"].iter().any(|start| route.path.starts_with(start));
+            let guarded = matches!(route.access, Own | OwnFresh | Administrator | AdministratorFresh);
+            let section = ["/profile", "/members", "/confirm-identity"]
+                .iter()
+                .any(|start| route.path.starts_with(start));
             assert_eq!(guarded, section, "{} {}", route.method, route.path);
         }
     }

@@ -67,8 +67,14 @@ mod tests {
     #[test]
     fn waits_are_rounded_up() {
         for (seconds, text) in [
-            (0, "1 second"), (1, "1 second"), (90, "90 seconds"), (91, "2 minutes"), (900, "15 minutes"),
-            (901, "16 minutes"), (5_401, "2 hours"), (172_801, "3 days"),
+            (0, "1 second"),
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (91, "2 minutes"),
+            (900, "15 minutes"),
+            (901, "16 minutes"),
+            (5_401, "2 hours"),
+            (172_801, "3 days"),
         ] {
             assert_eq!(wait(Duration::from_secs(seconds)), text);
         }

@@ -14,13 +14,15 @@ use countersign_flows::second_step::CodeRefusal;
 use std::time::Duration;
 
 /// The same for an address that nobody has, an account that is switched off, and a wrong password.
-pub(crate) const WRONG_PAIR: &str = "The e-mail address or the password is not right. Check both and try again.";
+pub(crate) const WRONG_PAIR: &str =
+    "The e-mail address or the password is not right. Check both and try again.";
 
 /// A wrong password in the person's own session.
 pub(crate) const NOT_YOUR_PASSWORD: &str = "This is not your password. Type the one that you sign in with.";
 
 /// No way, or an unknown one, to take the second step.
-pub(crate) const CHOOSE_A_WAY: &str = "This way is not available for your account. Use the one below, or choose another.";
+pub(crate) const CHOOSE_A_WAY: &str =
+    "This way is not available for your account. Use the one below, or choose another.";
 
 /// `"Too many wrong passwords. Try again in 15 minutes."`
 pub(crate) fn wait(what: &str, retry_after: Duration) -> String {
@@ -34,7 +36,10 @@ pub(crate) fn too_many_passwords(retry_after: Duration) -> String {
 
 /// The counter of second steps is closed.
 pub(crate) fn too_many_codes(retry_after: Duration) -> String {
-    wait("Too many wrong codes were typed. For the safety of your account we take no more for a while.", retry_after)
+    wait(
+        "Too many wrong codes were typed. For the safety of your account we take no more for a while.",
+        retry_after,
+    )
 }
 
 /// Too many codes have been asked for, or typed wrongly.
@@ -120,7 +125,9 @@ pub(crate) fn clock_hint(phone_off_by_seconds: i64) -> String {
 pub(crate) fn email(error: EmailError) -> &'static str {
     match error {
         EmailError::Empty => "Type your e-mail address, for example name@example.com.",
-        EmailError::Malformed => "This is not an e-mail address. It needs an @ and a domain: name@example.com.",
+        EmailError::Malformed => {
+            "This is not an e-mail address. It needs an @ and a domain: name@example.com."
+        }
     }
 }
 
@@ -128,7 +135,9 @@ pub(crate) fn email(error: EmailError) -> &'static str {
 pub(crate) fn phone(error: PhoneError) -> &'static str {
     match error {
         PhoneError::Empty => "Type your phone number with the country code, for example +44 7700 900123.",
-        PhoneError::NoCountryCode => "The country code is missing. Begin with + and the country: +44 7700 900123.",
+        PhoneError::NoCountryCode => {
+            "The country code is missing. Begin with + and the country: +44 7700 900123."
+        }
         PhoneError::Invalid => {
             "This is not a phone number that can get messages. Check its digits and the country code: +44 7700 900123."
         }
@@ -172,7 +181,9 @@ pub(crate) fn login_as(refusal: LoginAsRefusal) -> &'static str {
         LoginAsRefusal::Rank => {
             "You can only log in as somebody whose role is below yours. Ask an owner if it has to be done."
         }
-        LoginAsRefusal::Inactive => "This account is switched off. Switch it on again before you log in as this person.",
+        LoginAsRefusal::Inactive => {
+            "This account is switched off. Switch it on again before you log in as this person."
+        }
     }
 }
 
@@ -236,12 +247,16 @@ mod tests {
     fn the_rest_is_said_in_sentences_too() {
         let mut said: Vec<String> = Vec::new();
         said.extend([EmailError::Empty, EmailError::Malformed].map(|e| email(e).to_owned()));
-        said.extend([PhoneError::Empty, PhoneError::NoCountryCode, PhoneError::Invalid].map(|e| phone(e).to_owned()));
+        said.extend(
+            [PhoneError::Empty, PhoneError::NoCountryCode, PhoneError::Invalid].map(|e| phone(e).to_owned()),
+        );
         let passwords =
             [PasswordError::Empty, PasswordError::TooShort, PasswordError::TooLong, PasswordError::Guessable];
         said.extend(passwords.map(new_password));
         said.extend(passwords.map(|e| typed_password(e).to_owned()));
-        said.extend([TextError::Empty, TextError::TooLong(40), TextError::Unprintable].map(|e| text(e, "a reason")));
+        said.extend(
+            [TextError::Empty, TextError::TooLong(40), TextError::Unprintable].map(|e| text(e, "a reason")),
+        );
         said.extend([LoginAsRefusal::Rank, LoginAsRefusal::Inactive].map(|e| login_as(e).to_owned()));
         for sentence in said {
             assert!(sentence.ends_with('.') && !sentence.contains("  "), "{sentence:?}");

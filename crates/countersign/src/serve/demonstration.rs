@@ -5,7 +5,6 @@ use crate::wiring::{self, Failure};
 use countersign_core::authority::OperatorAuthority;
 use countersign_flows::{Services, accounts};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -45,8 +44,7 @@ pub(super) async fn prepare(config: &Config, services: &Services) -> Result<Stri
         .map_err(|e| Failure::Other(format!("{} cannot be written: {e}", path.display())))?;
     let mut table = String::from("  Demonstration: Harbour & Pine\n\n");
     for person in &demo.people {
-        // Writing to a string cannot fail.
-        drop(writeln!(table, "  {:<7} {:<32} {}", person.role, person.email, person.password));
+        table += &format!("  {:<7} {:<34} {}\n", person.role, person.email, person.password);
     }
     Ok(table)
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 fn countersign(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERSIGN_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERSIGN_"))
+    {
         command.env_remove(name);
     }
     command.args(arguments).stdin(Stdio::null());
@@ -62,7 +64,9 @@ fn a_wrong_setting_is_one_sentence_and_exit_code_2() {
     let address = taken.local_addr().unwrap().to_string();
     let data = dir.path().join("data");
     let told = refused(
-        &countersign(&["serve", "--dev", "--listen", &address, "--data", data.to_str().unwrap()]).output().unwrap(),
+        &countersign(&["serve", "--dev", "--listen", &address, "--data", data.to_str().unwrap()])
+            .output()
+            .unwrap(),
     );
     assert!(told.contains(&address), "{told}");
 }
@@ -118,7 +122,8 @@ fn converse(stream: TcpStream, messages: &mpsc::Sender<String>) -> std::io::Resu
         let verb = line.to_ascii_uppercase();
         if verb.starts_with("DATA") {
             answers.write_all(b"354 go on\r\n")?;
-            let text: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
+            let text: Vec<String> =
+                lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
             drop(messages.send(text.join("\n")));
         }
         answers.write_all(if verb.starts_with("QUIT") { b"221 bye\r\n" } else { b"250 OK\r\n" })?;
@@ -129,10 +134,19 @@ fn converse(stream: TcpStream, messages: &mpsc::Sender<String>) -> std::io::Resu
 fn create_owner(config: &Path, dir: &Path, email: &str, password: &str) -> Output {
     let file = dir.join("password");
     std::fs::write(&file, format!("{password}\n")).unwrap();
-    countersign(&["owner", "create", "--email", email, "--name", "Olga Stern", "--organization", "Stern & Co"])
-        .args(["--config".as_ref(), config.as_os_str(), "--password-file".as_ref(), file.as_os_str()])
-        .output()
-        .unwrap()
+    countersign(&[
+        "owner",
+        "create",
+        "--email",
+        email,
+        "--name",
+        "Olga Stern",
+        "--organization",
+        "Stern & Co",
+    ])
+    .args(["--config".as_ref(), config.as_os_str(), "--password-file".as_ref(), file.as_os_str()])
+    .output()
+    .unwrap()
 }
 
 /// What an operator does: write a configuration, check it, create the owner, serve; and the owner signs in with a code
@@ -177,7 +191,9 @@ async fn a_server_without_dev_signs_its_owner_in() {
     };
     client.sign_in(&owner).await.expect_redirect("/sign-in/verify");
     client.send_code("email").await.expect_redirect("/sign-in/verify");
-    let mail = tokio::task::spawn_blocking(move || messages.recv_timeout(Duration::from_secs(20)).unwrap()).await.unwrap();
+    let mail = tokio::task::spawn_blocking(move || messages.recv_timeout(Duration::from_secs(20)).unwrap())
+        .await
+        .unwrap();
     assert!(mail.contains("To: ") && mail.contains("olga@stern.example"), "{mail}");
     let body = mail.split_once("\n\n").unwrap().1;
     let code = body.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6).unwrap();

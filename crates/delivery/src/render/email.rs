@@ -124,31 +124,145 @@ mod tests {
     #[test]
     fn a_sign_in_code() {
         let (code, minutes) = code();
-        assert_snapshot!(email(Content::SignInCode { code, minutes }), @"");
+        assert_snapshot!(email(Content::SignInCode { code, minutes }), @r#"
+    Subject: Your sign-in code for Harbour CRM
+
+    Hello Mia Lund,
+
+    Here is the code that completes your sign-in to Harbour CRM:
+
+        048151
+
+    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
+    10 minutes. Type it only on the page that you opened yourself. Nobody
+    who works for us will ever ask you for it.
+
+    If you are not signing in, somebody else is trying to, and they know
+    your password. They cannot get in without this code, so keep it to
+    yourself. Then choose a new password here:
+
+        https://accounts.harbour.example/forgot-password
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn a_code_that_confirms_an_identity() {
         let (code, minutes) = code();
-        assert_snapshot!(email(Content::ConfirmIdentityCode { code, minutes }), @"");
+        assert_snapshot!(email(Content::ConfirmIdentityCode { code, minutes }), @r#"
+    Subject: Your code to confirm a change on Harbour CRM
+
+    Hello Mia Lund,
+
+    Somebody is about to change how your Harbour CRM account is protected.
+    Here is the code that confirms that it is you:
+
+        048151
+
+    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
+    10 minutes. Type it only on the page that you opened yourself. Nobody
+    who works for us will ever ask you for it.
+
+    If this was not you, somebody else is signed in to your account. Nothing
+    is changed without this code, so keep it to yourself. Then end the
+    sessions that are not yours and change your password:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn a_code_that_confirms_a_phone() {
         let (code, minutes) = code();
-        assert_snapshot!(email(Content::ConfirmPhoneCode { code, minutes }), @"");
+        assert_snapshot!(email(Content::ConfirmPhoneCode { code, minutes }), @r#"
+    Subject: Your code to confirm a phone for Harbour CRM
+
+    Hello Mia Lund,
+
+    Here is the code that confirms the phone for your Harbour CRM account:
+
+        048151
+
+    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
+    10 minutes. Type it only on the page that you opened yourself. Nobody
+    who works for us will ever ask you for it.
+
+    If this was not you, somebody else is signed in to your account. No
+    phone is added without this code, so keep it to yourself. Then end the
+    sessions that are not yours and change your password:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn a_code_that_confirms_an_address() {
         let (code, minutes) = code();
-        assert_snapshot!(email(Content::ConfirmEmailCode { code, minutes }), @"");
+        assert_snapshot!(email(Content::ConfirmEmailCode { code, minutes }), @r#"
+    Subject: Your code to confirm this address for Harbour CRM
+
+    Hello Mia Lund,
+
+    Somebody, hopefully you, wants to use this e-mail address to sign in to
+    Harbour CRM. Here is the code that confirms it:
+
+        048151
+
+    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
+    10 minutes. Type it only on the page that you opened yourself. Nobody
+    who works for us will ever ask you for it.
+
+    If this was not you, somebody may have mistyped an address. You need do
+    nothing: without the code this address is not used. If you have a
+    Harbour CRM account of your own, you can see on this page what has
+    happened on it:
+
+        https://accounts.harbour.example/profile/activity
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn a_link_to_a_new_password_is_never_broken() {
         let link = format!("https://accounts.harbour.example/reset-password/{}", "A1b2C3d4".repeat(6));
-        assert_snapshot!(email(Content::ResetPassword { link, minutes: 60 }), @"");
+        assert_snapshot!(email(Content::ResetPassword { link, minutes: 60 }), @r#"
+    Subject: Choose a new password for Harbour CRM
+
+    Hello Mia Lund,
+
+    Somebody, hopefully you, asked on 24 November 2026, 05:54 UTC to choose
+    a new password for your Harbour CRM account. This page lets you do it:
+
+        https://accounts.harbour.example/reset-password/A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4
+
+    The link works once, within 1 hour. Everything else stays as it is: when
+    you sign in with the new password, you will be asked for your second
+    step as usual.
+
+    If this was not you, you need do nothing: your password stays as it is.
+    Do not pass the link on. You can see on this page what has happened on
+    your account:
+
+        https://accounts.harbour.example/profile/activity
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]

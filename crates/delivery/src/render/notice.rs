@@ -173,32 +173,141 @@ mod tests {
 
     #[test]
     fn an_app_was_added() {
-        assert_snapshot!(email(Notice::AppAdded { app: "Mia's phone".into() }), @"");
+        assert_snapshot!(email(Notice::AppAdded { app: "Mia's phone".into() }), @r#"
+    Subject: An authenticator app was added to your account
+
+    Hello Mia Lund,
+
+    The authenticator app "Mia's phone" was added to your Harbour CRM
+    account on 24 November 2026, 05:54 UTC. The codes that it shows can now
+    be used to sign in, after your password.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, remove this app, change your password, and end the sessions
+    that are not yours:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn an_app_was_removed() {
-        assert_snapshot!(email(Notice::AppRemoved { app: "Mia's phone".into(), last: false }), @"");
+        assert_snapshot!(email(Notice::AppRemoved { app: "Mia's phone".into(), last: false }), @r#"
+    Subject: An authenticator app was removed from your account
+
+    Hello Mia Lund,
+
+    The authenticator app "Mia's phone" was removed from your Harbour CRM
+    account on 24 November 2026, 05:54 UTC. Its codes no longer work.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, change your password, end the sessions that are not yours, and
+    set up your app again:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn the_last_app_was_removed() {
-        assert_snapshot!(email(Notice::AppRemoved { app: "Mia's phone".into(), last: true }), @"");
+        assert_snapshot!(email(Notice::AppRemoved { app: "Mia's phone".into(), last: true }), @r#"
+    Subject: An authenticator app was removed from your account
+
+    Hello Mia Lund,
+
+    The authenticator app "Mia's phone" was removed from your Harbour CRM
+    account on 24 November 2026, 05:54 UTC. Its codes no longer work. It was
+    the last one, so your backup codes no longer work either: they stand in
+    for an app.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, change your password, end the sessions that are not yours, and
+    set up your app again:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn backup_codes_were_reset() {
-        assert_snapshot!(email(Notice::BackupCodesReset), @"");
+        assert_snapshot!(email(Notice::BackupCodesReset), @r#"
+    Subject: New backup codes were made for your account
+
+    Hello Mia Lund,
+
+    Ten new backup codes were made for your Harbour CRM account on 24
+    November 2026, 05:54 UTC. Any older ones no longer work and can be
+    thrown away.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, change your password, end the sessions that are not yours, and
+    make new backup codes:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn a_backup_code_was_used() {
-        assert_snapshot!(email(Notice::BackupCodeUsed { left: 7 }), @"");
+        assert_snapshot!(email(Notice::BackupCodeUsed { left: 7 }), @r#"
+    Subject: A backup code was used to sign in to your account
+
+    Hello Mia Lund,
+
+    A backup code was used to sign in to your Harbour CRM account on 24
+    November 2026, 05:54 UTC. That code will not work again. You have 7
+    left.
+
+    If this was not you, somebody has your password and at least one of your
+    backup codes. On your profile, change your password, make new backup
+    codes, and end the sessions that are not yours:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn one_of_the_last_backup_codes_was_used() {
-        assert_snapshot!(email(Notice::BackupCodeUsed { left: 3 }), @"");
+        assert_snapshot!(email(Notice::BackupCodeUsed { left: 3 }), @r#"
+    Subject: A backup code was used to sign in to your account
+
+    Hello Mia Lund,
+
+    A backup code was used to sign in to your Harbour CRM account on 24
+    November 2026, 05:54 UTC. That code will not work again. You have 3
+    left. Make ten new ones soon, so that you can still sign in if you lose
+    your phone.
+
+    If this was not you, somebody has your password and at least one of your
+    backup codes. On your profile, change your password, make new backup
+    codes, and end the sessions that are not yours:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
         assert!(codes_left(1).starts_with("You have 1 left. Make ten new ones soon"));
         assert!(codes_left(0).starts_with("It was your last one. Make ten new ones soon"));
         assert_eq!(codes_left(4), "You have 4 left.");
@@ -206,22 +315,92 @@ mod tests {
 
     #[test]
     fn the_password_was_changed() {
-        assert_snapshot!(email(Notice::PasswordChanged), @"");
+        assert_snapshot!(email(Notice::PasswordChanged), @r#"
+    Subject: Your password was changed
+
+    Hello Mia Lund,
+
+    The password of your Harbour CRM account was changed on 24 November
+    2026, 05:54 UTC.
+
+    If this was not you, somebody else has been in your account. Choose
+    another password at once. This page sends you a link for it:
+
+        https://accounts.harbour.example/forgot-password
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn the_address_was_changed() {
-        assert_snapshot!(email(Notice::EmailChanged { to: "m•••@new.example".into() }), @"");
+        assert_snapshot!(email(Notice::EmailChanged { to: "m•••@new.example".into() }), @r#"
+    Subject: Your sign-in address was changed
+
+    Hello Mia Lund,
+
+    The e-mail address of your Harbour CRM account was changed to
+    m•••@new.example on 24 November 2026, 05:54 UTC. You now sign in with
+    the new address, and messages about your account go there.
+
+    If this was not you, somebody else has been in your account. Tell an
+    administrator of your organization, or the people who run Harbour CRM.
+    If you can still sign in, change your password and put the address right
+    on your profile:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn a_phone_was_added() {
-        assert_snapshot!(email(Notice::PhoneChanged { to: "••• ••18".into() }), @"");
+        assert_snapshot!(email(Notice::PhoneChanged { to: "••• ••18".into() }), @r#"
+    Subject: A phone was added to your account
+
+    Hello Mia Lund,
+
+    The phone with the number ••• ••18 was added to your Harbour CRM account
+    on 24 November 2026, 05:54 UTC. Codes by text message go to this phone
+    from now on, and to no other.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, change your password, end the sessions that are not yours, and
+    put your phone right:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn the_phone_was_removed() {
-        assert_snapshot!(email(Notice::PhoneRemoved), @"");
+        assert_snapshot!(email(Notice::PhoneRemoved), @r#"
+    Subject: The phone was removed from your account
+
+    Hello Mia Lund,
+
+    The phone was removed from your Harbour CRM account on 24 November 2026,
+    05:54 UTC. No more codes are sent by text message.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, change your password, end the sessions that are not yours, and
+    put your phone right:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
@@ -231,12 +410,50 @@ mod tests {
             organization: "Harbour & Pine".into(),
             reason: "ticket 4711\r\n\r\nYour account is closed.".into(),
         };
-        assert_snapshot!(email(notice), @"");
+        assert_snapshot!(email(notice), @r#"
+    Subject: An administrator has entered your account
+
+    Hello Mia Lund,
+
+    Ada Park, who administers Harbour & Pine, entered your Harbour CRM
+    account on 24 November 2026, 05:54 UTC, with this reason: "ticket 4711
+    Your account is closed.". For a limited time they see what you see. They
+    cannot see or change your password, your address, your phone, your
+    authenticator apps or your backup codes.
+
+    If you did not expect this, ask Ada Park or another administrator. What
+    is done in your account is listed here:
+
+        https://accounts.harbour.example/profile/activity
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn a_second_step_was_turned_off() {
-        assert_snapshot!(email(Notice::SecondStepDisabled { method: "app".into() }), @"");
+        assert_snapshot!(email(Notice::SecondStepDisabled { method: "app".into() }), @r#"
+    Subject: A way to sign in to your account was turned off
+
+    Hello Mia Lund,
+
+    Many wrong codes in a row were entered for your Harbour CRM account, the
+    last on 24 November 2026, 05:54 UTC. To protect it, the codes of your
+    authenticator app no longer work, until you set them up anew.
+
+    If this was not you, somebody knows your password. Sign in another way,
+    and on your profile change your password and set up anew what was turned
+    off. If no other way is left to you, ask an administrator of your
+    organization:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
@@ -249,6 +466,24 @@ mod tests {
 
     #[test]
     fn the_second_step_is_paused() {
-        assert_snapshot!(email(Notice::SecondStepPaused { minutes: 15 }), @"");
+        assert_snapshot!(email(Notice::SecondStepPaused { minutes: 15 }), @r#"
+    Subject: Wrong codes were entered for your account
+
+    Hello Mia Lund,
+
+    Too many wrong codes were entered for your Harbour CRM account, the last
+    on 24 November 2026, 05:54 UTC. To protect it, no more codes are taken
+    for 15 minutes.
+
+    If this was you, wait a little and try again. If this was not you,
+    somebody knows your password. Choose a new one; this page sends you a
+    link for it:
+
+        https://accounts.harbour.example/forgot-password
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 }

@@ -71,9 +71,21 @@ mod tests {
     #[test]
     fn codes() {
         let (code, minutes) = ("048151".to_owned(), 10);
-        assert_snapshot!(sms(&sign_in()), @"");
-        assert_snapshot!(sms(&Content::ConfirmIdentityCode { code: code.clone(), minutes }), @"");
-        assert_snapshot!(sms(&Content::ConfirmPhoneCode { code, minutes }), @"");
+        assert_snapshot!(sms(&sign_in()), @r#"
+    048151 is your Harbour CRM code to sign in. It works once, within 10 minutes. Never share it.
+
+    @accounts.harbour.example #048151
+    "#);
+        assert_snapshot!(sms(&Content::ConfirmIdentityCode { code: code.clone(), minutes }), @r#"
+    048151 is your Harbour CRM code to confirm that it is you. It works once, within 10 minutes. Never share it.
+
+    @accounts.harbour.example #048151
+    "#);
+        assert_snapshot!(sms(&Content::ConfirmPhoneCode { code, minutes }), @r#"
+    048151 is your Harbour CRM code to confirm this phone. It works once, within 10 minutes. Never share it.
+
+    @accounts.harbour.example #048151
+    "#);
     }
 
     #[test]

@@ -94,7 +94,24 @@ mod tests {
         let outbox = DevOutbox::default();
         outbox.keep(&outgoing(Channel::Email, "Hello", "one"));
         outbox.keep(&outgoing(Channel::Sms, "", "two"));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&outbox.messages()).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&outbox.messages()).unwrap(), @r#"
+    [
+      {
+        "kind": "email",
+        "to": "+442079460018",
+        "subject": "Hello",
+        "text": "one",
+        "at": "2026-11-24T05:54:00.25Z"
+      },
+      {
+        "kind": "sms",
+        "to": "+442079460018",
+        "subject": "",
+        "text": "two",
+        "at": "2026-11-24T05:54:00.25Z"
+      }
+    ]
+    "#);
     }
 
     #[test]

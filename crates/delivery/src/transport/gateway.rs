@@ -1,6 +1,7 @@
 //! SMS by an HTTP gateway: one POST of `{"from", "to", "text"}` as JSON, with a bearer token.
 //!
-//! Gateways differ; a few lines of adapter in front of one make any of them speak this.
+//! Gateways differ; a few lines of adapter in front of one make any of them speak this. Where the environment names a
+//! proxy (`HTTPS_PROXY`), requests go through it.
 
 use super::{Outgoing, SendError, SettingsError, explained};
 use reqwest::{Client, StatusCode, Url, header::HeaderValue, redirect};

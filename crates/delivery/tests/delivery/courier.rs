@@ -9,11 +9,14 @@ use countersign_core::{
 };
 use countersign_delivery::{Courier, DevOutbox, Transports, Words};
 use countersign_store::{Keyring, Store, outbox};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use std::{
+    io,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -349,4 +352,62 @@ async fn nobody_waits_for_ever_for_an_outbox_that_does_not_empty() {
     let running = run(courier.clone());
     assert!(courier.drained(PATIENCE).await);
     running.stop().await;
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// One thread, so that the log and the metrics of this test are those of the courier as well.
+#[tokio::test]
+async fn an_operator_learns_how_it_went_and_not_what_was_said() {
+    let (log, recorder) = (Log::default(), PrometheusBuilder::new().build_recorder());
+    // For the whole process, because callsites remember whether any subscriber wants them; but this thread's lines alone.
+    let (writer, own) = (log.clone(), thread::current().id());
+    let writer = move || -> Box<dyn io::Write> {
+        if thread::current().id() == own { Box::new(writer.clone()) } else { Box::new(io::sink()) }
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(writer)
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+
+    let house = House::new().await;
+    let gateway = Gateway::start(&[503, 200, 404], Duration::ZERO).await;
+    house.push_code(10).await;
+    let courier = house.courier(through(&gateway));
+    let running = run(courier.clone());
+    house.until(waiting(1, "the SMS gateway answered 503")).await;
+    house.clock.advance(Duration::from_secs(10));
+    house.until(delivered(2)).await;
+    house.push_code(10).await;
+    assert!(courier.drained(PATIENCE).await);
+    running.stop().await;
+
+    let counted = recorder.handle().render();
+    for outcome in ["failed", "delivered", "given_up"] {
+        let line = format!("countersign_messages_total{{channel=\"sms\",outcome=\"{outcome}\"}} 1");
+        assert!(counted.contains(&line), "{counted}");
+    }
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for told in ["will be tried again", "answered 503", "handed over", "given up", "answered 404", "••• ••18"]
+    {
+        assert!(logged.contains(told), "{told:?} is not in {logged}");
+    }
+    for secret in ["048151", "442079460018", "t0ken", "Mia"] {
+        assert!(!logged.contains(secret), "{secret:?} is in {logged}");
+    }
 }

@@ -32,12 +32,30 @@ async fn a_message_arrives_whole() {
     let sink = Sink::start(WILLING).await;
     let transports = transports(&settings(sink.port));
     transports.send(&letter()).await.unwrap();
+    // The connection goes back to the pool in a task of its own.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     transports.send(&letter()).await.unwrap();
 
     let data = sink.data();
     assert!(data[0].lines().count() > 8 && !data[0].replace("\r\n", "").contains(['\r', '\n']));
     // Dots at the start of a line are doubled on the wire (RFC 5321 §4.5.2).
-    assert_snapshot!(data[0].replace("\r\n", "\n"), @"");
+    assert_snapshot!(data[0].replace("\r\n", "\n"), @r#"
+    From: "Harbour CRM" <accounts@harbour.example>
+    To: "Mia Lund" <mia@harbour.example>
+    Subject: Your password was changed
+    Date: Tue, 24 Nov 2026 05:54:00 +0000
+    Message-ID: <01a20c1e-44c0-7707-8707-070707070707@harbour.example>
+    Auto-Submitted: auto-generated
+    MIME-Version: 1.0
+    Content-Type: text/plain; charset=utf-8
+    Content-Transfer-Encoding: 7bit
+
+    Hello Mia Lund,
+
+    ..a line that begins with a dot
+    ..
+    the end
+    "#);
     assert_eq!(data[0], data[1], "an attempt is the same as the one before it");
     assert_eq!(sink.connections(), 1, "the connection is kept");
     let envelope = sink.commands().into_iter().filter(|c| c.contains("FROM") || c.contains("TO"));
@@ -66,6 +84,7 @@ async fn no_text_can_begin_a_header() {
         "Date",
         "Message-ID",
         "Auto-Submitted",
+        "MIME-Version",
         "Content-Type",
         "Content-Transfer-Encoding",
     ];
@@ -78,7 +97,12 @@ async fn every_script_passes() {
     let sink = Sink::start(WILLING).await;
     let letter = Outgoing {
         name: "Łucja Ångström".into(),
-        ..outgoing(Channel::Email, "mia@harbour.example", "Grüße", "To ••• ••18, wörtlich\n")
+        ..outgoing(
+            Channel::Email,
+            "mia@harbour.example",
+            "Grüße",
+            "Messages go to ••• ••18 from now on, word for word: wörtlich.\n",
+        )
     };
     transports(&settings(sink.port)).send(&letter).await.unwrap();
     let data = sink.data().remove(0);

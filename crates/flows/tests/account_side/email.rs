@@ -50,9 +50,7 @@ async fn the_new_address_counts_once_its_code_is_typed() {
     assert_eq!(recovery::account_of(&world.s, link.rsplit('/').next().unwrap()).await.unwrap(), None);
     assert!(matches!(world.password(&mia.email, &mia.password).await, PasswordOutcome::Wrong));
     assert!(matches!(world.password(NEW, &mia.password).await, PasswordOutcome::Challenged { .. }));
-    let session = world.session(&mia).await.0;
-    let kinds = countersign_flows::activity::recent(&world.s, &session).await.unwrap();
-    assert!(kinds.iter().any(|event| event.kind == EventKind::EmailChanged));
+    assert!(world.recorded(&mia, EventKind::EmailChanged).await);
 }
 
 #[tokio::test]

@@ -275,10 +275,10 @@ impl World {
         notice
     }
 
-    /// What the account holder reads first in the activity.
-    pub(crate) async fn newest(&self, person: &Person) -> EventKind {
+    /// Whether the account holder finds this in the activity. (What happens in one millisecond has no order there.)
+    pub(crate) async fn recorded(&self, person: &Person, kind: EventKind) -> bool {
         let session = self.session(person).await.0;
-        activity::recent(&self.s, &session).await.unwrap().first().unwrap().kind
+        activity::recent(&self.s, &session).await.unwrap().iter().any(|event| event.kind == kind)
     }
 }
 

@@ -1,8 +1,14 @@
 //! What arrives with every request.
 
 use crate::{
-    app::App, client_address::client_address, csrf, extract::Query, notice::Done, problem::Problem,
-    respond::{self, Answer, ResponseExt as _}, views::Notice,
+    app::App,
+    client_address::client_address,
+    csrf,
+    extract::Query,
+    notice::Done,
+    problem::Problem,
+    respond::{self, Answer, ResponseExt as _},
+    views::Notice,
 };
 use askama::Template;
 use axum::extract::{ConnectInfo, FromRequestParts};

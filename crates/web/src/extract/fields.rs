@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_refused() {
-        for body in ["code=%FF", "code=%", "code=%4", "code=%zz", "code=%C3%28", "code=%+1", "code=%ED%A0%80"] {
+        for body in ["code=%FF", "code=%", "code=%4", "code=%zz", "code=%C3%28", "code=%+1", "code=%ED%A0%80"]
+        {
             assert_eq!(defect(body), Some(("code".into(), FieldError::NotText)), "{body}");
         }
         assert_eq!(defect("%FF=1"), Some((String::new(), FieldError::NotText)));

@@ -1,7 +1,7 @@
 //! Posted forms and queries.
 
-use super::{Browser, fields::Fields};
 pub(crate) use super::fields::Defect;
+use super::{Browser, fields::Fields};
 use crate::{app::App, csrf, problem::Problem, routes};
 use axum::{
     body::{Body, HttpBody as _},
@@ -35,9 +35,9 @@ impl Form {
     pub(crate) fn only_a_button(&self) -> Result<(), Problem> {
         match self.defect() {
             None => Ok(()),
-            Some(_) => {
-                Err(Problem::CannotBeDone("The form arrived damaged. Load the page again and repeat what you did."))
-            }
+            Some(_) => Err(Problem::CannotBeDone(
+                "The form arrived damaged. Load the page again and repeat what you did.",
+            )),
         }
     }
 }

@@ -33,14 +33,17 @@ pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
 /// What happened, in one sentence without its full stop.
 fn what(kind: EventKind, detail: &Detail) -> String {
     let method = method(detail);
-    let quoted = |text: &str| detail.text.as_ref().map_or(text.to_owned(), |name| format!("{text}: “{name}”"));
+    let quoted =
+        |text: &str| detail.text.as_ref().map_or(text.to_owned(), |name| format!("{text}: “{name}”"));
     let masked = |text: &str| detail.text.as_ref().map_or(text.to_owned(), |to| format!("{text} to {to}"));
     match kind {
         EventKind::SignedIn => method.map_or("Signed in".into(), |by| format!("Signed in with {by}")),
         EventKind::SignedOut => "Signed out".into(),
         EventKind::PasswordWrong => "Wrong password".into(),
         EventKind::CodeWrong => format!("Wrong code from {}", method.unwrap_or("a second step")),
-        EventKind::CodeReplayed => format!("A code from {} was tried a second time", method.unwrap_or("a second step")),
+        EventKind::CodeReplayed => {
+            format!("A code from {} was tried a second time", method.unwrap_or("a second step"))
+        }
         EventKind::SecondStepPaused => "Too many wrong codes: no more were taken for a while".into(),
         EventKind::SecondStepDisabled => {
             format!("Too many wrong codes: {} was switched off", method.unwrap_or("a second step"))
@@ -88,8 +91,12 @@ fn who(event: &EventRow) -> String {
     match (&event.actor_name, event.kind) {
         (Some(actor), _) => format!("{actor} (login as)"),
         (None, _) if event.actor.is_some() => "An administrator (login as)".into(),
-        (None, EventKind::PasswordWrong | EventKind::PasswordResetAsked) => "Someone who was not signed in".into(),
-        (None, EventKind::CodeWrong | EventKind::CodeReplayed) => "You, or someone who has your password".into(),
+        (None, EventKind::PasswordWrong | EventKind::PasswordResetAsked) => {
+            "Someone who was not signed in".into()
+        }
+        (None, EventKind::CodeWrong | EventKind::CodeReplayed) => {
+            "You, or someone who has your password".into()
+        }
         (None, EventKind::SecondStepPaused | EventKind::SecondStepDisabled) => "The server".into(),
         (None, EventKind::AccountCreated) => "The operator".into(),
         (None, _) => "You".into(),
@@ -123,8 +130,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_told_with_and_without_its_detail() {
-        let full =
-            Detail { method: Some("app".into()), text: Some("Phone".into()), count: Some(2) };
+        let full = Detail { method: Some("app".into()), text: Some("Phone".into()), count: Some(2) };
         for kind in EventKind::ALL {
             for detail in [&Detail::default(), &full] {
                 let text = what(*kind, detail);

@@ -45,9 +45,8 @@ pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
     page(&app, &own, NAME, StatusCode::OK, Errors::default()).await
 }
 
-/// `POST /profile/app/confirm`
+/// `POST /profile/app/confirm`: the proof of identity that began the enrolment counts for as long as that lives.
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
     let (code, typed) = (form.get("code"), form.get("name"));
     if let Some(defect) = form.defect() {
         let text = Some(defect.error.to_string());
@@ -58,28 +57,29 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
         };
         return again(&app, &own, typed, errors).await;
     }
-    let errors = match enrolment::confirm(&app.services, authority, code, typed, &own.browser.origin).await? {
-        ConfirmOutcome::Added { ended, first } => {
-            // The first one brings backup codes, which are shown before anything else.
-            let next = if first { "/profile/backup-codes" } else { "/profile" };
-            return Ok(see_other(&Done::AppAdded.ending(next, ended)));
-        }
-        ConfirmOutcome::NotPending => return Ok(see_other(&Done::SetUpOver.at("/profile"))),
-        ConfirmOutcome::Code(error) => {
-            Errors { code: Some(words::code(CodeRefusal::from(error), Method::App)), ..Errors::default() }
-        }
-        ConfirmOutcome::Wrong { phone_off_by_seconds: Some(off) } => Errors {
-            code: Some("This code is not right for the present time.".into()),
-            clock: Some(words::clock_hint(off)),
-            ..Errors::default()
-        },
-        ConfirmOutcome::Wrong { phone_off_by_seconds: None } => {
-            Errors { code: Some(words::code(CodeRefusal::Wrong, Method::App)), ..Errors::default() }
-        }
-        ConfirmOutcome::Name(error) => {
-            Errors { name: Some(words::text(error, "a name for this app")), ..Errors::default() }
-        }
-    };
+    let errors =
+        match enrolment::confirm(&app.services, &own.session, code, typed, &own.browser.origin).await? {
+            ConfirmOutcome::Added { ended, first } => {
+                // The first one brings backup codes, which are shown before anything else.
+                let next = if first { "/profile/backup-codes" } else { "/profile" };
+                return Ok(see_other(&Done::AppAdded.ending(next, ended)));
+            }
+            ConfirmOutcome::NotPending => return Ok(see_other(&Done::SetUpOver.at("/profile"))),
+            ConfirmOutcome::Code(error) => {
+                Errors { code: Some(words::code(CodeRefusal::from(error), Method::App)), ..Errors::default() }
+            }
+            ConfirmOutcome::Wrong { phone_off_by_seconds: Some(off) } => Errors {
+                code: Some("This code is not right for the present time.".into()),
+                clock: Some(words::clock_hint(off)),
+                ..Errors::default()
+            },
+            ConfirmOutcome::Wrong { phone_off_by_seconds: None } => {
+                Errors { code: Some(words::code(CodeRefusal::Wrong, Method::App)), ..Errors::default() }
+            }
+            ConfirmOutcome::Name(error) => {
+                Errors { name: Some(words::text(error, "a name for this app")), ..Errors::default() }
+            }
+        };
     again(&app, &own, typed, errors).await
 }
 

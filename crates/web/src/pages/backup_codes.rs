@@ -69,7 +69,11 @@ fn fresh(app: &App, own: &Own, codes: Vec<String>) -> BackupCodes {
         codes.join("\n")
     );
     let encoded = utf8_percent_encode(&plain_text, NON_ALPHANUMERIC);
-    BackupCodes::Fresh { codes, download_href: format!("data:text/plain;charset=utf-8,{encoded}"), plain_text }
+    BackupCodes::Fresh {
+        codes,
+        download_href: format!("data:text/plain;charset=utf-8,{encoded}"),
+        plain_text,
+    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
         return again(&app, &own, method, back, errors).await;
     }
     let (password, code) = (form.get("password"), form.get("code"));
-    let outcome = step_up::confirm(&app.services, &own.session, password, method, code, &own.browser.origin).await?;
+    let outcome =
+        step_up::confirm(&app.services, &own.session, password, method, code, &own.browser.origin).await?;
     count(&outcome, method);
     let errors = match outcome {
         StepUpOutcome::Proven { handle } => {
@@ -75,7 +76,8 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
 pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> Answer {
     let back = back(&app, form.get("return_to"));
     let method = form.get("method").parse::<Method>().ok();
-    let mut errors = Errors { form: form.defect().map(|defect| defect.error.to_string()), ..Errors::default() };
+    let mut errors =
+        Errors { form: form.defect().map(|defect| defect.error.to_string()), ..Errors::default() };
     if errors.form.is_none() {
         let outcome = match method {
             Some(method) => {
@@ -96,7 +98,9 @@ pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> A
                 errors.form = Some(words::too_many_sends(retry_after));
                 errors.wait = Some(retry_after);
             }
-            (SendOutcome::NotAvailable | SendOutcome::Sent, _) => errors.form = Some(words::CHOOSE_A_WAY.into()),
+            (SendOutcome::NotAvailable | SendOutcome::Sent, _) => {
+                errors.form = Some(words::CHOOSE_A_WAY.into())
+            }
         }
     }
     again(&app, &own, method, back, errors).await
@@ -139,7 +143,8 @@ async fn page(
         return Err(Problem::NoSecondStepLeft);
     }
     // Without a field for the code, what is wrong with it concerns the form.
-    let (code, form) = if step.is_some() { (errors.code, errors.form) } else { (None, errors.form.or(errors.code)) };
+    let (code, form) =
+        if step.is_some() { (errors.code, errors.form) } else { (None, errors.form.or(errors.code)) };
     if let Some(step) = &mut step {
         step.code_error = code;
     }

@@ -5,20 +5,20 @@ use crate::{
     extract::Browser,
     problem::Problem,
     respond::{self, Answer},
-    settings::DevMessageView,
+    settings::{DevMessageView, DevMessages},
     shell::shell,
     views::{DevMessage, DevOutboxPage},
 };
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    response::IntoResponse as _,
+    extract::{ConnectInfo, FromRequestParts, State},
+    response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, StatusCode, header::HOST};
-use std::net::SocketAddr;
+use http::{HeaderMap, StatusCode, header::HOST, request::Parts};
+use std::{net::SocketAddr, sync::Arc};
 
 /// `GET /dev/outbox`
-pub(crate) async fn show(State(app): State<App>, browser: Browser, request: Request) -> Answer {
-    let messages = messages(&app, &request).await?;
+pub(crate) async fn show(State(app): State<App>, browser: Browser, near: OnLoopback) -> Answer {
+    let messages = messages(near).await;
     let shown = |message: DevMessageView| DevMessage {
         kind: message.kind,
         to: message.to,
@@ -34,19 +34,29 @@ pub(crate) async fn show(State(app): State<App>, browser: Browser, request: Requ
 }
 
 /// `GET /dev/outbox.json`
-pub(crate) async fn json(State(app): State<App>, request: Request) -> Answer {
-    Ok(axum::Json(messages(&app, &request).await?).into_response())
+pub(crate) async fn json(near: OnLoopback) -> Response {
+    axum::Json(messages(near).await).into_response()
 }
 
-async fn messages(app: &App, request: &Request) -> Result<Vec<DevMessageView>, Problem> {
-    let outbox = app.settings.dev_outbox.as_ref().ok_or(Problem::NotFound)?;
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
-    if !near || !asks_for_loopback(request.headers()) {
-        return Err(Problem::NotFound);
+/// The outbox, for somebody at this very machine.
+pub(crate) struct OnLoopback(Arc<dyn DevMessages>);
+
+impl FromRequestParts<App> for OnLoopback {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
+        match &app.settings.dev_outbox {
+            Some(outbox) if near && asks_for_loopback(&parts.headers) => Ok(Self(Arc::clone(outbox))),
+            _ => Err(Problem::NotFound),
+        }
     }
+}
+
+async fn messages(OnLoopback(outbox): OnLoopback) -> Vec<DevMessageView> {
     outbox.settle().await;
-    Ok(outbox.messages())
+    outbox.messages()
 }
 
 /// A page of another site could have its own name point here (DNS rebinding) and read the codes; its requests carry that

@@ -52,7 +52,8 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
         },
     };
     // Asked for from the page on which its code is typed: the answer belongs there.
-    let resent = email_change::pending(&app.services, &own.session).await?.is_some_and(|waiting| waiting == typed);
+    let resent =
+        email_change::pending(&app.services, &own.session).await?.is_some_and(|waiting| waiting == typed);
     if resent && wait.is_some() {
         return again(&app, &own, Errors { form: Some(error), wait, ..Errors::default() }).await;
     }
@@ -72,7 +73,9 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
     if let Some(defect) = form.defect() {
         return again(&app, &own, Errors { code: Some(defect.error.to_string()), ..Errors::default() }).await;
     }
-    let errors = match email_change::confirm(&app.services, authority, form.get("code"), &own.browser.origin).await? {
+    let errors = match email_change::confirm(&app.services, authority, form.get("code"), &own.browser.origin)
+        .await?
+    {
         Confirm::Changed { ended } => return Ok(see_other(&Done::EmailChanged.ending("/profile", ended))),
         Confirm::Code(CodeRefusal::NotAvailable) => {
             let text = "This address can no longer be used. Go to My Profile and choose another one.";

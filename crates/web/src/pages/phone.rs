@@ -41,9 +41,11 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
         None => match phone::begin(&app.services, authority, typed, &own.browser.origin).await? {
             Begin::CodeSent => return Ok(see_other("/profile/phone/confirm?sent=now")),
             Begin::Invalid(error) => words::phone(error).to_owned(),
-            Begin::Country => "We send no messages to numbers of this country. Use another number, or an authenticator \
+            Begin::Country => {
+                "We send no messages to numbers of this country. Use another number, or an authenticator \
                                app."
-                .to_owned(),
+                    .to_owned()
+            }
             Begin::SmsOff => "Codes by text message are not used here. Use an authenticator app.".to_owned(),
             Begin::TooSoon { retry_after } => {
                 wait = Some(retry_after);
@@ -55,6 +57,11 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
             }
         },
     };
+    // A code is on its way already: the answer belongs on the page where it is typed.
+    if wait.is_some() && phone::pending(&app.services, &own.session).await?.is_some() {
+        let errors = Errors { form: Some(error), wait, ..Errors::default() };
+        return again(&app, &own, typed, errors).await;
+    }
     let phone = PhoneForm { value: typed.to_owned(), error: Some(error) };
     profile::again(&app, &own, Refused { phone, wait, ..Refused::default() }).await
 }
@@ -62,25 +69,29 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
 /// `GET /profile/phone/confirm`
 pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
     let resend_in = query.get("sent").map_or(Duration::ZERO, |_| app.services.rules.resend_after);
-    page(&app, &own, resend_in, StatusCode::OK, Errors::default()).await
+    page(&app, &own, "", resend_in, StatusCode::OK, Errors::default()).await
 }
 
 /// `POST /profile/phone/confirm`
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
     let authority = own.fresh(&app)?;
     if let Some(defect) = form.defect() {
-        return again(&app, &own, Errors { code: Some(defect.error.to_string()), ..Errors::default() }).await;
+        return again(&app, &own, "", Errors { code: Some(defect.error.to_string()), ..Errors::default() })
+            .await;
     }
-    let errors = match phone::confirm(&app.services, authority, form.get("code"), &own.browser.origin).await? {
+    let errors = match phone::confirm(&app.services, authority, form.get("code"), &own.browser.origin).await?
+    {
         Confirm::Added => return Ok(see_other(&Done::PhoneAdded.at("/profile"))),
         Confirm::Code(refusal @ (CodeRefusal::Closed { .. } | CodeRefusal::NotAvailable)) => Errors {
             form: Some(words::code(refusal, Method::Sms)),
             wait: words::code_wait(refusal),
             ..Errors::default()
         },
-        Confirm::Code(refusal) => Errors { code: Some(words::code(refusal, Method::Sms)), ..Errors::default() },
+        Confirm::Code(refusal) => {
+            Errors { code: Some(words::code(refusal, Method::Sms)), ..Errors::default() }
+        }
     };
-    again(&app, &own, errors).await
+    again(&app, &own, "", errors).await
 }
 
 /// `POST /profile/phone/remove`
@@ -94,19 +105,28 @@ pub(crate) async fn remove(State(app): State<App>, own: Own, form: Form) -> Answ
     }
 }
 
-async fn again(app: &App, own: &Own, errors: Errors) -> Answer {
+async fn again(app: &App, own: &Own, number: &str, errors: Errors) -> Answer {
     let wait = errors.wait;
-    let answer = page(app, own, wait.unwrap_or_default(), respond::refused(wait), errors).await?;
+    let answer = page(app, own, number, wait.unwrap_or_default(), respond::refused(wait), errors).await?;
     Ok(answer.with_retry_after(wait))
 }
 
-async fn page(app: &App, own: &Own, resend_in: Duration, status: StatusCode, errors: Errors) -> Answer {
+/// `number` is what was typed just now, if anything was: for the button that sends another code to it.
+async fn page(
+    app: &App,
+    own: &Own,
+    number: &str,
+    resend_in: Duration,
+    status: StatusCode,
+    errors: Errors,
+) -> Answer {
     let Some(to_masked) = phone::pending(&app.services, &own.session).await? else {
         return Ok(see_other(&Done::PhoneOver.at("/profile")));
     };
     let page = PhoneConfirmPage {
         shell: own.shell(app),
         to_masked,
+        phone: number.to_owned(),
         resend_after_seconds: small(times::seconds_up(resend_in)),
         code_error: errors.code,
         form_error: errors.form,

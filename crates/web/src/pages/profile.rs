@@ -85,7 +85,9 @@ fn sms_step(overview: &Overview) -> OtherStep {
         _ if !overview.sms_on_offer => "Codes by text message are not used here.",
         Standing::Ready => return available(overview.phone_masked.clone().unwrap_or_default()),
         Standing::Absent => "Add your phone number below to use this.",
-        Standing::Disabled => "Too many wrong codes were tried. Confirm your phone number below once more to use this.",
+        Standing::Disabled => {
+            "Too many wrong codes were tried. Confirm your phone number below once more to use this."
+        }
     };
     unavailable(why_not)
 }

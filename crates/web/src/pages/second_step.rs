@@ -54,7 +54,10 @@ pub(super) fn count(method: Method, refusal: Option<CodeRefusal>) {
         Some(CodeRefusal::NotSent | CodeRefusal::Expired) => "not-sent",
         Some(CodeRefusal::NotAvailable) => "not-available",
         Some(
-            CodeRefusal::Empty | CodeRefusal::NotDigits | CodeRefusal::WrongLength { .. } | CodeRefusal::Mistyped,
+            CodeRefusal::Empty
+            | CodeRefusal::NotDigits
+            | CodeRefusal::WrongLength { .. }
+            | CodeRefusal::Mistyped,
         ) => "malformed",
     };
     let labels = [("method", method.as_str()), ("outcome", outcome)];

@@ -63,7 +63,7 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form)
             return Ok(see_other("/sign-in/verify").with_cookie(app.cookies.set_handle(&handle)));
         }
         PasswordOutcome::SignedIn(signed_in) => return Ok(admit(&app, signed_in)),
-        outcome => errors(outcome, form.get("password")),
+        outcome => errors(&outcome, form.get("password")),
     };
     again(&app, &browser, &form, return_to, errors)
 }
@@ -82,13 +82,13 @@ pub(crate) fn admit(app: &App, signed_in: SignedIn) -> Response {
     response.with_cookie(app.cookies.set_handle(&signed_in.session)).with_cookie(browser)
 }
 
-fn errors(outcome: PasswordOutcome, typed: &str) -> Errors {
+fn errors(outcome: &PasswordOutcome, typed: &str) -> Errors {
     let mut errors = Errors::default();
     match outcome {
         PasswordOutcome::BadEmail(error) => {
-            errors.email = Some(words::email(error).into());
+            errors.email = Some(words::email(*error).into());
             // Both fields were left empty: say it once, not one after the other.
-            if error == EmailError::Empty && typed.is_empty() {
+            if *error == EmailError::Empty && typed.is_empty() {
                 errors.password = Some(words::typed_password(PasswordError::Empty).into());
             }
         }
@@ -96,8 +96,8 @@ fn errors(outcome: PasswordOutcome, typed: &str) -> Errors {
             errors.password = Some(words::typed_password(PasswordError::Empty).into());
         }
         PasswordOutcome::Closed { retry_after } => {
-            errors.form = Some(words::too_many_passwords(retry_after));
-            errors.wait = Some(retry_after);
+            errors.form = Some(words::too_many_passwords(*retry_after));
+            errors.wait = Some(*retry_after);
         }
         _ => errors.password = Some(words::WRONG_PAIR.into()),
     }

@@ -70,7 +70,8 @@ pub(crate) async fn submit(State(app): State<App>, waiting: Waiting, form: Form)
 /// `POST /sign-in/send-code`
 pub(crate) async fn send_code(State(app): State<App>, waiting: Waiting, form: Form) -> Answer {
     let method = form.get("method").parse::<Method>().ok();
-    let mut errors = Errors { form: form.defect().map(|defect| defect.error.to_string()), ..Errors::default() };
+    let mut errors =
+        Errors { form: form.defect().map(|defect| defect.error.to_string()), ..Errors::default() };
     if errors.form.is_none() {
         let outcome = match method {
             Some(method) => {
@@ -90,7 +91,9 @@ pub(crate) async fn send_code(State(app): State<App>, waiting: Waiting, form: Fo
                 errors.form = Some(words::too_many_sends(retry_after));
                 errors.wait = Some(retry_after);
             }
-            (SendOutcome::NotAvailable | SendOutcome::Sent, _) => errors.form = Some(words::CHOOSE_A_WAY.into()),
+            (SendOutcome::NotAvailable | SendOutcome::Sent, _) => {
+                errors.form = Some(words::CHOOSE_A_WAY.into())
+            }
         }
     }
     again(&app, waiting.browser, method, errors).await
@@ -113,7 +116,12 @@ async fn again(app: &App, browser: Browser, method: Option<Method>, errors: Erro
     Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait))
 }
 
-async fn page(app: &App, waiting: &Waiting, asked: Option<Method>, errors: Errors) -> Result<VerifyPage, Problem> {
+async fn page(
+    app: &App,
+    waiting: &Waiting,
+    asked: Option<Method>,
+    errors: Errors,
+) -> Result<VerifyPage, Problem> {
     let view = sign_in::step(&app.services, &waiting.challenge).await?;
     let place = Place { page_url: "/sign-in/verify", send_url: "/sign-in/send-code", return_to: None };
     let mut step = second_step::step(&view, asked, place).ok_or(Problem::NoSecondStepLeft)?;

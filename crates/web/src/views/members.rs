@@ -45,7 +45,8 @@ pub struct MemberPage {
     pub organization: String,
     /// Whom the page is about.
     pub member: MemberRow,
-    /// For example `"12 March 2026, 09:14 UTC"`; `None` if the person never signed in.
+    /// For example `"12 March 2026, 09:14 UTC"`; `None` where it is not known, and
+    /// then it is not shown.
     pub last_sign_in: Option<String>,
     /// Why "login as" is not on offer, in one sentence; `None` shows the form.
     pub why_not: Option<String>,

@@ -81,3 +81,56 @@ fn with_notice(shell: Shell, kind: NoticeKind, text: &str) -> Shell {
 fn some(text: &str) -> Option<String> {
     Some(text.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The start tags of a page.
+    fn tags(html: &str) -> impl Iterator<Item = &str> {
+        html.split('<').skip(1).filter_map(|rest| rest.split('>').next())
+    }
+
+    #[test]
+    fn no_page_needs_more_than_the_strict_content_security_policy() {
+        for (name, html) in all().unwrap() {
+            for tag in tags(&html) {
+                assert!(!tag.contains(" style="), "{name}: {tag}");
+                assert!(!tag.contains(" on"), "{name}: {tag}");
+                assert!(!tag.starts_with("style"), "{name}: {tag}");
+                assert!(!tag.starts_with("script") || tag.contains(" src=\"/assets/"), "{name}: {tag}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_form_is_a_post_that_carries_the_token_and_says_no_name_twice() {
+        for (name, html) in all().unwrap() {
+            for form in html.split("<form ").skip(1) {
+                let form = form.split("</form>").next().unwrap();
+                assert!(form.starts_with("method=\"post\""), "{name}: {form}");
+                assert!(form.contains("name=\"csrf_token\" value=\"sample-token\""), "{name}: {form}");
+                let mut names: Vec<&str> =
+                    form.split(" name=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+                let count = names.len();
+                names.sort_unstable();
+                names.dedup();
+                assert_eq!(names.len(), count, "{name}: {form}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_page_has_one_first_heading_one_main_part_and_no_id_twice() {
+        for (name, html) in all().unwrap() {
+            assert_eq!(html.matches("<h1").count(), 1, "{name}");
+            assert_eq!(html.matches("<main ").count(), 1, "{name}");
+            let mut ids: Vec<&str> =
+                html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            let count = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), count, "{name}");
+        }
+    }
+}

@@ -109,3 +109,36 @@ impl DevMessage {
 fn next_address(text: &str) -> Option<usize> {
     [text.find("https://"), text.find("http://")].into_iter().flatten().min()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> DevMessage {
+        DevMessage {
+            kind: "email".into(),
+            to: String::new(),
+            subject: String::new(),
+            text: text.into(),
+            at: String::new(),
+        }
+    }
+
+    #[test]
+    fn an_address_becomes_a_link_without_the_full_stop_after_it() {
+        let message = message("Open http://127.0.0.1/a?b=c. Or https://x.example/\nBye");
+        let expected = [
+            TextPart::Words("Open "),
+            TextPart::Link("http://127.0.0.1/a?b=c"),
+            TextPart::Words(". Or "),
+            TextPart::Link("https://x.example/"),
+            TextPart::Words("\nBye"),
+        ];
+        assert_eq!(message.parts(), expected);
+    }
+
+    #[test]
+    fn a_text_without_an_address_stays_whole() {
+        assert_eq!(message("Code 418 207").parts(), [TextPart::Words("Code 418 207")]);
+    }
+}
