@@ -47,7 +47,7 @@ pub async fn one(s: &Services, session: &OwnSession, subject: UserId) -> Result<
             }
             let Some((shared, _)) = login_as::shared(tx, actor, subject)? else { return Ok(Seen::NotFound) };
             let member = members::one(tx, shared.organization, subject)?;
-            let may_log_in_as = may_log_in_as(actor, &shared);
+            let may_log_in_as = may_log_in_as(&shared);
             Ok(member.map_or(Seen::NotFound, |member| Seen::Found { member, may_log_in_as }))
         })
         .await
@@ -61,8 +61,8 @@ fn run_by(tx: &mut Tx<'_>, user: UserId) -> StoreResult<Option<OrganizationId>> 
 
 /// What [`LoginAsAuthority::over`](countersign_core::authority::LoginAsAuthority::over) will decide, for a page that only
 /// asks whether to offer it. The decision itself stays there: this one has no proof of identity to stand on.
-fn may_log_in_as(actor: UserId, shared: &SharedMembership) -> Result<(), LoginAsRefusal> {
-    if shared.subject == actor || !shared.actor_role.may_log_in_as(shared.subject_role) {
+fn may_log_in_as(shared: &SharedMembership) -> Result<(), LoginAsRefusal> {
+    if !shared.actor_role.may_log_in_as(shared.subject_role) {
         return Err(LoginAsRefusal::Rank);
     }
     if shared.subject_active { Ok(()) } else { Err(LoginAsRefusal::Inactive) }

@@ -88,7 +88,7 @@ pub fn lease(tx: &mut Tx<'_>, now: Timestamp, limit: u32, lease: Duration) -> St
         match open(tx, id, row) {
             Ok(queued) => leased.push((queued_at, queued)),
             Err(error) => {
-                tracing::error!(message = %id, %error, "a message was given up");
+                tracing::error!(id = %id, %error, "a message was given up");
                 give_up(tx, id, &error.to_string(), now)?;
             }
         }

@@ -38,15 +38,15 @@ fn sign_in(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
 
 fn identity(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
     let Words { service_name, public_url } = words;
-    Letter::about(format!("Your code to confirm a change on {service_name}"))
+    Letter::about(format!("Your code to confirm that it is you, for {service_name}"))
         .says(&format!(
-            "Somebody is about to change how your {service_name} account is protected. Here is the code that \
-             confirms that it is you:"
+            "Somebody, hopefully you, is about to do something on your {service_name} account that needs a \
+             confirmation. Here is the code for it:"
         ))
         .shows(code)
         .says(&once(when, minutes))
         .says(
-            "If this was not you, somebody else is signed in to your account. Nothing is changed without this code, \
+            "If this was not you, somebody else is signed in to your account. It is not done without this code, \
              so keep it to yourself. Then end the sessions that are not yours and change your password:",
         )
         .shows(&format!("{public_url}/profile"))
@@ -153,12 +153,12 @@ mod tests {
     fn a_code_that_confirms_an_identity() {
         let (code, minutes) = code();
         assert_snapshot!(email(Content::ConfirmIdentityCode { code, minutes }), @r#"
-    Subject: Your code to confirm a change on Harbour CRM
+    Subject: Your code to confirm that it is you, for Harbour CRM
 
     Hello Mia Lund,
 
-    Somebody is about to change how your Harbour CRM account is protected.
-    Here is the code that confirms that it is you:
+    Somebody, hopefully you, is about to do something on your Harbour CRM
+    account that needs a confirmation. Here is the code for it:
 
         048151
 
@@ -166,8 +166,8 @@ mod tests {
     10 minutes. Type it only on the page that you opened yourself. Nobody
     who works for us will ever ask you for it.
 
-    If this was not you, somebody else is signed in to your account. Nothing
-    is changed without this code, so keep it to yourself. Then end the
+    If this was not you, somebody else is signed in to your account. It is
+    not done without this code, so keep it to yourself. Then end the
     sessions that are not yours and change your password:
 
         https://accounts.harbour.example/profile

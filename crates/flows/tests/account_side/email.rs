@@ -4,8 +4,9 @@ use crate::world::{MINUTE, World, another_code, notices, origin};
 use countersign_core::{email::EmailError, event::EventKind, message::Notice};
 use countersign_flows::{
     email_change::{self, Begin, Confirm},
-    recovery,
+    phone, profile, recovery,
     second_step::CodeRefusal,
+    sessions,
     sign_in::PasswordOutcome,
 };
 use tokio::task::JoinSet;
@@ -79,13 +80,14 @@ async fn a_taken_address_cannot_be_told_from_a_free_one() {
         let mia = world.mia();
         let (session, _) = world.session(&mia).await;
         let mut answers = Vec::new();
-        // Until the budget of codes is spent, and two wrong codes on the way.
+        // Until the budget of codes is spent, on this address and on a free one in turn; two wrong codes on the way.
         for round in 0..22 {
+            let wanted = if round % 2 == 0 { wanted } else { NEW };
             let (session, _) = world.session(&mia).await;
-            let begun =
-                email_change::begin(&world.s, world.authority(&session), wanted, &origin()).await.unwrap();
-            let again =
-                email_change::begin(&world.s, world.authority(&session), wanted, &origin()).await.unwrap();
+            let begin = async || {
+                email_change::begin(&world.s, world.authority(&session), wanted, &origin()).await.unwrap()
+            };
+            let (begun, again) = (begin().await, begin().await);
             let pending = email_change::pending(&world.s, &session).await.unwrap().map(|to| to == wanted);
             let guess = if round < 2 {
                 let authority = world.authority(&session);
@@ -131,6 +133,29 @@ async fn of_two_who_prove_one_address_the_second_is_refused() {
     assert_eq!(world.user(NEW).await.unwrap().id, world.mia().id);
     assert_eq!(world.user(&world.ben().email).await.unwrap().id, world.ben().id);
     assert!(world.mail().await.iter().all(|letter| letter.to != world.ben().email));
+}
+
+/// Somebody was shown out, or a new password was chosen by a link, while this request was on its way.
+#[tokio::test]
+async fn a_session_that_was_ended_meanwhile_proves_nothing() {
+    let world = World::new().await;
+    let mia = world.mia();
+    let (here, _) = world.session(&mia).await;
+    let (intruder, _) = world.session(&mia).await;
+    email_change::begin(&world.s, world.authority(&intruder), NEW, &origin()).await.unwrap();
+    let (_, email_code) = world.secret().await;
+    phone::begin(&world.s, world.authority(&intruder), "+44 20 7946 0958", &origin()).await.unwrap();
+    let (_, phone_code) = world.secret().await;
+    let authority = || world.authority(&intruder);
+    assert_eq!(sessions::end_others(&world.s, &here, &origin()).await.unwrap(), 1);
+    let changed = email_change::confirm(&world.s, authority(), &email_code, &origin()).await.unwrap();
+    assert_eq!(changed, Confirm::Code(CodeRefusal::NotAvailable));
+    let added = phone::confirm(&world.s, authority(), &phone_code, &origin()).await.unwrap();
+    assert_eq!(added, phone::Confirm::Code(CodeRefusal::NotAvailable));
+    assert!(!phone::remove(&world.s, authority(), &origin()).await.unwrap());
+    let profile = profile::overview(&world.s, &here).await.unwrap();
+    assert_eq!((profile.email, profile.phone_masked.as_deref()), (mia.email, Some("••• ••42")));
+    assert!(world.mail().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -9,6 +9,7 @@ use countersign_core::{
     message::Notice,
     password::PasswordError,
     second_step::{Method, Standing},
+    secret::PlainHandle,
 };
 use countersign_flows::{
     backup_codes, enrolment,
@@ -17,7 +18,7 @@ use countersign_flows::{
     recovery::{self, Asked, Reset},
     sign_in::{self, PasswordOutcome, VerifyOutcome},
 };
-use countersign_store::{failures, users};
+use countersign_store::{failures, known_browsers, users};
 use tokio::task::JoinSet;
 
 const BEGINNING: &str = "https://sign-in.example/reset-password/";
@@ -58,11 +59,14 @@ async fn a_reset_ends_every_session_and_is_told() {
     let (_, other) = world.session(&mia).await;
     let (_, bens) = world.session(&world.ben()).await;
     let waiting = world.challenge(&mia).await;
+    let (id, now, browser) = (mia.id, world.s.now(), PlainHandle::generate(&*world.s.entropy).stored());
+    world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, now)).await.unwrap();
     assert_eq!(reset(&world, &token, "mialund1").await, Reset::Password(PasswordError::Guessable));
     assert!(world.lives(&one).await);
     assert_eq!(reset(&world, &token, GOOD).await, Reset::Done);
     assert!(!world.lives(&one).await && !world.lives(&other).await && !world.waits(&waiting).await);
     assert!(world.lives(&bens).await);
+    assert!(!world.s.store.read(move |tx| known_browsers::is_known(tx, &browser, id)).await.unwrap());
     assert_eq!(world.notice().await, (mia.email.clone(), Notice::PasswordChanged));
     assert!(world.recorded(&mia, EventKind::PasswordReset).await);
     assert!(matches!(world.password(&mia.email, &mia.password).await, PasswordOutcome::Wrong));
@@ -188,6 +192,24 @@ async fn links_are_limited_for_an_address_and_for_a_network_whoever_they_are_for
         assert_eq!(closed, Asked::Closed { retry_after: MINUTE / 2 });
         // What was refused for the network has not been counted for the address.
         assert_eq!(recovery::ask(&world.s, &email, &from(201)).await.unwrap(), Asked::Done);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_was_used_frees_the_address() {
+    let world = World::new().await;
+    let mia = world.mia();
+    for n in 0..2 {
+        let elsewhere = |m: u8| Origin { address: [203, 0, n, m].into(), user_agent: "a test".into() };
+        for m in 0..19 {
+            assert_eq!(recovery::ask(&world.s, &mia.email, &elsewhere(m)).await.unwrap(), Asked::Done);
+        }
+        world.mail().await;
+        let token = token(&world, &mia).await;
+        let closed = recovery::ask(&world.s, &mia.email, &elsewhere(19)).await.unwrap();
+        assert!(matches!(closed, Asked::Closed { .. }));
+        assert_eq!(reset(&world, &token, GOOD).await, Reset::Done);
+        world.mail().await;
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> A
                 errors.wait = Some(retry_after);
             }
             (SendOutcome::NotAvailable | SendOutcome::Sent, _) => {
-                errors.form = Some(words::CHOOSE_A_WAY.into())
+                errors.form = Some(words::CHOOSE_A_WAY.into());
             }
         }
     }

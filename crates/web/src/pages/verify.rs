@@ -92,7 +92,7 @@ pub(crate) async fn send_code(State(app): State<App>, waiting: Waiting, form: Fo
                 errors.wait = Some(retry_after);
             }
             (SendOutcome::NotAvailable | SendOutcome::Sent, _) => {
-                errors.form = Some(words::CHOOSE_A_WAY.into())
+                errors.form = Some(words::CHOOSE_A_WAY.into());
             }
         }
     }
