@@ -5,7 +5,7 @@
 
 use crate::{
     Fault, Services, activity, enrolment, profile,
-    second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, Target},
+    second_step::{self, CodeRefusal, Purpose, SendOutcome, Target},
     sessions,
 };
 use countersign_core::{
@@ -13,17 +13,12 @@ use countersign_core::{
     authority::CredentialAuthority,
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
-    ids::{SentCodeId, UserId},
     message::{Content, Message, Notice, Recipient},
     second_step::Method,
-    secret::PlainHandle,
     session::OwnSession,
-    throttle::Verdict,
 };
 use countersign_store::{
-    StoreError, StoreResult, Tx, outbox, password_resets,
-    sent_codes::{self, NewSentCode},
-    throttles,
+    StoreError, StoreResult, Tx, outbox, password_resets, sent_codes,
     users::{self, User},
 };
 use std::time::Duration;
@@ -78,13 +73,10 @@ pub async fn begin(
         return Ok(Begin::Same);
     }
     let asked = profile::asked(Purpose::ConfirmEmail, authority.session());
-    let outcome = if holder.is_some() {
-        withhold(s, user, asked, new, origin).await?
-    } else {
-        let content = |code, minutes| Content::ConfirmEmailCode { code, minutes };
-        let target = Target::Address(Recipient::Email(new));
-        second_step::send(s, user, asked, Method::Email, target, content, origin).await?
-    };
+    let content = |code, minutes| Content::ConfirmEmailCode { code, minutes };
+    let new = Recipient::Email(new);
+    let target = if holder.is_some() { Target::Withheld(new) } else { Target::Address(new) };
+    let outcome = second_step::send(s, user, asked, Method::Email, target, content, origin).await?;
     Ok(match outcome {
         SendOutcome::Sent => Begin::CodeSent,
         SendOutcome::TooSoon { retry_after } => Begin::TooSoon { retry_after },
@@ -124,6 +116,7 @@ pub async fn confirm(
                 return Ok(Confirm::Code(CodeRefusal::NotAvailable));
             }
             password_resets::end_of_user(tx, user)?;
+            sent_codes::end_of_user(tx, user)?;
             let ended = enrolment::end_the_rest(tx, &authority)?;
             let to = new.masked();
             let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
@@ -149,52 +142,4 @@ fn tell_both(
         outbox::push(tx, &Recipient::Email(address), &message, now)?;
     }
     Ok(())
-}
-
-/// Does for a taken address what [`second_step::send`] does for a free one, but for the message: the same limits, the
-/// same pending code, the same entry in the activity. The code is one that cannot be typed.
-async fn withhold(
-    s: &Services,
-    user: UserId,
-    asked: Asked,
-    email: EmailAddress,
-    origin: &Origin,
-) -> Result<SendOutcome, Fault> {
-    let (now, origin, limits) = (s.now(), origin.clone(), s.rules.sends);
-    let (cool_down, expires_at) = (s.rules.resend_after, now.plus(s.rules.code_lifetime));
-    let id = SentCodeId::generate(now, &*s.entropy);
-    let code = PlainHandle::generate(&*s.entropy).to_text();
-    let sends = format!("sends:{user}");
-    let closed = move |until: Timestamp| SendOutcome::Closed { retry_after: until.since(now) };
-    s.store
-        .write(move |tx| {
-            if let Err(pause) = throttles::peek(tx, &second_step::counter(user), now)? {
-                return Ok(closed(pause.until));
-            }
-            let ticket = match throttles::charge(tx, &sends, now, &limits)? {
-                Ok(ticket) => ticket,
-                Err(pause) => return Ok(closed(pause.until)),
-            };
-            let new = NewSentCode {
-                purpose: asked.purpose,
-                owner: asked.owner,
-                id,
-                user,
-                method: Method::Email,
-                target: email.to_string(),
-                authenticator: email.to_string(),
-                code: &code,
-                now,
-                expires_at,
-            };
-            if let Err(again_at) = sent_codes::put(tx, &new, cool_down)? {
-                throttles::settle(tx, &sends, ticket, Verdict::NotAGuess)?;
-                return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
-            }
-            let detail = Detail { method: Some(Method::Email.as_str().to_owned()), ..Detail::default() };
-            activity::record(tx, user, EventKind::CodeSent, detail, origin, now)?;
-            Ok(SendOutcome::Sent)
-        })
-        .await
-        .map_err(Into::into)
 }

@@ -14,7 +14,7 @@ use countersign_core::{
     second_step::Method,
     session::OwnSession,
 };
-use countersign_store::{challenges, phones};
+use countersign_store::{challenges, phones, sent_codes};
 use std::time::Duration;
 
 /// What became of a request to send a code to a new number.
@@ -112,6 +112,7 @@ pub async fn confirm(
             }
             phones::set(tx, &authority, id, &number, now)?;
             challenges::end_of_user(tx, user)?;
+            sent_codes::end_of_user(tx, user)?;
             let to = phone::mask(&number);
             let detail = Detail { text: Some(to.clone()), ..Detail::default() };
             activity::record(tx, user, EventKind::PhoneChanged, detail, origin, now)?;
@@ -133,6 +134,7 @@ pub async fn remove(s: &Services, authority: CredentialAuthority, origin: &Origi
                 return Ok(false);
             }
             challenges::end_of_user(tx, user)?;
+            sent_codes::end_of_user(tx, user)?;
             activity::record(tx, user, EventKind::PhoneRemoved, Detail::default(), origin, now)?;
             second_step::tell(tx, user, Notice::PhoneRemoved, now)?;
             Ok(true)

@@ -129,7 +129,9 @@ pub async fn confirm(
             let Ok(proven) = ProvenAgain::by(&own, &verified, evidence.as_ref(), due) else {
                 return Ok(Err(CodeRefusal::NotAvailable));
             };
-            sessions::renew_proof(tx, &proven, &stored)?;
+            if !sessions::renew_proof(tx, &proven, &stored)? {
+                return Ok(Err(CodeRefusal::Expired));
+            }
             let method = method.filter(|_| due).map(|m| m.as_str().to_owned());
             let event = events::NewEvent {
                 user: own.user(),

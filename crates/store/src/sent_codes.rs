@@ -21,6 +21,7 @@ sql! {
         FROM sent_codes WHERE purpose = $1 AND owner_id = $2";
     CLAIM = "UPDATE sent_codes SET used_at = $1 \
         WHERE id = $2 AND user_id = $3 AND used_at IS NULL AND expires_at > $1";
+    END_OF_USER = "DELETE FROM sent_codes WHERE user_id = $1";
     END = "DELETE FROM sent_codes WHERE purpose = $1 AND owner_id = $2";
 }
 
@@ -168,6 +169,11 @@ pub fn matches(tx: &mut Tx<'_>, sent: &SentCode, code: &str) -> StoreResult<bool
 pub fn claim(tx: &mut Tx<'_>, sent: &SentCode, now: Timestamp) -> StoreResult<Option<Evidence>> {
     let claimed = tx.changes_one(CLAIM, values![now, sent.id, sent.user])?;
     Ok(claimed.then(|| Evidence::of_claim(sent.user, sent.method)))
+}
+
+/// Forgets every code of an account: its mailbox or phone is another one now.
+pub fn end_of_user(tx: &mut Tx<'_>, user: UserId) -> StoreResult<()> {
+    tx.execute(END_OF_USER, values![user]).map(drop)
 }
 
 /// Forgets the code that was sent for this.

@@ -185,8 +185,10 @@ impl Browser {
 
     /// By how many CSS pixels the page is wider than its viewport; a page that fits has zero.
     pub async fn overflow(&self) -> u64 {
+        // A phone zooms out to show what is too wide; a laptop's emulated screen keeps its own width.
         let script = "const wide = document.documentElement;\
-                      return Math.max(0, wide.scrollWidth - wide.clientWidth, innerWidth - screen.width);";
+                      const zoomed_out = screen.width < 600 ? innerWidth - screen.width : 0;\
+                      return Math.max(0, wide.scrollWidth - wide.clientWidth, zoomed_out);";
         self.run(script).await.as_u64().expect("a number of pixels")
     }
 

@@ -19,7 +19,7 @@ use countersign_flows::identity::{self, Who};
 use data_encoding::HEXLOWER;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{self, CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
+    header::{self, CACHE_CONTROL, ORIGIN},
 };
 use std::{any::Any, time::Duration};
 use tracing::Instrument as _;
@@ -167,12 +167,6 @@ pub(crate) fn panicked(cause: &(dyn Any + Send)) -> Response {
     let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
     tracing::error!(message = text.unwrap_or("no message"), "a handler panicked");
     Problem::Internal.into_response()
-}
-
-/// Plain text for machines.
-pub(crate) fn text(body: impl Into<String>) -> Response {
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    ([(CONTENT_TYPE, kind)], body.into()).into_response()
 }
 
 #[cfg(test)]

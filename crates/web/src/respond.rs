@@ -5,7 +5,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{LOCATION, RETRY_AFTER, SET_COOKIE},
+    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE},
 };
 use std::time::Duration;
 
@@ -30,6 +30,12 @@ pub(crate) fn see_other(to: &str) -> Response {
         return Problem::Internal.into_response();
     };
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+}
+
+/// Plain text for machines.
+pub(crate) fn text(body: String) -> Response {
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    ([(CONTENT_TYPE, kind)], body).into_response()
 }
 
 /// What an answer is given on its way.

@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    extract::Query,
     guard,
     pages::{
         activity, app as authenticator_app, assets, backup_codes, confirm_identity, dev, email,
@@ -154,7 +155,10 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
 pub(crate) fn page_of(parts: &Parts) -> String {
     let path = parts.uri.path();
     if parts.method == Method::GET || parts.method == Method::HEAD {
-        return parts.uri.path_and_query().map_or(path, |whole| whole.as_str()).to_owned();
+        // What was told after a redirect is not told again after the detour.
+        let told = Query::of(&parts.uri).get("done").is_some();
+        let whole = parts.uri.path_and_query().filter(|_| !told);
+        return whole.map_or(path, |whole| whole.as_str()).to_owned();
     }
     let matched = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
     let route = TABLE.iter().find(|route| Some(route.path) == matched && route.method == parts.method);

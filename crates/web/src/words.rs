@@ -134,12 +134,12 @@ pub(crate) fn email(error: EmailError) -> &'static str {
 /// A number cannot be used.
 pub(crate) fn phone(error: PhoneError) -> &'static str {
     match error {
-        PhoneError::Empty => "Type your phone number with the country code, for example +44 7700 900123.",
+        PhoneError::Empty => "Type your phone number with the country code, for example +44 7911 123456.",
         PhoneError::NoCountryCode => {
-            "The country code is missing. Begin with + and the country: +44 7700 900123."
+            "The country code is missing. Begin with + and the country: +44 7911 123456."
         }
         PhoneError::Invalid => {
-            "This is not a phone number that can get messages. Check its digits and the country code: +44 7700 900123."
+            "This is not a phone number that can get messages. Check its digits and the country code: +44 7911 123456."
         }
     }
 }

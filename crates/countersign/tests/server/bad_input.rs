@@ -142,7 +142,7 @@ async fn the_edges_of_http_are_answered_too() {
     let head = client.request("HEAD", "/sign-in", &[], Vec::new()).await.expect_status(200);
     assert!(head.body.is_empty());
     // A doubled cookie, an odd cookie, a cookie of another kind.
-    for cookie in ["countersign=a; countersign=b", "countersign=", "countersign=\u{7f}x", "countersign=%00"] {
+    for cookie in ["countersign=a; countersign=b", "countersign=", "countersign=\"x\\", "countersign=%00"] {
         let page = server.client().request("GET", "/profile", &[("cookie", cookie)], Vec::new()).await;
         assert_eq!(page.status, 303, "{cookie}: {page}");
     }

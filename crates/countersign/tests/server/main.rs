@@ -1,5 +1,5 @@
 //! The running server, black box: the binary, on both engines, over HTTP and in a browser.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
 mod browser;

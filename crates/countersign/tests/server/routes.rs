@@ -136,7 +136,7 @@ fn check(route: &RouteInfo, who: Who, page: &Page) {
             assert!(page.status == 403 || to_sign_in, "{case}");
         }
         Expected::Let if route.path == "/" || route.path == "/sign-out" => {
-            assert_eq!(page.status, 303, "{case}")
+            assert_eq!(page.status, 303, "{case}");
         }
         Expected::Let => {
             assert!(!matches!(page.status, 401 | 403) && !to_proof, "{case}");

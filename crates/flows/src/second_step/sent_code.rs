@@ -10,6 +10,7 @@ use countersign_core::{
     ids::{SentCodeId, UserId},
     message::{Content, Message, Recipient},
     second_step::Method,
+    secret::PlainHandle,
     throttle::Verdict,
 };
 use countersign_otp::Code;
@@ -28,6 +29,9 @@ pub(crate) enum Target {
     Own,
     /// To a mailbox or phone that is to be proven.
     Address(Recipient),
+    /// Nowhere, though everything else happens: the address is another account's, which is nobody's business. The code
+    /// is one that cannot be typed.
+    Withheld(Recipient),
 }
 
 /// Codes sent to an account without one of them being used.
@@ -84,14 +88,18 @@ pub(crate) async fn send(
     }
     let (now, entropy) = (s.now(), s.entropy.clone());
     let (lifetime, cool_down, limits) = (s.rules.code_lifetime, s.rules.resend_after, s.rules.sends);
-    let code = six_random_digits(&*entropy);
+    let withheld = matches!(target, Target::Withheld(_));
+    let code =
+        if withheld { PlainHandle::generate(&*entropy).to_text() } else { six_random_digits(&*entropy) };
     let origin = origin.clone();
     let outcome = s
         .store
         .write(move |tx| {
             let Some(account) = users::by_id(tx, user)? else { return Ok(SendOutcome::NotAvailable) };
             let (recipient, authenticator) = match (target, method) {
-                (Target::Address(recipient), _) => (recipient.clone(), recipient.as_str().to_owned()),
+                (Target::Address(recipient) | Target::Withheld(recipient), _) => {
+                    (recipient.clone(), recipient.as_str().to_owned())
+                }
                 (Target::Own, Method::Sms) => match phones::of_user(tx, user)? {
                     Some(phone) => (Recipient::Phone(phone.number), phone.id.to_string()),
                     None => return Ok(SendOutcome::NotAvailable),
@@ -122,10 +130,11 @@ pub(crate) async fn send(
                 throttles::settle(tx, &sends(user), ticket, Verdict::NotAGuess)?;
                 return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
             }
-            let minutes = lifetime.as_secs() / 60;
-            let content = content(code.clone(), minutes.max(1));
-            let message = Message { name: account.name, at_millis: now.millis(), content };
-            outbox::push(tx, &recipient, &message, now)?;
+            if !withheld {
+                let content = content(code.clone(), (lifetime.as_secs() / 60).max(1));
+                let message = Message { name: account.name, at_millis: now.millis(), content };
+                outbox::push(tx, &recipient, &message, now)?;
+            }
             let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
             let event = events::NewEvent { user, actor: None, kind: EventKind::CodeSent, detail, origin };
             events::record(tx, &event, now)?;

@@ -101,7 +101,13 @@ pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutc
         return Ok(PasswordOutcome::Wrong);
     };
     let rehash = if checked.outdated { rehashed(s, attempt.password, stored).await? } else { None };
-    begin(s, verified, user, attempt, counters.into_iter().zip(tickets).collect(), rehash).await
+    let origin = attempt.origin;
+    let begun =
+        begin(s, verified, user, attempt, counters.into_iter().zip(tickets).collect(), rehash).await?;
+    Ok(begun.unwrap_or_else(|| {
+        wrong(s, id, origin);
+        PasswordOutcome::Wrong
+    }))
 }
 
 async fn look_up(
@@ -211,7 +217,8 @@ async fn rehashed(s: &Services, typed: &str, old: Option<String>) -> Result<Opti
     }
 }
 
-/// The password was right: one write gives the charges back and stores the challenge, or the session.
+/// The password was right: one write gives the charges back and stores the challenge, or the session. `None` if the
+/// password was changed, or the account switched off, while it was being checked.
 async fn begin(
     s: &Services,
     verified: PasswordVerified,
@@ -219,7 +226,7 @@ async fn begin(
     attempt: Attempt<'_>,
     charged: Vec<(Counted, Ticket)>,
     rehash: Option<(String, String)>,
-) -> Result<PasswordOutcome, Fault> {
+) -> Result<Option<PasswordOutcome>, Fault> {
     let (now, entropy) = (s.now(), &*s.entropy);
     let handle = PlainHandle::generate(entropy);
     let browser = attempt.browser.is_none().then(|| PlainHandle::generate(entropy));
@@ -238,6 +245,10 @@ async fn begin(
     let signed_in = s
         .store
         .write(move |tx| {
+            let unchanged = |now: &User| now.active && now.password_hash == user.password_hash;
+            if !users::by_id(tx, user.id)?.as_ref().is_some_and(unchanged) {
+                return Ok(None);
+            }
             if let Some(old) = replaces {
                 replace(tx, &old)?;
             }
@@ -248,20 +259,23 @@ async fn begin(
                 users::rehash(tx, &verified, &old, &new)?;
             }
             match verified.next(&second_steps::of(tx, &user)?, &permitted) {
-                Next::Complete(authenticated) => finish.write(tx, authenticated).map(|()| true),
+                Next::Complete(authenticated) => finish.write(tx, authenticated).map(|()| Some(true)),
                 Next::SecondStep(verified) => {
                     let return_to = return_to.as_deref();
                     challenges::insert(tx, &verified, challenge, &finish.session, return_to, expires_at)?;
-                    Ok(false)
+                    Ok(Some(false))
                 }
             }
         })
         .await?;
-    if !signed_in {
-        return Ok(PasswordOutcome::Challenged { handle });
-    }
     let return_to = attempt.return_to;
-    Ok(PasswordOutcome::SignedIn(SignedIn { session: handle, browser, return_to, backup_codes_left: None }))
+    Ok(signed_in.map(|signed_in| match signed_in {
+        false => PasswordOutcome::Challenged { handle },
+        true => {
+            let backup_codes_left = None;
+            PasswordOutcome::SignedIn(SignedIn { session: handle, browser, return_to, backup_codes_left })
+        }
+    }))
 }
 
 /// What this browser had before ends: nobody could reach it any more.

@@ -2,9 +2,8 @@
 
 use crate::{
     app::App,
-    guard::text,
     problem::Problem,
-    respond::{Answer, ResponseExt as _},
+    respond::{Answer, ResponseExt as _, text},
 };
 use axum::{extract::State, response::Response};
 use countersign_core::{Timestamp, secret::PlainHandle};
@@ -18,7 +17,7 @@ const PLAUSIBLE: std::ops::Range<i64> = 1_735_689_600_000..4_102_444_800_000;
 
 /// `GET /healthz`: the process lives.
 pub(crate) async fn healthz() -> Response {
-    text("ok\n")
+    text("ok\n".to_owned())
 }
 
 /// `GET /readyz`: it can serve. The keys were read before the server began to listen; what can go away later is the

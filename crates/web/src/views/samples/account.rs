@@ -54,7 +54,7 @@ fn app(name: &str, last_used: Option<String>, disabled: bool) -> AppRow {
 
 fn full_profile() -> ProfilePage {
     ProfilePage {
-        phone: some("+44 7700 900142"),
+        phone: some("+44 7911 123142"),
         apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), false), app("Tablet at home", None, false)],
         backup_codes_left: Some(8),
         sms_step: OtherStep { available: true, to_masked: "+44 ••• ••42".into(), why_not: None },
@@ -82,7 +82,7 @@ fn profile(pages: &mut Vec<Sample>) -> askama::Result<()> {
         },
         phone_form: PhoneForm {
             value: "0049 12".into(),
-            error: some("This number is too short. Type it with the country code: +44 7700 900123."),
+            error: some("This number is too short. Type it with the country code: +44 7911 123456."),
         },
         password_form: PasswordForm {
             current_password_error: some("This is not your password. Type the one that you sign in with."),
