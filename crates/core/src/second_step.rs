@@ -87,6 +87,9 @@ pub struct SecondSteps {
     pub email: Standing,
     /// Unused backup codes.
     pub backup_code: Standing,
+    /// The password was last set by a link to the mailbox, and nothing but the mailbox has vouched for the account holder
+    /// since.
+    pub password_by_link: bool,
 }
 
 impl SecondSteps {
@@ -103,11 +106,16 @@ impl SecondSteps {
 
     /// The kinds that may be used now, the one to offer first in front: those that the account has, that work, and that
     /// the policy (`allowed`) permits.
+    ///
+    /// A link to the mailbox that set the password and a code to the same mailbox are one factor, not two. So after such
+    /// a reset e-mail is off where the account has another way that works, until that one has been used.
     pub fn usable(&self, allowed: &[Method]) -> Vec<Method> {
-        Method::ALL
-            .into_iter()
-            .filter(|m| allowed.contains(m) && self.standing(*m) == Standing::Ready)
-            .collect()
+        let works = |m: &Method| allowed.contains(m) && self.standing(*m) == Standing::Ready;
+        let mut usable: Vec<Method> = Method::ALL.into_iter().filter(works).collect();
+        if self.password_by_link && usable.len() > 1 {
+            usable.retain(|m| *m != Method::Email);
+        }
+        usable
     }
 
     /// Whether a second step is due at all. It is, as soon as the account has one of any permitted kind, *even if it
@@ -156,9 +164,20 @@ mod tests {
 
     #[test]
     fn the_app_comes_first_where_it_is_set_up() {
-        let steps = SecondSteps { app: Ready, sms: Ready, email: Ready, backup_code: Ready };
+        let steps =
+            SecondSteps { app: Ready, sms: Ready, email: Ready, backup_code: Ready, password_by_link: false };
         assert_eq!(steps.usable(&Method::ALL), Method::ALL);
         assert_eq!(steps.usable(&[Method::Email]), [Method::Email]);
+    }
+
+    #[test]
+    fn one_mailbox_is_not_two_factors() {
+        let reset =
+            SecondSteps { app: Ready, email: Ready, password_by_link: true, ..SecondSteps::default() };
+        assert_eq!(reset.usable(&Method::ALL), [Method::App]);
+        // Where there is no other way that works, or none is permitted, the mailbox is all there is.
+        assert_eq!(SecondSteps { app: Disabled, ..reset }.usable(&Method::ALL), [Method::Email]);
+        assert_eq!(reset.usable(&[Method::Email]), [Method::Email]);
     }
 
     #[test]
@@ -177,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_step_up_asks_for_more_than_the_password_where_there_is_an_app() {
-        let with = |app| SecondSteps { app, sms: Ready, email: Ready, backup_code: Ready };
+        let with = |app| SecondSteps { app, sms: Ready, email: Ready, ..SecondSteps::default() };
         assert!(with(Ready).is_due_at_step_up(&Method::ALL));
         assert!(with(Disabled).is_due_at_step_up(&Method::ALL));
         assert!(!with(Absent).is_due_at_step_up(&Method::ALL));

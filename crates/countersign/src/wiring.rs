@@ -76,6 +76,16 @@ fn create_data_dir(config: &Config) -> Result<(), Failure> {
 }
 
 async fn open(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Store, Failure> {
+    if let Database::Sqlite { path } = &config.database
+        && path.exists()
+        && !config.keys_file.exists()
+    {
+        return Err(Failure::Input(format!(
+            "the key file {} is missing beside the database {}, which it alone opens; put it back from its backup.",
+            config.keys_file.display(),
+            path.display()
+        )));
+    }
     let keys = keys::load_or_create(&config.keys_file)?;
     let keys = keys.into_iter().map(|(id, secret)| (id, Zeroizing::new(*secret))).collect();
     let keyring = Keyring::new(keys).map_err(Failure::other("the key file cannot be used"))?;

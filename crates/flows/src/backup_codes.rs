@@ -1,6 +1,6 @@
 //! Backup codes: made, shown once, counted.
 
-use crate::{Fault, Services, second_step};
+use crate::{Fault, Services, second_step, sessions};
 use countersign_core::{
     Timestamp,
     ambient::random,
@@ -87,7 +87,8 @@ impl Fresh {
     }
 }
 
-/// Ten new codes; all older ones are worthless. `false` where the account has no app, for which they could stand in.
+/// Ten new codes; all older ones are worthless. `false` where the account has no app, for which they could stand in, or
+/// the session has ended meanwhile.
 pub async fn reset(s: &Services, authority: CredentialAuthority, origin: &Origin) -> Result<bool, Fault> {
     let user = authority.user();
     if s.store.read(move |tx| apps::list(tx, user)).await?.is_empty() {
@@ -95,14 +96,19 @@ pub async fn reset(s: &Services, authority: CredentialAuthority, origin: &Origin
     }
     let fresh = Fresh::draw(s).await?;
     let (now, origin) = (s.now(), origin.clone());
-    s.store
+    let done = s
+        .store
         .write(move |tx| {
+            if !sessions::still_lives(tx, &authority, now)? {
+                return Ok(false);
+            }
             fresh.store(tx, &authority, &origin, now)?;
-            second_step::tell(tx, authority.user(), Notice::BackupCodesReset, now)
+            second_step::tell(tx, authority.user(), Notice::BackupCodesReset, now)?;
+            Ok(true)
         })
         .await?;
     s.ring();
-    Ok(true)
+    Ok(done)
 }
 
 /// The ten codes, the first time this is asked after they were made, by the session that made them.

@@ -166,6 +166,9 @@ pub async fn remove(
     let removed = s
         .store
         .write(move |tx| {
+            if !crate::sessions::still_lives(tx, &authority, now)? {
+                return Ok(None);
+            }
             let Some(name) = apps::remove(tx, &authority, app)? else { return Ok(None) };
             let last = apps::list(tx, user)?.is_empty();
             if last {

@@ -11,6 +11,9 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+/// Argon2id for backup codes: OWASP's 19 MiB, two passes, one lane, whatever passwords are hashed with. Their strength is
+/// in their 80 random bits, and a setting that changes must not make the codes of everybody worthless.
+const BACKUP_CODE_COST: (u32, u32, u32) = (19_456, 2, 1);
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
 
@@ -36,6 +39,7 @@ pub struct Hashing(Arc<Pool>);
 
 struct Pool {
     params: Params,
+    backup_code_params: Params,
     entropy: Arc<dyn Entropy>,
     running: Semaphore,
     admitted: Semaphore,
@@ -66,9 +70,13 @@ impl Hashing {
         let params =
             Params::new(settings.memory_kib, settings.iterations, settings.parallelism, Some(OUTPUT))
                 .map_err(|e| Fault::Internal(format!("password hashing parameters: {e}")))?;
+        let (memory, passes, lanes) = BACKUP_CODE_COST;
+        let backup_code_params = Params::new(memory, passes, lanes, Some(OUTPUT))
+            .map_err(|e| Fault::Internal(format!("backup code parameters: {e}")))?;
         let threads = settings.threads.max(1);
         let mut pool = Pool {
             params,
+            backup_code_params,
             entropy,
             running: Semaphore::new(threads),
             admitted: Semaphore::new(threads + settings.queue),
@@ -127,7 +135,10 @@ impl Turn<'_> {
         inputs: Vec<(Zeroizing<String>, Vec<u8>)>,
     ) -> Result<Vec<Zeroizing<[u8; OUTPUT]>>, Fault> {
         self.run(move |pool| {
-            inputs.iter().map(|(secret, salt)| pool.raw(&pool.params, secret.as_bytes(), salt)).collect()
+            inputs
+                .iter()
+                .map(|(secret, salt)| pool.raw(&pool.backup_code_params, secret.as_bytes(), salt))
+                .collect()
         })
         .await
     }
@@ -239,5 +250,14 @@ mod tests {
     async fn reads_what_others_have_made() {
         let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         assert!(new_pool(1024, 8).verify(typed("password"), Some(phc.into())).await.unwrap().matched);
+    }
+
+    #[tokio::test]
+    async fn backup_codes_outlive_a_change_of_the_password_settings() {
+        let derive = async |pool: Hashing| {
+            let input = (Zeroizing::new("0123456789ABCDEF".to_owned()), vec![7; SALT]);
+            pool.derive(vec![input]).await.unwrap().remove(0)
+        };
+        assert_eq!(*derive(new_pool(1024, 8)).await, *derive(new_pool(2048, 8)).await);
     }
 }

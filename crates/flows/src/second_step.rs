@@ -1,7 +1,7 @@
 //! The second step, wherever it is asked for: at sign-in, at a step-up, and to prove a new phone or mailbox.
 //!
-//! [`guess`] is the one way in. It reads the code, charges the account's counter **before** the code is compared (in a
-//! write of its own), compares, and hands out a [`Claim`]. The claim is spent in the write that it pays for.
+//! `guess` is the one way in. It reads the code, charges the account's counter **before** the code is compared (in a
+//! write of its own), compares, and hands out a `Claim`. The claim is spent in the write that it pays for.
 //!
 //! ```text
 //!   raw text ─(not a code)─────────────► refusal that names the typing error; costs nothing

@@ -1,4 +1,4 @@
-//! Step-up: proving identity again before a sensitive change. Password, and a second step where one is due at sign-in.
+//! Step-up: proving identity again before a sensitive change. The password, and a second step where an app is set up.
 
 use crate::{
     Fault, Services,

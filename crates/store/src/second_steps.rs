@@ -24,5 +24,6 @@ pub fn of(tx: &mut Tx<'_>, user: &User) -> StoreResult<SecondSteps> {
     let unspent = backup_codes::left(tx, user.id)?.is_some_and(|left| left > 0);
     let set = backup_codes::set_of(tx, user.id)?.filter(|_| unspent);
     let backup_code = set.map_or(Standing::Absent, |set| standing(Method::BackupCode, &set.to_string()));
-    Ok(SecondSteps { app, sms, email: standing(Method::Email, user.email.as_str()), backup_code })
+    let email = standing(Method::Email, user.email.as_str());
+    Ok(SecondSteps { app, sms, email, backup_code, password_by_link: user.password_by_link })
 }

@@ -6,16 +6,23 @@ use countersign_core::{
     authority::{CredentialAuthority, OperatorAuthority, RecoveryAuthority},
     email::EmailAddress,
     ids::UserId,
-    sign_in::PasswordVerified,
+    second_step::Method,
+    sign_in::{Authenticated, PasswordVerified},
 };
 use std::fmt;
 
 sql! {
-    BY_EMAIL = "SELECT id, email, name, password_hash, disabled_at FROM users WHERE email = $1";
-    BY_ID = "SELECT id, email, name, password_hash, disabled_at FROM users WHERE id = $1";
+    BY_EMAIL = "SELECT id, email, name, password_hash, disabled_at, password_by_link_at FROM users \
+        WHERE email = $1";
+    BY_ID = "SELECT id, email, name, password_hash, disabled_at, password_by_link_at FROM users WHERE id = $1";
     CREATE = "INSERT INTO users (id, email, name, password_hash, password_changed_at, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING";
-    SET_PASSWORD = "UPDATE users SET password_hash = $1, password_changed_at = $2 WHERE id = $3";
+    SET_PASSWORD = "UPDATE users SET password_hash = $1, password_changed_at = $2, password_by_link_at = NULL \
+        WHERE id = $3";
+    SET_PASSWORD_BY_LINK = "UPDATE users SET password_hash = $1, password_changed_at = $2, \
+        password_by_link_at = $2 WHERE id = $3";
+    VOUCHED_FOR = "UPDATE users SET password_by_link_at = NULL \
+        WHERE id = $1 AND password_by_link_at IS NOT NULL";
     REHASH = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
     SET_EMAIL = "UPDATE users SET email = $1 WHERE id = $2 \
         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.email = $1 AND other.id <> $2)";
@@ -34,6 +41,8 @@ pub struct User {
     pub password_hash: Option<String>,
     /// Whether it may be used at all.
     pub active: bool,
+    /// The password was set by a link to the mailbox, and no other second step than e-mail has been used since.
+    pub password_by_link: bool,
 }
 
 /// An account that is about to be created.
@@ -68,6 +77,7 @@ fn read(mut row: Row) -> StoreResult<User> {
         name: row.text()?,
         password_hash: row.maybe_text()?,
         active: row.maybe_time()?.is_none(),
+        password_by_link: row.maybe_time()?.is_some(),
     })
 }
 
@@ -108,7 +118,16 @@ pub fn set_password_by_recovery(
     hash: &str,
     now: Timestamp,
 ) -> StoreResult<()> {
-    tx.execute(SET_PASSWORD, values![hash, now, authority.user()]).map(drop)
+    tx.execute(SET_PASSWORD_BY_LINK, values![hash, now, authority.user()]).map(drop)
+}
+
+/// Notes that more than the mailbox has vouched for the account holder since the last reset: a second step of another
+/// kind.
+pub fn vouched_for(tx: &mut Tx<'_>, authenticated: &Authenticated) -> StoreResult<()> {
+    match authenticated.second_step() {
+        None | Some(Method::Email) => Ok(()),
+        Some(_) => tx.execute(VOUCHED_FOR, values![authenticated.user()]).map(drop),
+    }
 }
 
 /// Replaces the hash of an unchanged password by one with today's parameters; `false` if the password has been changed

@@ -17,6 +17,6 @@ mod id;
 mod session;
 
 pub(crate) use browser::{Browser, Visitor};
-pub(crate) use form::{Form, Query};
+pub(crate) use form::{Defect, Form, Query};
 pub(crate) use id::Id;
 pub(crate) use session::{Administrator, Impersonated, Own, Waiting};

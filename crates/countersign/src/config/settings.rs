@@ -17,7 +17,7 @@ use super::{ConfigError, Country, Mode};
 const PREFIX: &str = "COUNTERSIGN_";
 
 /// Variables with our prefix that are not settings: the log filter, and what tests need.
-const NOT_SETTINGS: [&str; 2] = ["COUNTERSIGN_LOG", "COUNTERSIGN_BIN"];
+const NOT_SETTINGS: [&str; 1] = ["COUNTERSIGN_BIN"];
 const NOT_SETTINGS_PREFIX: &str = "COUNTERSIGN_TEST_";
 
 /// Where a value came from.

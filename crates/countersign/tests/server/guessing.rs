@@ -200,3 +200,21 @@ async fn an_unknown_address_gets_the_same_answer() {
     }
     assert_eq!(answers[0], answers[1]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_that_nobody_uses_stop_being_sent() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let home = server.client();
+    home.sign_in_with_email_code(&member).await;
+    for sent in 0..20 {
+        let page = waiting(&server, &member).await.send_code("email").await;
+        assert_eq!(page.status, 303, "after {sent}: {page}");
+    }
+    let closed = waiting(&server, &member).await.send_code("sms").await.expect_status(429);
+    assert!(retry_after(&closed) <= 300);
+    let before = server.outbox().await.len();
+    server.advance(Duration::from_secs(301));
+    waiting(&server, &member).await.send_code("email").await.expect_redirect("/sign-in/verify");
+    assert_eq!(server.outbox().await.len(), before + 1);
+}

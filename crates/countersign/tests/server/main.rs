@@ -10,6 +10,7 @@ mod guessing;
 mod login_as;
 mod profile;
 mod routes;
+mod secrets;
 mod sign_in;
 mod structure;
 

@@ -8,7 +8,7 @@ use countersign_core::{
     session::Lifetimes,
     sign_in::Authenticated,
 };
-use countersign_store::{StoreResult, Tx, events, known_browsers, sessions};
+use countersign_store::{StoreResult, Tx, events, known_browsers, sessions, users};
 
 /// What the new session is made of.
 pub(super) struct Finish {
@@ -25,6 +25,7 @@ impl Finish {
     pub(super) fn write(&self, tx: &mut Tx<'_>, authenticated: Authenticated) -> StoreResult<()> {
         let user = authenticated.user();
         let method = authenticated.second_step().map(|m| m.as_str().to_owned());
+        users::vouched_for(tx, &authenticated)?;
         sessions::insert_own(tx, authenticated, self.id, &self.session, &self.origin, &self.lifetimes)?;
         known_browsers::know(tx, &self.browser, user, self.now)?;
         let event = events::NewEvent {

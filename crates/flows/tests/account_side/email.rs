@@ -41,7 +41,7 @@ async fn the_new_address_counts_once_its_code_is_typed() {
     assert!(world.user(&mia.email).await.is_some() && world.lives(&elsewhere).await);
 
     assert_eq!(confirm(&code).await, Confirm::Changed { ended: 1 });
-    assert_eq!(confirm(&code).await, Confirm::Code(CodeRefusal::AlreadyUsed));
+    assert_eq!(confirm(&code).await, Confirm::Code(CodeRefusal::NotSent));
     assert_eq!(email_change::pending(&world.s, &here).await.unwrap(), None);
     let notice = Notice::EmailChanged { to: "m•••@new.example".into() };
     let mut told = notices(world.mail().await);

@@ -8,5 +8,6 @@ mod organization;
 mod password;
 mod phone;
 mod recovery;
+mod sign_in;
 mod signed_in;
 mod world;

@@ -37,7 +37,7 @@ async fn a_number_is_the_accounts_phone_once_its_code_is_typed() {
 
     let waiting = world.challenge(&ben).await;
     assert_eq!(confirm(&code).await, Confirm::Added);
-    assert_eq!(confirm(&code).await, Confirm::Code(CodeRefusal::AlreadyUsed));
+    assert_eq!(confirm(&code).await, Confirm::Code(CodeRefusal::NotSent));
     assert_eq!(phone::pending(&world.s, &session).await.unwrap(), None);
     assert_eq!(world.steps(&ben).await.sms, Standing::Ready);
     assert!(!world.waits(&waiting).await);

@@ -12,6 +12,8 @@ CREATE TABLE users (
     name TEXT NOT NULL,
     password_hash TEXT,
     password_changed_at {int},
+    -- Set where a link to the mailbox set the password, until another second step than e-mail has been used.
+    password_by_link_at {int},
     disabled_at {int},
     created_at {int} NOT NULL
 ){strict};

@@ -21,14 +21,21 @@ async fn each_kind_is_absent_ready_or_disabled() {
         };
         let disable =
             |method, name: String| w.write(move |tx| failures::record(tx, mia.user, method, &name, 1, NOW));
-        let mut expected = SecondSteps { app: Absent, sms: Absent, email: Ready, backup_code: Absent };
+        let mut expected = SecondSteps {
+            app: Absent,
+            sms: Absent,
+            email: Ready,
+            backup_code: Absent,
+            password_by_link: false,
+        };
         assert_eq!(steps().await, expected);
 
         let (first, second) = (apps::add(&w, &mia, "Phone").await, apps::add(&w, &mia, "Tablet").await);
         let (phone, authority) = (AuthenticatorId::generate(NOW, &*w.entropy), mia.authority());
         w.write(move |tx| phones::set(tx, &authority, phone, "+4591234567", NOW)).await;
         let set = backup_codes::replace(&w, &mia, "A").await;
-        expected = SecondSteps { app: Ready, sms: Ready, email: Ready, backup_code: Ready };
+        expected =
+            SecondSteps { app: Ready, sms: Ready, email: Ready, backup_code: Ready, password_by_link: false };
         assert_eq!(steps().await, expected);
 
         disable(Method::App, first.to_string()).await;
@@ -37,7 +44,13 @@ async fn each_kind_is_absent_ready_or_disabled() {
         disable(Method::Sms, phone.to_string()).await;
         disable(Method::Email, "mia@example.com".into()).await;
         disable(Method::BackupCode, set.to_string()).await;
-        expected = SecondSteps { app: Disabled, sms: Disabled, email: Disabled, backup_code: Disabled };
+        expected = SecondSteps {
+            app: Disabled,
+            sms: Disabled,
+            email: Disabled,
+            backup_code: Disabled,
+            password_by_link: false,
+        };
         assert_eq!(steps().await, expected);
 
         backup_codes::replace(&w, &mia, "B").await;

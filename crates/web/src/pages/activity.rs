@@ -94,7 +94,7 @@ fn who(event: &EventRow) -> String {
         (None, EventKind::PasswordWrong | EventKind::PasswordResetAsked) => {
             "Someone who was not signed in".into()
         }
-        (None, EventKind::CodeWrong | EventKind::CodeReplayed) => {
+        (None, EventKind::CodeWrong | EventKind::CodeReplayed | EventKind::CodeSent) => {
             "You, or someone who has your password".into()
         }
         (None, EventKind::SecondStepPaused | EventKind::SecondStepDisabled) => "The server".into(),

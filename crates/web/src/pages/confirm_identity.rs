@@ -1,6 +1,6 @@
 //! `/confirm-identity` and `/confirm-identity/send-code`
 
-use super::second_step::{self, Place};
+use super::second_step::{self, Errors, Place};
 use crate::{
     app::App,
     extract::{Form, Own, Query},
@@ -12,27 +12,31 @@ use crate::{
 };
 use axum::extract::State;
 use countersign_core::second_step::Method;
-use countersign_flows::{
-    second_step::{CodeRefusal, SendOutcome},
-    step_up::{self, StepUpOutcome},
-};
+use countersign_flows::step_up::{self, StepUpOutcome};
 use http::StatusCode;
-use std::time::Duration;
 
 /// What is wrong with the form.
 #[derive(Default)]
-struct Errors {
+struct Refused {
     password: Option<String>,
-    code: Option<String>,
-    form: Option<String>,
-    wait: Option<Duration>,
+    step: Errors,
+}
+
+impl Refused {
+    fn password(text: impl Into<String>) -> Self {
+        Self { password: Some(text.into()), ..Self::default() }
+    }
+
+    fn step(step: Errors) -> Self {
+        Self { step, ..Self::default() }
+    }
 }
 
 /// `GET /confirm-identity`
 pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
     let asked = query.get("method").and_then(|method| method.parse().ok());
     let back = back(&app, query.get("return_to").unwrap_or_default());
-    respond::page(StatusCode::OK, &page(&app, &own, asked, back, Errors::default()).await?)
+    respond::page(StatusCode::OK, &page(&app, &own, asked, back, Refused::default()).await?)
 }
 
 /// `POST /confirm-identity`
@@ -40,78 +44,49 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
     let back = back(&app, form.get("return_to"));
     let method = form.get("method").parse::<Method>().ok();
     if let Some(defect) = form.defect() {
-        let text = Some(defect.error.to_string());
-        let errors = match defect.field.as_str() {
-            "password" => Errors { password: text, ..Errors::default() },
-            "code" => Errors { code: text, ..Errors::default() },
-            _ => Errors { form: text, ..Errors::default() },
+        let refused = match defect.field.as_str() {
+            "password" => Refused::password(defect.error.to_string()),
+            _ => Refused::step(Errors::defect(&defect)),
         };
-        return again(&app, &own, method, back, errors).await;
+        return again(&app, &own, method, back, refused).await;
     }
     let (password, code) = (form.get("password"), form.get("code"));
-    let outcome =
-        step_up::confirm(&app.services, &own.session, password, method, code, &own.browser.origin).await?;
+    let origin = &own.browser.origin;
+    let outcome = step_up::confirm(&app.services, &own.session, password, method, code, origin).await?;
     count(&outcome, method);
-    let errors = match outcome {
+    let refused = match outcome {
         StepUpOutcome::Proven { handle } => {
             return Ok(see_other(&back).with_cookie(app.cookies.set_handle(&handle)));
         }
-        StepUpOutcome::WrongPassword => {
-            Errors { password: Some(words::NOT_YOUR_PASSWORD.into()), ..Errors::default() }
+        StepUpOutcome::WrongPassword => Refused::password(words::NOT_YOUR_PASSWORD),
+        StepUpOutcome::BadPassword(error) => Refused::password(words::typed_password(error)),
+        StepUpOutcome::Code(refusal) => {
+            Refused::step(Errors::refused(refusal, method.unwrap_or(Method::App)))
         }
-        StepUpOutcome::BadPassword(error) => {
-            Errors { password: Some(words::typed_password(error).into()), ..Errors::default() }
+        StepUpOutcome::Closed { retry_after } => {
+            let text = words::too_many_passwords(retry_after);
+            Refused::step(Errors { wait: Some(retry_after), ..Errors::form(text) })
         }
-        StepUpOutcome::Code(refusal) => refused(refusal, method.unwrap_or(Method::App)),
-        StepUpOutcome::Closed { retry_after } => Errors {
-            form: Some(words::too_many_passwords(retry_after)),
-            wait: Some(retry_after),
-            ..Errors::default()
-        },
     };
-    again(&app, &own, method, back, errors).await
+    again(&app, &own, method, back, refused).await
 }
 
 /// `POST /confirm-identity/send-code`
 pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> Answer {
     let back = back(&app, form.get("return_to"));
-    let method = form.get("method").parse::<Method>().ok();
-    let mut errors =
-        Errors { form: form.defect().map(|defect| defect.error.to_string()), ..Errors::default() };
-    if errors.form.is_none() {
-        let outcome = match method {
-            Some(method) => {
-                step_up::send_code(&app.services, &own.session, method, &own.browser.origin).await?
-            }
-            None => SendOutcome::NotAvailable,
-        };
-        match (outcome, method) {
-            (SendOutcome::Sent, Some(method)) => {
-                let back = return_to::encode(&back);
-                return Ok(see_other(&format!("/confirm-identity?method={method}&return_to={back}")));
-            }
-            (SendOutcome::TooSoon { retry_after }, _) => {
-                errors.form = Some(words::sent_a_moment_ago(retry_after));
-                errors.wait = Some(retry_after);
-            }
-            (SendOutcome::Closed { retry_after }, _) => {
-                errors.form = Some(words::too_many_sends(retry_after));
-                errors.wait = Some(retry_after);
-            }
-            (SendOutcome::NotAvailable | SendOutcome::Sent, _) => {
-                errors.form = Some(words::CHOOSE_A_WAY.into());
-            }
-        }
+    if let Some(defect) = form.defect() {
+        return again(&app, &own, None, back, Refused::step(Errors::defect(&defect))).await;
     }
-    again(&app, &own, method, back, errors).await
-}
-
-fn refused(refusal: CodeRefusal, method: Method) -> Errors {
-    let text = Some(words::code(refusal, method));
-    if words::belongs_to_the_code(refusal) {
-        Errors { code: text, ..Errors::default() }
-    } else {
-        Errors { form: text, wait: words::code_wait(refusal), ..Errors::default() }
+    let Ok(method) = form.get("method").parse::<Method>() else {
+        return again(&app, &own, None, back, Refused::step(Errors::form(words::CHOOSE_A_WAY))).await;
+    };
+    let outcome = step_up::send_code(&app.services, &own.session, method, &own.browser.origin).await?;
+    match Errors::not_sent(outcome) {
+        None => {
+            let back = return_to::encode(&back);
+            Ok(see_other(&format!("/confirm-identity?method={method}&return_to={back}")))
+        }
+        Some(errors) => again(&app, &own, Some(method), back, Refused::step(errors)).await,
     }
 }
 
@@ -119,9 +94,9 @@ fn back(app: &App, raw: &str) -> String {
     return_to::local(&app.settings.public_url, raw).unwrap_or_else(|| "/profile".to_owned())
 }
 
-async fn again(app: &App, own: &Own, method: Option<Method>, back: String, errors: Errors) -> Answer {
-    let wait = errors.wait;
-    let page = page(app, own, method, back, errors).await?;
+async fn again(app: &App, own: &Own, method: Option<Method>, back: String, refused: Refused) -> Answer {
+    let wait = refused.step.wait;
+    let page = page(app, own, method, back, refused).await?;
     Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait))
 }
 
@@ -130,7 +105,7 @@ async fn page(
     own: &Own,
     asked: Option<Method>,
     back: String,
-    errors: Errors,
+    refused: Refused,
 ) -> Result<ConfirmIdentityPage, Problem> {
     let view = step_up::view(&app.services, &own.session).await?;
     let place = Place {
@@ -142,11 +117,11 @@ async fn page(
     if view.due && step.is_none() {
         return Err(Problem::NoSecondStepLeft);
     }
-    // Without a field for the code, what is wrong with it concerns the form.
-    let (code, form) =
-        if step.is_some() { (errors.code, errors.form) } else { (None, errors.form.or(errors.code)) };
-    if let Some(step) = &mut step {
-        step.code_error = code;
+    let Errors { code, mut form, .. } = refused.step;
+    match &mut step {
+        Some(step) => step.code_error = code,
+        // Without a field for the code, what is wrong with it concerns the form.
+        None => form = form.or(code),
     }
     Ok(ConfirmIdentityPage {
         shell: own.shell(app),
@@ -154,7 +129,7 @@ async fn page(
         step,
         cancel_to: back.clone(),
         return_to: back,
-        password_error: errors.password,
+        password_error: refused.password,
         form_error: form,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     profile::{self, Refused},
-    second_step::small,
+    second_step::{Errors, small},
 };
 use crate::{
     app::App,
@@ -21,14 +21,6 @@ use countersign_flows::{
 };
 use http::StatusCode;
 use std::time::Duration;
-
-/// What is wrong with the form for the code.
-#[derive(Default)]
-struct Errors {
-    code: Option<String>,
-    form: Option<String>,
-    wait: Option<Duration>,
-}
 
 /// `POST /profile/email`: sends a code to the new address.
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
@@ -55,7 +47,7 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
     let resent =
         email_change::pending(&app.services, &own.session).await?.is_some_and(|waiting| waiting == typed);
     if resent && wait.is_some() {
-        return again(&app, &own, Errors { form: Some(error), wait, ..Errors::default() }).await;
+        return again(&app, &own, Errors { wait, ..Errors::form(error) }).await;
     }
     let email = EmailForm { value: typed.to_owned(), error: Some(error), waiting: None };
     profile::again(&app, &own, Refused { email, wait, ..Refused::default() }).await
@@ -71,24 +63,15 @@ pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answ
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
     let authority = own.fresh(&app)?;
     if let Some(defect) = form.defect() {
-        return again(&app, &own, Errors { code: Some(defect.error.to_string()), ..Errors::default() }).await;
+        return again(&app, &own, Errors::defect(&defect)).await;
     }
-    let errors = match email_change::confirm(&app.services, authority, form.get("code"), &own.browser.origin)
-        .await?
-    {
+    let (code, origin) = (form.get("code"), &own.browser.origin);
+    let errors = match email_change::confirm(&app.services, authority, code, origin).await? {
         Confirm::Changed { ended } => return Ok(see_other(&Done::EmailChanged.ending("/profile", ended))),
         Confirm::Code(CodeRefusal::NotAvailable) => {
-            let text = "This address can no longer be used. Go to My Profile and choose another one.";
-            Errors { form: Some(text.into()), ..Errors::default() }
+            Errors::form("This address can no longer be used. Go to My Profile and choose another one.")
         }
-        Confirm::Code(refusal @ CodeRefusal::Closed { .. }) => Errors {
-            form: Some(words::code(refusal, Method::Email)),
-            wait: words::code_wait(refusal),
-            ..Errors::default()
-        },
-        Confirm::Code(refusal) => {
-            Errors { code: Some(words::code(refusal, Method::Email)), ..Errors::default() }
-        }
+        Confirm::Code(refusal) => Errors::refused(refusal, Method::Email),
     };
     again(&app, &own, errors).await
 }

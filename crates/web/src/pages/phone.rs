@@ -2,7 +2,7 @@
 
 use super::{
     profile::{self, Refused},
-    second_step::small,
+    second_step::{Errors, small},
 };
 use crate::{
     app::App,
@@ -15,7 +15,7 @@ use crate::{
     words,
 };
 use axum::extract::State;
-use countersign_core::second_step::Method;
+use countersign_core::{phone::PhoneNumber, second_step::Method};
 use countersign_flows::{
     phone::{self, Begin, Confirm},
     second_step::CodeRefusal,
@@ -23,13 +23,12 @@ use countersign_flows::{
 use http::StatusCode;
 use std::time::Duration;
 
-/// What is wrong with the form for the code.
-#[derive(Default)]
-struct Errors {
-    code: Option<String>,
-    form: Option<String>,
-    wait: Option<Duration>,
-}
+/// The operator has not allowed the number's country.
+const NOT_THERE: &str =
+    "We send no messages to numbers of this country. Use another number, or an authenticator app.";
+
+/// The operator sends no text messages.
+const NOT_OFFERED: &str = "Codes by text message are not used here. Use an authenticator app.";
 
 /// `POST /profile/phone`: sends a code to the new number.
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
@@ -41,12 +40,8 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
         None => match phone::begin(&app.services, authority, typed, &own.browser.origin).await? {
             Begin::CodeSent => return Ok(see_other("/profile/phone/confirm?sent=now")),
             Begin::Invalid(error) => words::phone(error).to_owned(),
-            Begin::Country => {
-                "We send no messages to numbers of this country. Use another number, or an authenticator \
-                               app."
-                    .to_owned()
-            }
-            Begin::SmsOff => "Codes by text message are not used here. Use an authenticator app.".to_owned(),
+            Begin::Country => NOT_THERE.to_owned(),
+            Begin::SmsOff => NOT_OFFERED.to_owned(),
             Begin::TooSoon { retry_after } => {
                 wait = Some(retry_after);
                 words::sent_a_moment_ago(retry_after)
@@ -57,10 +52,10 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
             }
         },
     };
-    // A code is on its way already: the answer belongs on the page where it is typed.
-    if wait.is_some() && phone::pending(&app.services, &own.session).await?.is_some() {
-        let errors = Errors { form: Some(error), wait, ..Errors::default() };
-        return again(&app, &own, typed, errors).await;
+    // A code to this very number is on its way already: the answer belongs on the page where it is typed.
+    let masked = typed.parse::<PhoneNumber>().ok().map(|number| number.masked());
+    if wait.is_some() && masked.is_some() && phone::pending(&app.services, &own.session).await? == masked {
+        return again(&app, &own, typed, Errors { wait, ..Errors::form(error) }).await;
     }
     let phone = PhoneForm { value: typed.to_owned(), error: Some(error) };
     profile::again(&app, &own, Refused { phone, wait, ..Refused::default() }).await
@@ -76,20 +71,13 @@ pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answ
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
     let authority = own.fresh(&app)?;
     if let Some(defect) = form.defect() {
-        return again(&app, &own, "", Errors { code: Some(defect.error.to_string()), ..Errors::default() })
-            .await;
+        return again(&app, &own, "", Errors::defect(&defect)).await;
     }
-    let errors = match phone::confirm(&app.services, authority, form.get("code"), &own.browser.origin).await?
-    {
+    let (code, origin) = (form.get("code"), &own.browser.origin);
+    let errors = match phone::confirm(&app.services, authority, code, origin).await? {
         Confirm::Added => return Ok(see_other(&Done::PhoneAdded.at("/profile"))),
-        Confirm::Code(refusal @ (CodeRefusal::Closed { .. } | CodeRefusal::NotAvailable)) => Errors {
-            form: Some(words::code(refusal, Method::Sms)),
-            wait: words::code_wait(refusal),
-            ..Errors::default()
-        },
-        Confirm::Code(refusal) => {
-            Errors { code: Some(words::code(refusal, Method::Sms)), ..Errors::default() }
-        }
+        Confirm::Code(CodeRefusal::NotAvailable) => Errors::form(NOT_OFFERED),
+        Confirm::Code(refusal) => Errors::refused(refusal, Method::Sms),
     };
     again(&app, &own, "", errors).await
 }

@@ -1,8 +1,58 @@
 //! The part of a page on which a second step is taken, shared by the sign-in and the step-up.
 
-use crate::{times, views};
+use crate::{extract::Defect, times, views, words};
 use countersign_core::second_step::Method;
-use countersign_flows::second_step::{CodeRefusal, StepView};
+use countersign_flows::second_step::{CodeRefusal, SendOutcome, StepView};
+use std::time::Duration;
+
+/// What is wrong where a code is typed or asked for.
+#[derive(Default)]
+pub(super) struct Errors {
+    pub(super) code: Option<String>,
+    pub(super) form: Option<String>,
+    pub(super) wait: Option<Duration>,
+}
+
+impl Errors {
+    /// Beside the field for the code.
+    pub(super) fn code(text: impl Into<String>) -> Self {
+        Self { code: Some(text.into()), ..Self::default() }
+    }
+
+    /// Above the form.
+    pub(super) fn form(text: impl Into<String>) -> Self {
+        Self { form: Some(text.into()), ..Self::default() }
+    }
+
+    /// A form that arrived damaged.
+    pub(super) fn defect(defect: &Defect) -> Self {
+        let text = defect.error.to_string();
+        if defect.field == "code" { Self::code(text) } else { Self::form(text) }
+    }
+
+    /// A code that was refused.
+    pub(super) fn refused(refusal: CodeRefusal, method: Method) -> Self {
+        let text = words::code(refusal, method);
+        if words::belongs_to_the_code(refusal) {
+            Self::code(text)
+        } else {
+            Self { wait: words::code_wait(refusal), ..Self::form(text) }
+        }
+    }
+
+    /// A code that was not sent; `None` where it was.
+    pub(super) fn not_sent(outcome: SendOutcome) -> Option<Self> {
+        let (text, wait) = match outcome {
+            SendOutcome::Sent => return None,
+            SendOutcome::TooSoon { retry_after } => {
+                (words::sent_a_moment_ago(retry_after), Some(retry_after))
+            }
+            SendOutcome::Closed { retry_after } => (words::too_many_sends(retry_after), Some(retry_after)),
+            SendOutcome::NotAvailable => (words::CHOOSE_A_WAY.into(), None),
+        };
+        Some(Self { wait, ..Self::form(text) })
+    }
+}
 
 /// Where the part stands.
 pub(super) struct Place {

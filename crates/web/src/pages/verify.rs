@@ -1,7 +1,7 @@
 //! `/sign-in/verify` and `/sign-in/send-code`
 
 use super::{
-    second_step::{self, Place},
+    second_step::{self, Errors, Place},
     sign_in::admit,
 };
 use crate::{
@@ -16,20 +16,8 @@ use crate::{
 };
 use axum::extract::State;
 use countersign_core::second_step::Method;
-use countersign_flows::{
-    second_step::{CodeRefusal, SendOutcome},
-    sign_in::{self, VerifyOutcome},
-};
+use countersign_flows::sign_in::{self, VerifyOutcome};
 use http::StatusCode;
-use std::time::Duration;
-
-/// What is wrong with the form.
-#[derive(Default)]
-struct Errors {
-    code: Option<String>,
-    form: Option<String>,
-    wait: Option<Duration>,
-}
 
 /// `GET /sign-in/verify`
 pub(crate) async fn show(State(app): State<App>, query: Query, waiting: Waiting) -> Answer {
@@ -42,16 +30,10 @@ pub(crate) async fn submit(State(app): State<App>, waiting: Waiting, form: Form)
     let Waiting { challenge, browser } = waiting;
     let method = form.get("method").parse::<Method>().ok();
     if let Some(defect) = form.defect() {
-        let text = Some(defect.error.to_string());
-        let errors = match defect.field.as_str() {
-            "code" => Errors { code: text, ..Errors::default() },
-            _ => Errors { form: text, ..Errors::default() },
-        };
-        return again(&app, browser, method, errors).await;
+        return again(&app, browser, method, Errors::defect(&defect)).await;
     }
     let Some(method) = method else {
-        let errors = Errors { form: Some(words::CHOOSE_A_WAY.into()), ..Errors::default() };
-        return again(&app, browser, None, errors).await;
+        return again(&app, browser, None, Errors::form(words::CHOOSE_A_WAY)).await;
     };
     let (origin, known) = (&browser.origin, browser.known);
     match sign_in::verify(&app.services, challenge, method, form.get("code"), origin, known).await? {
@@ -61,7 +43,7 @@ pub(crate) async fn submit(State(app): State<App>, waiting: Waiting, form: Form)
         }
         VerifyOutcome::Refused(refusal) => {
             second_step::count(method, Some(refusal));
-            again(&app, browser, Some(method), refused(refusal, method)).await
+            again(&app, browser, Some(method), Errors::refused(refusal, method)).await
         }
         VerifyOutcome::Gone => Ok(see_other(&Done::SignInOver.at("/sign-in"))),
     }
@@ -69,42 +51,17 @@ pub(crate) async fn submit(State(app): State<App>, waiting: Waiting, form: Form)
 
 /// `POST /sign-in/send-code`
 pub(crate) async fn send_code(State(app): State<App>, waiting: Waiting, form: Form) -> Answer {
-    let method = form.get("method").parse::<Method>().ok();
-    let mut errors =
-        Errors { form: form.defect().map(|defect| defect.error.to_string()), ..Errors::default() };
-    if errors.form.is_none() {
-        let outcome = match method {
-            Some(method) => {
-                sign_in::send_code(&app.services, &waiting.challenge, method, &waiting.browser.origin).await?
-            }
-            None => SendOutcome::NotAvailable,
-        };
-        match (outcome, method) {
-            (SendOutcome::Sent, Some(method)) => {
-                return Ok(see_other(&format!("/sign-in/verify?method={method}")));
-            }
-            (SendOutcome::TooSoon { retry_after }, _) => {
-                errors.form = Some(words::sent_a_moment_ago(retry_after));
-                errors.wait = Some(retry_after);
-            }
-            (SendOutcome::Closed { retry_after }, _) => {
-                errors.form = Some(words::too_many_sends(retry_after));
-                errors.wait = Some(retry_after);
-            }
-            (SendOutcome::NotAvailable | SendOutcome::Sent, _) => {
-                errors.form = Some(words::CHOOSE_A_WAY.into());
-            }
-        }
+    if let Some(defect) = form.defect() {
+        return again(&app, waiting.browser, None, Errors::defect(&defect)).await;
     }
-    again(&app, waiting.browser, method, errors).await
-}
-
-fn refused(refusal: CodeRefusal, method: Method) -> Errors {
-    let text = Some(words::code(refusal, method));
-    if words::belongs_to_the_code(refusal) {
-        Errors { code: text, ..Errors::default() }
-    } else {
-        Errors { form: text, wait: words::code_wait(refusal), ..Errors::default() }
+    let Ok(method) = form.get("method").parse::<Method>() else {
+        return again(&app, waiting.browser, None, Errors::form(words::CHOOSE_A_WAY)).await;
+    };
+    let Waiting { challenge, browser } = waiting;
+    let outcome = sign_in::send_code(&app.services, &challenge, method, &browser.origin).await?;
+    match Errors::not_sent(outcome) {
+        None => Ok(see_other(&format!("/sign-in/verify?method={method}"))),
+        Some(errors) => again(&app, browser, Some(method), errors).await,
     }
 }
 
