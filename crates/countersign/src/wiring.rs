@@ -14,7 +14,7 @@ use countersign_flows::{
     ambient::OsEntropy,
     hashing::{Hashing, HashingSettings},
 };
-use countersign_store::{Keyring, Store};
+use countersign_store::{Keyring, Store, StoreError};
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
@@ -92,18 +92,25 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy
     let entropy = Arc::clone(entropy);
     match &config.database {
         Database::Sqlite { path } => {
-            Store::open_sqlite(path, keyring, entropy, &**clock).await.map_err(|e| {
-                Failure::Other(format!(
-                    "the database {} cannot be opened: {e}; see data_dir.",
-                    path.display()
-                ))
+            let opened = Store::open_sqlite(path, keyring, entropy, &**clock).await;
+            opened.map_err(|e| {
+                unopened(&format!("the database {} cannot be opened", path.display()), "data_dir", &e)
             })
         }
         Database::Postgres { url, connections } => {
-            Store::open_postgres(url.expose(), connections.get(), keyring, entropy, &**clock)
-                .await
-                .map_err(|e| Failure::Other(format!("PostgreSQL cannot be used: {e}; see database.url.")))
+            let opened =
+                Store::open_postgres(url.expose(), connections.get(), keyring, entropy, &**clock).await;
+            opened.map_err(|e| unopened("PostgreSQL cannot be used", "database.url", &e))
         }
+    }
+}
+
+/// A database that is away may come back; the rest is for the operator to put right.
+fn unopened(what: &str, setting: &str, error: &StoreError) -> Failure {
+    match error {
+        StoreError::Away(_) => Failure::Other(format!("{what}: {error}; see {setting}.")),
+        StoreError::WrongKeys => Failure::Input(format!("{what}: {error}; see keys_file.")),
+        _ => Failure::Input(format!("{what}: {error}; see {setting}.")),
     }
 }
 

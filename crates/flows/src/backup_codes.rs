@@ -14,7 +14,7 @@ use countersign_otp::BackupCode;
 use countersign_store::{
     StoreResult, Tx, apps,
     backup_codes::{self, NewCode},
-    events,
+    events, users,
 };
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -99,6 +99,7 @@ pub async fn reset(s: &Services, authority: CredentialAuthority, origin: &Origin
     let done = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, authority.user())?;
             if !sessions::still_lives(tx, &authority, now)? {
                 return Ok(false);
             }

@@ -107,6 +107,7 @@ pub async fn confirm(
     let outcome = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             let Some(proven) = profile::prove(tx, &claim, &asked, now)? else {
                 return Ok(Confirm::Code(CodeRefusal::AlreadyUsed));
             };

@@ -136,6 +136,7 @@ pub async fn confirm(
     let ended = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             if !enrolments::take(tx, &authority, enrolment)? {
                 return Ok(None);
             }
@@ -166,6 +167,7 @@ pub async fn remove(
     let removed = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             if !crate::sessions::still_lives(tx, &authority, now)? {
                 return Ok(None);
             }

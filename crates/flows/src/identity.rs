@@ -6,7 +6,7 @@ use countersign_core::{
     ids::UserId,
     role::Role,
     secret::PlainHandle,
-    session::{LoginAsRecord, Session},
+    session::{LoginAsRecord, OwnSession, Session},
     sign_in::Challenged,
 };
 use countersign_store::{StoreError, StoreResult, Tx, challenges, members, sessions, users};
@@ -80,6 +80,15 @@ pub async fn current(s: &Services, handle: &PlainHandle) -> Result<Option<Sessio
             .await?;
     }
     Ok(Some(session))
+}
+
+/// A new handle for this session, after a change of credentials: a copy of the old one opens nothing any more. `None` if
+/// the session has ended meanwhile.
+pub async fn renewed(s: &Services, session: &OwnSession) -> Result<Option<PlainHandle>, Fault> {
+    let handle = PlainHandle::generate(&*s.entropy);
+    let (id, stored) = (session.id(), handle.stored());
+    let rotated = s.store.write(move |tx| sessions::rotate(tx, id, &stored)).await?;
+    Ok(rotated.then_some(handle))
 }
 
 /// An actor who was switched off, has lost the role, or whose own session has run out, no longer looks into anything.

@@ -88,7 +88,9 @@ pub async fn stop(
         .write(move |tx| {
             let (actor, parked) = (session.login_as().actor, session.login_as().actor_session);
             let user = session.subject();
-            sessions::end(tx, session.id())?;
+            if !sessions::end(tx, session.id())? {
+                return Ok(false);
+            }
             let kind = EventKind::LoginAsEnded;
             let detail = Detail::default();
             events::record(tx, &events::NewEvent { user, actor: Some(actor), kind, detail, origin }, now)?;

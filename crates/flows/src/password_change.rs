@@ -68,6 +68,7 @@ pub async fn change(
     let outcome = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             // Only in place of the very password that was checked: a reset in the meantime has the last word.
             if !sessions::still_lives(tx, &authority, now)? || !users::rehash(tx, &verified, &old, &hash)? {
                 return Ok(PasswordChange::WrongCurrent);

@@ -14,7 +14,7 @@ use countersign_core::{
     second_step::Method,
     session::OwnSession,
 };
-use countersign_store::{challenges, phones, sent_codes};
+use countersign_store::{challenges, phones, sent_codes, users};
 use std::time::Duration;
 
 /// What became of a request to send a code to a new number.
@@ -104,6 +104,7 @@ pub async fn confirm(
     let outcome = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             let Some(number) = profile::prove(tx, &claim, &asked, now)? else {
                 return Ok(Confirm::Code(CodeRefusal::AlreadyUsed));
             };
@@ -130,6 +131,7 @@ pub async fn remove(s: &Services, authority: CredentialAuthority, origin: &Origi
     let removed = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             if !sessions::still_lives(tx, &authority, now)? || !phones::remove(tx, &authority)? {
                 return Ok(false);
             }

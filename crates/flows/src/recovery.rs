@@ -148,10 +148,12 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
         Err(error) => return Ok(Reset::Password(error)),
     };
     let hash = s.hashing.hash(password).await?;
+    let holder = account.id;
     let (now, origin) = (s.now(), origin.clone());
     let outcome = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, holder)?;
             let Some(authority) = password_resets::spend(tx, &link, now)? else { return Ok(Reset::Gone) };
             let user = authority.user();
             let Some(account) = users::by_id(tx, user)?.filter(|account| account.active) else {

@@ -41,6 +41,7 @@ use countersign_otp::{BackupCodeError, CodeError};
 pub use countersign_store::sent_codes::Purpose;
 use countersign_store::{StoreResult, Tx, events, failures, outbox, second_steps, throttles, users};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Why a code is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,23 @@ pub(crate) fn counter(user: UserId) -> String {
 }
 
 /// Reads, charges and compares one code. See the module's drawing.
+///
+/// It runs to its end though the browser hangs up: a wrong code that was charged is also recorded and told.
 pub(crate) async fn guess(
+    s: &Services,
+    user: UserId,
+    asked: Asked,
+    method: Method,
+    raw: &str,
+    origin: &Origin,
+) -> Result<Result<Claim, CodeRefusal>, Fault> {
+    let (s, raw, origin) = (s.clone(), Zeroizing::new(raw.to_owned()), origin.clone());
+    tokio::spawn(async move { guess_to_the_end(&s, user, asked, method, &raw, &origin).await })
+        .await
+        .map_err(|e| Fault::Internal(e.to_string()))?
+}
+
+async fn guess_to_the_end(
     s: &Services,
     user: UserId,
     asked: Asked,

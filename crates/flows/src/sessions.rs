@@ -1,6 +1,6 @@
 //! Where the account holder is signed in, and how to end it from here (ASVS 5.0 V7.5.2). Ending asks for no fresh proof of
-//! identity, which that clause would: whoever finds a stranger in their account must be able to show them out at once, and
-//! a stranger gains nothing by ending sessions.
+//! identity, which that clause would: whoever finds a stranger in their account must be able to show them out at once. A
+//! stranger who does the same sends the account holder back to the sign-in, and no further.
 
 use crate::{Fault, Services, activity};
 use countersign_core::{
@@ -11,8 +11,9 @@ use countersign_core::{
     session::OwnSession,
 };
 use countersign_store::{
-    StoreResult, Tx, challenges,
+    StoreResult, Tx,
     sessions::{self, SessionRow},
+    users,
 };
 
 /// The account's live sessions, the newest first, the one that asks and administrators' among them.
@@ -27,6 +28,7 @@ pub async fn end(s: &Services, session: &OwnSession, id: SessionId, origin: &Ori
     let (now, user, origin) = (s.now(), session.user(), origin.clone());
     s.store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             let ended = sessions::end_of_user(tx, user, id)?;
             if ended {
                 let detail = Detail { count: Some(1), ..Detail::default() };
@@ -38,13 +40,13 @@ pub async fn end(s: &Services, session: &OwnSession, id: SessionId, origin: &Ori
         .map_err(Into::into)
 }
 
-/// Ends all of the account's sessions but the one that asks, and the sign-ins that wait for their second step: how many
-/// sessions there were.
+/// Ends all of the account's sessions but the one that asks: how many there were. Sign-ins that wait for their second step
+/// are left alone, or whoever has stolen a cookie could keep the account holder from ever getting in.
 pub async fn end_others(s: &Services, session: &OwnSession, origin: &Origin) -> Result<u32, Fault> {
     let (now, user, keep, origin) = (s.now(), session.user(), session.id(), origin.clone());
     s.store
         .write(move |tx| {
-            challenges::end_of_user(tx, user)?;
+            users::take_turn(tx, user)?;
             let ended = sessions::end_others(tx, user, keep)?;
             if ended > 0 {
                 let detail = Detail { count: Some(ended.into()), ..Detail::default() };

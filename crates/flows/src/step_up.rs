@@ -109,11 +109,12 @@ pub async fn confirm(
     let handle = PlainHandle::generate(&*s.entropy);
     let stored = handle.stored();
     // The closure outlives this borrow of the session, so it takes the facts with it.
-    let record = session.record().clone();
+    let (record, account) = (session.record().clone(), session.user());
     let idle = s.rules.lifetimes.idle;
     let proven = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, account)?;
             let evidence = match &claim {
                 None => None,
                 Some(claim) => match claim.spend(tx, now)? {

@@ -15,6 +15,11 @@ pub enum StoreError {
     /// Something sealed cannot be opened: its key is not in the key file, or it was moved or altered.
     #[error("cannot open sealed data: {0}")]
     Sealed(&'static str),
+    /// The key file is another database's.
+    #[error(
+        "none of the keys in the key file is one that this database was written with; put the right key file back"
+    )]
+    WrongKeys,
     /// The store's schema is newer than this program.
     #[error("the database has schema version {found}; this program knows {known}. Run the newer version")]
     Newer {

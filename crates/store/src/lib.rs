@@ -21,6 +21,7 @@ mod error;
 pub mod events;
 pub mod failures;
 pub mod housekeeping;
+mod key_checks;
 pub mod keyring;
 pub mod known_browsers;
 pub mod members;

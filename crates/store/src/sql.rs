@@ -28,7 +28,7 @@ macro_rules! sql {
 
 /// Every statement of every table's file: the file, the name, the text.
 pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let files: [(&str, &[(&str, &str)]); 16] = [
+    let files: [(&str, &[(&str, &str)]); 17] = [
         ("apps", crate::apps::STATEMENTS),
         ("backup_codes", crate::backup_codes::STATEMENTS),
         ("challenges", crate::challenges::STATEMENTS),
@@ -36,6 +36,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("events", crate::events::STATEMENTS),
         ("failures", crate::failures::STATEMENTS),
         ("housekeeping", crate::housekeeping::STATEMENTS),
+        ("key_checks", crate::key_checks::STATEMENTS),
         ("known_browsers", crate::known_browsers::STATEMENTS),
         ("members", crate::members::STATEMENTS),
         ("outbox", crate::outbox::STATEMENTS),

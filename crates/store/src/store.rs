@@ -54,7 +54,11 @@ impl Store {
 
     async fn migrated(self, clock: &dyn Clock) -> StoreResult<Self> {
         let now = clock.now();
-        self.write(move |tx| crate::migrations::run(tx, now)).await?;
+        self.write(move |tx| {
+            crate::migrations::run(tx, now)?;
+            crate::key_checks::run(tx)
+        })
+        .await?;
         Ok(self)
     }
 

@@ -146,6 +146,12 @@ pub fn set_email(
     tx.changes_one(SET_EMAIL, values![email, authority.user()])
 }
 
+/// Lets the writes of one account pass one after the other, where several rows decide together: whether a password still
+/// counts and which sign-ins it has begun, say. To be asked for first, before any row of the account is touched.
+pub fn take_turn(tx: &mut Tx<'_>, user: UserId) -> StoreResult<()> {
+    tx.take_turns(&format!("account.{user}"))
+}
+
 /// Two who want one address at the same moment: the second must see the first, not run into the unique index.
 fn take_turns(tx: &mut Tx<'_>) -> StoreResult<()> {
     tx.take_turns("users.email")

@@ -32,7 +32,7 @@ pub use contact::{EmailConfirmPage, PhoneConfirmPage};
 pub use history::{ActivityPage, ActivityRow, SessionRow, SessionsPage};
 pub use members::{LoginAsPage, MemberPage, MemberRow, MembersPage};
 pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage};
-pub use second_step::{ConfirmIdentityPage, Method, SecondStep, SentState, VerifyPage};
+pub use second_step::{ConfirmIdentityPage, SecondStep, SentState, VerifyPage};
 pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};
 pub use sign_in::{ForgotPasswordPage, ResetPasswordPage, SignInPage};
 pub use system::{DevMessage, DevOutboxPage, ErrorAction, ErrorPage, TextPart};

@@ -266,3 +266,22 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(live().await, 0);
     one.get("/profile").await.expect_status(200);
 }
+
+/// Whoever has copied the cookie is out with the change that was made because of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_cookie_does_not_outlive_a_change_of_credentials() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let client = signed_in(&server, &member).await;
+    let copied = client.fork();
+    client.set_up_app(&server).await;
+    assert_eq!(copied.get("/profile").await.status, 303, "after the app was set up");
+    let copied = client.fork();
+    let fields = [("current_password", &*member.password), ("password", "tulip-ferry-oak-lamp")];
+    client.post_from("/profile", "/profile/password", &fields).await.expect_redirect("/profile");
+    assert_eq!(copied.get("/profile").await.status, 303, "after the password was changed");
+    let copied = client.fork();
+    client.post_from("/profile/sessions", "/profile/sessions/end-others", &[]).await.expect_status(303);
+    assert_eq!(copied.get("/profile").await.status, 303, "after the others were ended");
+    client.get("/profile").await.expect_status(200);
+}

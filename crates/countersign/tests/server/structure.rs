@@ -1,6 +1,7 @@
 //! The rooms' directions: `otp ← core ← store ← flows ← web ← countersign`, and delivery beside flows.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 /// Which rooms a room may know. `web` does not know `store`, so that a handler cannot write SQL.
@@ -54,4 +55,34 @@ fn every_room_knows_only_what_it_may() {
             assert!(may_know.contains(&other.as_str()), "{room} must not know {other}");
         }
     }
+}
+
+fn sources(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// Every test that `docs/SECURITY.md` names as a proof is there.
+#[test]
+fn every_proof_that_the_documentation_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = std::fs::read_to_string(root.join("docs/SECURITY.md")).unwrap();
+    let mut code = String::new();
+    sources(&root.join("crates"), &mut code);
+    let is_a_test = |word: &&str| {
+        word.matches('_').count() >= 3
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_a_test).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in named {
+        assert!(code.contains(&format!("fn {name}")), "docs/SECURITY.md names {name}, which is no test");
+    }
+    assert!(!text.contains("TEST:"), "a threat without its proof");
 }

@@ -95,6 +95,7 @@ pub(crate) async fn send(
     let outcome = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             let Some(account) = users::by_id(tx, user)? else { return Ok(SendOutcome::NotAvailable) };
             let (recipient, authenticator) = match (target, method) {
                 (Target::Address(recipient) | Target::Withheld(recipient), _) => {

@@ -245,6 +245,7 @@ async fn begin(
     let signed_in = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user.id)?;
             let unchanged = |now: &User| now.active && now.password_hash == user.password_hash;
             if !users::by_id(tx, user.id)?.as_ref().is_some_and(unchanged) {
                 return Ok(None);
@@ -285,6 +286,9 @@ fn replace(tx: &mut Tx<'_>, old: &StoredHandle) -> StoreResult<()> {
     }
     if let Some(session) = sessions::by_handle(tx, old)? {
         sessions::end(tx, session.id)?;
+        if let Some(login_as) = session.login_as {
+            sessions::end(tx, login_as.actor_session)?;
+        }
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use countersign_core::{
     secret::{PlainHandle, StoredHandle},
     sign_in::Challenged,
 };
-use countersign_store::{backup_codes, challenges, events};
+use countersign_store::{backup_codes, challenges, events, users};
 
 /// What became of a code.
 #[derive(Debug)]
@@ -81,6 +81,7 @@ pub async fn verify(
     let written = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, challenge.user())?;
             let Some(evidence) = claim.spend(tx, now)? else { return Ok(Written::LostRace) };
             if !challenges::complete(tx, &challenge, now)? {
                 return Ok(Written::Gone);

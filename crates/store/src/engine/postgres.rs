@@ -31,7 +31,9 @@ struct Connection {
 
 impl Postgres {
     pub(crate) fn new(url: &str, connections: usize) -> StoreResult<Self> {
-        let mut config: Config = url.parse()?;
+        let unreadable =
+            |e: postgres::Error| StoreError::Refused(format!("its address cannot be read ({e})"));
+        let mut config: Config = url.parse().map_err(unreadable)?;
         config.application_name("countersign").connect_timeout(Duration::from_secs(5));
         // Stricter than libpq: what is encrypted is also verified, whatever the mode.
         let tls = match config.get_ssl_mode() {

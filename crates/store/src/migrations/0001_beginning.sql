@@ -194,3 +194,9 @@ CREATE TABLE outbox (
     last_error TEXT
 ){strict};
 CREATE INDEX outbox_due ON outbox (finished_at, due_at);
+
+-- One MAC for each key that this database was written with: whether a key file is the right one.
+CREATE TABLE key_checks (
+    key_id TEXT PRIMARY KEY,
+    mac {bytes} NOT NULL
+){strict};

@@ -115,3 +115,19 @@ async fn an_older_key_still_opens_and_a_missing_one_is_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_key_file_of_another_database_is_refused_at_the_start() {
+    on_both(async |w| {
+        let named = |id: &str, byte| vec![(id.to_owned(), Zeroizing::new([byte; 32]))];
+        for wrong in [named("k1", 9), named("k9", 9)] {
+            let opened = w.again(countersign_store::Keyring::new(wrong).unwrap()).await;
+            assert!(matches!(opened.map(drop), Err(StoreError::WrongKeys)));
+        }
+        // Replacing a key keeps the old one in the file at first; once the new one is known, it may stand alone.
+        w.again(keys(&[2, 1])).await.unwrap();
+        w.again(keys(&[2])).await.unwrap();
+        w.again(keys(&[1])).await.unwrap();
+    })
+    .await;
+}

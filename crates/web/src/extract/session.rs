@@ -1,7 +1,15 @@
 //! Who is signed in, and how.
 
 use super::Browser;
-use crate::{app::App, notice::Done, problem::Problem, return_to, routes, shell::shell, views::Shell};
+use crate::{
+    app::App,
+    notice::Done,
+    problem::Problem,
+    respond::{Answer, ResponseExt as _, see_other},
+    return_to, routes,
+    shell::shell,
+    views::Shell,
+};
 use axum::extract::FromRequestParts;
 use countersign_core::{
     authority::{CredentialAuthority, LoginAsAuthority},
@@ -36,6 +44,12 @@ impl Own {
 
     fn confirm_first(&self) -> Problem {
         Problem::Elsewhere(return_to::with("/confirm-identity", Some(&self.page)))
+    }
+
+    /// A redirect with a new handle for this session, after a change of credentials.
+    pub(crate) async fn renewed(&self, app: &App, to: &str) -> Answer {
+        let handle = identity::renewed(&app.services, &self.session).await?;
+        Ok(see_other(to).with_cookie(handle.and_then(|handle| app.cookies.set_handle(&handle))))
     }
 
     /// What surrounds a page of this session.

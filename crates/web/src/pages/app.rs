@@ -62,7 +62,7 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
             ConfirmOutcome::Added { ended, first } => {
                 // The first one brings backup codes, which are shown before anything else.
                 let next = if first { "/profile/backup-codes" } else { "/profile" };
-                return Ok(see_other(&Done::AppAdded.ending(next, ended)));
+                return own.renewed(&app, &Done::AppAdded.ending(next, ended)).await;
             }
             ConfirmOutcome::NotPending => return Ok(see_other(&Done::SetUpOver.at("/profile"))),
             ConfirmOutcome::Code(error) => {
@@ -102,7 +102,7 @@ pub(crate) async fn remove(
     let removed = enrolment::remove(&app.services, authority, id, &own.browser.origin).await?;
     let removed = removed.ok_or(Problem::NotFound)?;
     let done = if removed.last { Done::LastAppRemoved } else { Done::AppRemoved };
-    Ok(see_other(&done.ending("/profile", removed.ended)))
+    own.renewed(&app, &done.ending("/profile", removed.ended)).await
 }
 
 async fn again(app: &App, own: &Own, name: &str, errors: Errors) -> Answer {

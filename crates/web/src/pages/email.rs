@@ -67,7 +67,9 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
     }
     let (code, origin) = (form.get("code"), &own.browser.origin);
     let errors = match email_change::confirm(&app.services, authority, code, origin).await? {
-        Confirm::Changed { ended } => return Ok(see_other(&Done::EmailChanged.ending("/profile", ended))),
+        Confirm::Changed { ended } => {
+            return own.renewed(&app, &Done::EmailChanged.ending("/profile", ended)).await;
+        }
         Confirm::Code(CodeRefusal::NotAvailable) => {
             Errors::form("This address can no longer be used. Go to My Profile and choose another one.")
         }

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     extract::{Form, Own},
     notice::Done,
-    respond::{Answer, see_other},
+    respond::Answer,
     views::PasswordForm,
     words,
 };
@@ -29,7 +29,7 @@ pub(crate) async fn change(State(app): State<App>, own: Own, form: Form) -> Answ
     let mut refused = Refused::default();
     match password_change::change(&app.services, authority, current, new, origin).await? {
         PasswordChange::Changed { ended } => {
-            return Ok(see_other(&Done::PasswordChanged.ending("/profile", ended)));
+            return own.renewed(&app, &Done::PasswordChanged.ending("/profile", ended)).await;
         }
         PasswordChange::WrongCurrent if current.is_empty() => {
             let text = words::typed_password(PasswordError::Empty);

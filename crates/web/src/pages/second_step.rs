@@ -78,8 +78,8 @@ pub(super) fn step(view: &StepView, asked: Option<Method>, place: Place) -> Opti
         Method::App | Method::BackupCode => String::new(),
     };
     Some(views::SecondStep {
-        methods: view.methods.iter().copied().map(shown).collect(),
-        selected: shown(selected),
+        methods: view.methods.clone(),
+        selected,
         sent,
         to_masked,
         code_error: None,
@@ -112,13 +112,4 @@ pub(super) fn count(method: Method, refusal: Option<CodeRefusal>) {
     };
     let labels = [("method", method.as_str()), ("outcome", outcome)];
     metrics::counter!("countersign_second_steps_total", &labels).increment(1);
-}
-
-fn shown(method: Method) -> views::Method {
-    match method {
-        Method::App => views::Method::App,
-        Method::Sms => views::Method::Sms,
-        Method::Email => views::Method::Email,
-        Method::BackupCode => views::Method::BackupCode,
-    }
 }

@@ -49,5 +49,5 @@ pub(crate) async fn end(State(app): State<App>, own: Own, Id(id): Id<SessionId>,
 pub(crate) async fn end_others(State(app): State<App>, own: Own, form: Form) -> Answer {
     form.only_a_button()?;
     let ended = sessions::end_others(&app.services, &own.session, &own.browser.origin).await?;
-    Ok(see_other(&Done::OthersEnded.ending("/profile/sessions", ended)))
+    own.renewed(&app, &Done::OthersEnded.ending("/profile/sessions", ended)).await
 }

@@ -3,49 +3,7 @@
 use askama::Template;
 
 use super::Shell;
-
-/// A way to take the second step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// An authenticator app.
-    App,
-    /// A code by text message.
-    Sms,
-    /// A code by e-mail.
-    Email,
-    /// One of the ten backup codes.
-    BackupCode,
-}
-
-impl Method {
-    /// The value of the form field and query parameter `method`.
-    #[must_use]
-    pub fn field_value(self) -> &'static str {
-        match self {
-            Self::App => "app",
-            Self::Sms => "sms",
-            Self::Email => "email",
-            Self::BackupCode => "backup-code",
-        }
-    }
-
-    /// The words of the link under "Try another way".
-    #[must_use]
-    pub fn link_text(self) -> &'static str {
-        match self {
-            Self::App => "Use your authenticator app",
-            Self::Sms => "Get a code by text message",
-            Self::Email => "Get a code by e-mail",
-            Self::BackupCode => "Use a backup code",
-        }
-    }
-
-    /// Whether a code has to be sent first.
-    #[must_use]
-    pub fn is_sent(self) -> bool {
-        matches!(self, Self::Sms | Self::Email)
-    }
-}
+use countersign_core::second_step::Method;
 
 /// Whether a code is on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +44,17 @@ impl SecondStep {
     /// The methods that are not showing, for "Try another way".
     pub fn others(&self) -> impl Iterator<Item = Method> + '_ {
         self.methods.iter().copied().filter(|method| *method != self.selected)
+    }
+
+    /// The words of the link under "Try another way".
+    #[must_use]
+    pub fn link_text(&self, method: &Method) -> &'static str {
+        match method {
+            Method::App => "Use your authenticator app",
+            Method::Sms => "Get a code by text message",
+            Method::Email => "Get a code by e-mail",
+            Method::BackupCode => "Use a backup code",
+        }
     }
 
     /// Seconds until another code may be asked for; 0 if now.

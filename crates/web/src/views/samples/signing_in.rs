@@ -2,9 +2,10 @@
 
 use super::{Sample, member, push, some, stranger, with_notice};
 use crate::views::{
-    ConfirmIdentityPage, ErrorAction, ErrorPage, ForgotPasswordPage, Method, NoticeKind, ResetPasswordPage,
+    ConfirmIdentityPage, ErrorAction, ErrorPage, ForgotPasswordPage, NoticeKind, ResetPasswordPage,
     SecondStep, SentState, SignInPage, VerifyPage,
 };
+use countersign_core::second_step::Method;
 
 const SENT: SentState = SentState::Sent { resend_after_seconds: 42, expires_minutes: 10 };
 
