@@ -1,6 +1,6 @@
 //! Backup codes: made, shown once, counted.
 
-use crate::{Fault, Services, second_step, sessions};
+use crate::{Fault, Services, activity, second_step, sessions};
 use countersign_core::{
     Timestamp,
     ambient::random,
@@ -14,7 +14,7 @@ use countersign_otp::BackupCode;
 use countersign_store::{
     StoreResult, Tx, apps,
     backup_codes::{self, NewCode},
-    events, users,
+    users,
 };
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -76,14 +76,8 @@ impl Fresh {
     ) -> StoreResult<()> {
         backup_codes::replace(tx, authority, self.set, &self.stored, now)?;
         backup_codes::put_reveal(tx, authority, &self.shown, now.plus(REVEAL))?;
-        let event = events::NewEvent {
-            user: authority.user(),
-            actor: None,
-            kind: EventKind::BackupCodesMade,
-            detail: Detail::default(),
-            origin: origin.clone(),
-        };
-        events::record(tx, &event, now)
+        let (user, kind) = (authority.user(), EventKind::BackupCodesMade);
+        activity::record(tx, user, kind, Detail::default(), origin.clone(), now)
     }
 }
 

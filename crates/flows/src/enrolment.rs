@@ -1,6 +1,6 @@
 //! Setting up an authenticator app: begin, look, confirm, remove.
 
-use crate::{Fault, Services, backup_codes::Fresh, second_step};
+use crate::{Fault, Services, activity, backup_codes::Fresh, second_step};
 use countersign_core::{
     Timestamp,
     ambient::random,
@@ -13,7 +13,7 @@ use countersign_core::{
     text::{TextError, short_text},
 };
 use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
-use countersign_store::{apps, backup_codes, challenges, enrolments, events, sessions, users};
+use countersign_store::{apps, backup_codes, challenges, enrolments, sessions, users};
 
 /// An app's name has at most this many characters.
 pub const NAME_LENGTH: usize = 40;
@@ -146,8 +146,7 @@ pub async fn confirm(
             }
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
-            let kind = EventKind::AppAdded;
-            events::record(tx, &events::NewEvent { user, actor: None, kind, detail, origin }, now)?;
+            activity::record(tx, user, EventKind::AppAdded, detail, origin, now)?;
             second_step::tell(tx, user, Notice::AppAdded { app: name }, now)?;
             Ok(Some(ended))
         })
@@ -178,8 +177,7 @@ pub async fn remove(
             }
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
-            let kind = EventKind::AppRemoved;
-            events::record(tx, &events::NewEvent { user, actor: None, kind, detail, origin }, now)?;
+            activity::record(tx, user, EventKind::AppRemoved, detail, origin, now)?;
             second_step::tell(tx, user, Notice::AppRemoved { app: name, last }, now)?;
             Ok(Some(Removed { ended, last }))
         })

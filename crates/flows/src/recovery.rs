@@ -11,17 +11,15 @@
 
 use crate::{Fault, Services, activity, password_change::chosen, second_step, sign_in::network};
 use countersign_core::{
-    Timestamp,
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
     message::{Content, Message, Notice, Recipient},
     password::PasswordError,
     second_step::Method,
     secret::{PlainHandle, StoredHandle},
-    throttle::{Closed, Limits, Verdict},
 };
 use countersign_store::{
-    StoreResult, Tx, challenges, failures, known_browsers,
+    challenges, failures, known_browsers,
     members::{self, Membership},
     outbox, password_resets, sessions, throttles,
     users::{self, User},
@@ -75,7 +73,8 @@ pub async fn ask(s: &Services, email: &str, origin: &Origin) -> Result<Asked, Fa
     let charged = s
         .store
         .write(move |tx| {
-            if let Err(closed) = charge(tx, &keys, now, &limits)? {
+            let counters = keys.iter().map(|key| (key.as_str(), &limits));
+            if let Err(closed) = throttles::charge_all(tx, counters, now)? {
                 return Ok(Err(closed));
             }
             let Some(account) = users::by_email(tx, &email)?.filter(|account| account.active) else {
@@ -95,28 +94,6 @@ pub async fn ask(s: &Services, email: &str, origin: &Origin) -> Result<Asked, Fa
         Ok(()) => Asked::Done,
         Err(closed) => Asked::Closed { retry_after: closed.until.since(now) },
     })
-}
-
-/// Charges all counters, or none.
-fn charge(
-    tx: &mut Tx<'_>,
-    keys: &[String],
-    now: Timestamp,
-    limits: &Limits,
-) -> StoreResult<Result<(), Closed>> {
-    let mut charged = Vec::with_capacity(keys.len());
-    for key in keys {
-        match throttles::charge(tx, key, now, limits)? {
-            Ok(ticket) => charged.push((key, ticket)),
-            Err(closed) => {
-                for (key, ticket) in charged {
-                    throttles::settle(tx, key, ticket, Verdict::NotAGuess)?;
-                }
-                return Ok(Err(closed));
-            }
-        }
-    }
-    Ok(Ok(()))
 }
 
 /// The address of the account for which this link can be used now. Looking spends nothing.

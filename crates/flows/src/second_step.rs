@@ -26,9 +26,9 @@ mod view;
 pub(crate) use claim::Claim;
 pub(crate) use sent_code::{Target, send};
 pub use view::{SentView, StepView};
-pub(crate) use view::{permitted, usable, view};
+pub(crate) use view::{due_at_step_up, permitted, usable, view};
 
-use crate::{Fault, Services};
+use crate::{Fault, Services, activity};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
@@ -39,7 +39,7 @@ use countersign_core::{
 };
 use countersign_otp::{BackupCodeError, CodeError};
 pub use countersign_store::sent_codes::Purpose;
-use countersign_store::{StoreResult, Tx, events, failures, outbox, second_steps, throttles, users};
+use countersign_store::{StoreResult, Tx, failures, outbox, second_steps, throttles, users};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -270,7 +270,7 @@ fn record(
     now: Timestamp,
 ) -> StoreResult<()> {
     let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
-    events::record(tx, &events::NewEvent { user, actor: None, kind, detail, origin: origin.clone() }, now)
+    activity::record(tx, user, kind, detail, origin.clone(), now)
 }
 
 /// Queues a notice to the account holder's mailbox.

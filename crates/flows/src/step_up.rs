@@ -1,7 +1,7 @@
 //! Step-up: proving identity again before a sensitive change. The password, and a second step where an app is set up.
 
 use crate::{
-    Fault, Services,
+    Fault, Services, activity,
     second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, StepView, Target},
 };
 use countersign_core::{
@@ -11,11 +11,11 @@ use countersign_core::{
     password::{PasswordError, PlainPassword},
     second_step::Method,
     secret::PlainHandle,
-    session::{OwnSession, ProofTooOld, ProvenAgain},
+    session::{OwnSession, ProofTooOld, ProvenAgain, Session},
     sign_in::PasswordVerified,
     throttle::Verdict,
 };
-use countersign_store::{events, sessions, throttles, users};
+use countersign_store::{sessions, throttles, users};
 use std::time::Duration;
 
 /// What became of it.
@@ -94,7 +94,7 @@ pub async fn confirm(
         OwnPassword::Wrong => return Ok(StepUpOutcome::WrongPassword),
         OwnPassword::Closed { retry_after } => return Ok(StepUpOutcome::Closed { retry_after }),
     };
-    let due = view(s, session).await?.due;
+    let due = second_step::due_at_step_up(s, session.user()).await?;
     let claim = match (due, method) {
         (false, _) => None,
         (true, None) => return Ok(StepUpOutcome::Code(CodeRefusal::Empty)),
@@ -122,9 +122,7 @@ pub async fn confirm(
                     None => return Ok(Err(CodeRefusal::AlreadyUsed)),
                 },
             };
-            let Some(countersign_core::session::Session::Own(own)) =
-                countersign_core::session::Session::restore(record, now, idle)
-            else {
+            let Some(Session::Own(own)) = Session::restore(record, now, idle) else {
                 return Ok(Err(CodeRefusal::Expired));
             };
             let Ok(proven) = ProvenAgain::by(&own, &verified, evidence.as_ref(), due) else {
@@ -134,14 +132,8 @@ pub async fn confirm(
                 return Ok(Err(CodeRefusal::Expired));
             }
             let method = method.filter(|_| due).map(|m| m.as_str().to_owned());
-            let event = events::NewEvent {
-                user: own.user(),
-                actor: None,
-                kind: EventKind::IdentityConfirmed,
-                detail: Detail { method, ..Detail::default() },
-                origin,
-            };
-            events::record(tx, &event, now)?;
+            let detail = Detail { method, ..Detail::default() };
+            activity::record(tx, own.user(), EventKind::IdentityConfirmed, detail, origin, now)?;
             Ok(Ok(()))
         })
         .await?;

@@ -49,6 +49,28 @@ pub fn charge(
     Ok(Ok(ticket))
 }
 
+/// Charges several counters, or none of them: where one is closed, what was charged before it is taken back. Callers name
+/// their counters in one order, or two of them at once could wait for each other.
+pub fn charge_all<'a>(
+    tx: &mut Tx<'_>,
+    counters: impl Iterator<Item = (&'a str, &'a Limits)>,
+    now: Timestamp,
+) -> StoreResult<Result<Vec<Ticket>, Closed>> {
+    let mut charged = Vec::new();
+    for (key, limits) in counters {
+        match charge(tx, key, now, limits)? {
+            Ok(ticket) => charged.push((key, ticket)),
+            Err(closed) => {
+                for (key, ticket) in charged {
+                    settle(tx, key, ticket, Verdict::NotAGuess)?;
+                }
+                return Ok(Err(closed));
+            }
+        }
+    }
+    Ok(Ok(charged.into_iter().map(|(_, ticket)| ticket).collect()))
+}
+
 /// Whether a guess would be admitted, without charging it.
 pub fn peek(tx: &mut Tx<'_>, key: &str, now: Timestamp) -> StoreResult<Result<(), Closed>> {
     let counter = tx.row(PEEK, values![key])?.map(read).transpose()?.unwrap_or_default();

@@ -2,7 +2,7 @@
 //! (NIST SP 800-63B-4 §3.1.3; ASVS 5.0 V6.6).
 
 use super::{Asked, CodeRefusal, Found, SendOutcome, claim::Spendable, counter, six_digits, usable};
-use crate::{Fault, Services};
+use crate::{Fault, Services, activity};
 use countersign_core::{
     Entropy,
     ambient::random,
@@ -14,7 +14,7 @@ use countersign_core::{
     throttle::Verdict,
 };
 use countersign_otp::Code;
-use countersign_store::{events, outbox, phones, sent_codes, throttles, users};
+use countersign_store::{outbox, phones, sent_codes, throttles, users};
 use std::time::Duration;
 
 /// A code that is well formed, and the live one that it will be compared with.
@@ -137,8 +137,7 @@ pub(crate) async fn send(
                 outbox::push(tx, &recipient, &message, now)?;
             }
             let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
-            let event = events::NewEvent { user, actor: None, kind: EventKind::CodeSent, detail, origin };
-            events::record(tx, &event, now)?;
+            activity::record(tx, user, EventKind::CodeSent, detail, origin, now)?;
             Ok(SendOutcome::Sent)
         })
         .await?;

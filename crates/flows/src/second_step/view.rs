@@ -44,6 +44,12 @@ pub(crate) async fn usable(s: &Services, user: UserId) -> Result<Vec<Method>, Fa
     Ok(steps.usable(&permitted(s)))
 }
 
+/// Whether this account's step-up asks for a second step.
+pub(crate) async fn due_at_step_up(s: &Services, user: UserId) -> Result<bool, Fault> {
+    let steps = s.store.read(move |tx| facts(tx, user)).await?;
+    Ok(steps.is_due_at_step_up(&permitted(s)))
+}
+
 /// Everything for the page.
 pub(crate) async fn view(s: &Services, user: UserId, asked: Asked) -> Result<StepView, Fault> {
     let now = s.now();

@@ -1,14 +1,15 @@
 //! The last write of a sign-in, whichever way it came.
 
+use crate::{Services, activity};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
     ids::SessionId,
-    secret::StoredHandle,
+    secret::{PlainHandle, StoredHandle},
     session::Lifetimes,
     sign_in::Authenticated,
 };
-use countersign_store::{StoreResult, Tx, events, known_browsers, sessions, users};
+use countersign_store::{StoreResult, Tx, known_browsers, sessions, users};
 
 /// What the new session is made of.
 pub(super) struct Finish {
@@ -20,7 +21,37 @@ pub(super) struct Finish {
     pub(super) now: Timestamp,
 }
 
+/// What the browser is given for it.
+pub(super) struct Given {
+    /// The handle for the session cookie.
+    pub(super) session: PlainHandle,
+    /// A handle for the known-browser cookie, where the browser brought none.
+    pub(super) browser: Option<PlainHandle>,
+}
+
 impl Finish {
+    /// Draws the handles; `browser` is the known-browser cookie that came with the request.
+    pub(super) fn prepare(s: &Services, origin: &Origin, browser: Option<StoredHandle>) -> (Self, Given) {
+        let (now, entropy) = (s.now(), &*s.entropy);
+        let session = PlainHandle::generate(entropy);
+        let (browser, new_browser) = match browser {
+            Some(known) => (known, None),
+            None => {
+                let new = PlainHandle::generate(entropy);
+                (new.stored(), Some(new))
+            }
+        };
+        let finish = Self {
+            id: SessionId::generate(now, entropy),
+            session: session.stored(),
+            browser,
+            origin: origin.clone(),
+            lifetimes: s.rules.lifetimes,
+            now,
+        };
+        (finish, Given { session, browser: new_browser })
+    }
+
     /// Inserts the session, remembers the browser, records the event. In the caller's transaction.
     pub(super) fn write(&self, tx: &mut Tx<'_>, authenticated: Authenticated) -> StoreResult<()> {
         let user = authenticated.user();
@@ -28,13 +59,7 @@ impl Finish {
         users::vouched_for(tx, &authenticated)?;
         sessions::insert_own(tx, authenticated, self.id, &self.session, &self.origin, &self.lifetimes)?;
         known_browsers::know(tx, &self.browser, user, self.now)?;
-        let event = events::NewEvent {
-            user,
-            actor: None,
-            kind: EventKind::SignedIn,
-            detail: Detail { method, ..Detail::default() },
-            origin: self.origin.clone(),
-        };
-        events::record(tx, &event, self.now)
+        let detail = Detail { method, ..Detail::default() };
+        activity::record(tx, user, EventKind::SignedIn, detail, self.origin.clone(), self.now)
     }
 }

@@ -5,18 +5,18 @@
 //! counter of its own, so that strangers cannot lock the owner out (OWASP, "device cookies").
 
 use super::{SignedIn, finish::Finish, network};
-use crate::{Fault, Services};
+use crate::{Fault, Services, activity};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
-    ids::{ChallengeId, SessionId, UserId},
+    ids::{ChallengeId, UserId},
     password::{PasswordError, PlainPassword},
     secret::{PlainHandle, StoredHandle},
     sign_in::{Next, PasswordVerified},
     throttle::{Closed, Limits, Ticket, Verdict},
 };
 use countersign_store::{
-    StoreResult, Tx, challenges, events, known_browsers, second_steps, sessions, throttles,
+    StoreResult, Tx, challenges, known_browsers, second_steps, sessions, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -169,19 +169,8 @@ async fn charge(s: &Services, counters: Vec<Counted>) -> Result<Result<Vec<Ticke
     let now = s.now();
     s.store
         .write(move |tx| {
-            let mut charged: Vec<Ticket> = Vec::new();
-            for counter in &counters {
-                match throttles::charge(tx, &counter.key, now, &counter.limits)? {
-                    Ok(ticket) => charged.push(ticket),
-                    Err(closed) => {
-                        for (before, ticket) in counters.iter().zip(charged) {
-                            throttles::settle(tx, &before.key, ticket, Verdict::NotAGuess)?;
-                        }
-                        return Ok(Err(closed));
-                    }
-                }
-            }
-            Ok(Ok(charged))
+            let keys = counters.iter().map(|counter| (counter.key.as_str(), &counter.limits));
+            throttles::charge_all(tx, keys, now)
         })
         .await
         .map_err(Into::into)
@@ -199,8 +188,8 @@ fn wrong(s: &Services, user: Option<UserId>, origin: &Origin) {
     let (now, origin, store) = (s.now(), origin.clone(), s.store.clone());
     tokio::spawn(async move {
         let kind = EventKind::PasswordWrong;
-        let event = events::NewEvent { user, actor: None, kind, detail: Detail::default(), origin };
-        if let Err(error) = store.write(move |tx| events::record(tx, &event, now)).await {
+        let record = move |tx: &mut Tx<'_>| activity::record(tx, user, kind, Detail::default(), origin, now);
+        if let Err(error) = store.write(record).await {
             tracing::warn!(%error, "a wrong password was not recorded");
         }
     });
@@ -227,18 +216,9 @@ async fn begin(
     charged: Vec<(Counted, Ticket)>,
     rehash: Option<(String, String)>,
 ) -> Result<Option<PasswordOutcome>, Fault> {
-    let (now, entropy) = (s.now(), &*s.entropy);
-    let handle = PlainHandle::generate(entropy);
-    let browser = attempt.browser.is_none().then(|| PlainHandle::generate(entropy));
-    let finish = Finish {
-        id: SessionId::generate(now, entropy),
-        session: handle.stored(),
-        browser: attempt.browser.or(browser.as_ref().map(PlainHandle::stored)).unwrap_or(handle.stored()),
-        origin: attempt.origin.clone(),
-        lifetimes: s.rules.lifetimes,
-        now,
-    };
-    let challenge = ChallengeId::generate(now, entropy);
+    let (finish, given) = Finish::prepare(s, attempt.origin, attempt.browser);
+    let now = finish.now;
+    let challenge = ChallengeId::generate(now, &*s.entropy);
     let expires_at = now.plus(s.rules.challenge_lifetime);
     let permitted = crate::second_step::permitted(s);
     let (return_to, replaces) = (attempt.return_to.clone(), attempt.replaces);
@@ -271,10 +251,15 @@ async fn begin(
         .await?;
     let return_to = attempt.return_to;
     Ok(signed_in.map(|signed_in| match signed_in {
-        false => PasswordOutcome::Challenged { handle },
+        false => PasswordOutcome::Challenged { handle: given.session },
         true => {
             let backup_codes_left = None;
-            PasswordOutcome::SignedIn(SignedIn { session: handle, browser, return_to, backup_codes_left })
+            PasswordOutcome::SignedIn(SignedIn {
+                session: given.session,
+                browser: given.browser,
+                return_to,
+                backup_codes_left,
+            })
         }
     }))
 }

@@ -2,18 +2,18 @@
 
 use super::{SignedIn, finish::Finish};
 use crate::{
-    Fault, Services,
+    Fault, Services, activity,
     second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, StepView, Target},
 };
 use countersign_core::{
     event::{Detail, EventKind, Origin},
-    ids::SessionId,
+    ids::UserId,
     message::{Content, Notice},
     second_step::Method,
-    secret::{PlainHandle, StoredHandle},
+    secret::StoredHandle,
     sign_in::Challenged,
 };
-use countersign_store::{backup_codes, challenges, events, users};
+use countersign_store::{StoreResult, Tx, backup_codes, challenges, users};
 
 /// What became of a code.
 #[derive(Debug)]
@@ -66,17 +66,8 @@ pub async fn verify(
         Ok(claim) => claim,
         Err(refusal) => return Ok(VerifyOutcome::Refused(refusal)),
     };
-    let (now, entropy) = (s.now(), &*s.entropy);
-    let handle = PlainHandle::generate(entropy);
-    let new_browser = browser.is_none().then(|| PlainHandle::generate(entropy));
-    let finish = Finish {
-        id: SessionId::generate(now, entropy),
-        session: handle.stored(),
-        browser: browser.or(new_browser.as_ref().map(PlainHandle::stored)).unwrap_or(handle.stored()),
-        origin: origin.clone(),
-        lifetimes: s.rules.lifetimes,
-        now,
-    };
+    let (finish, given) = Finish::prepare(s, origin, browser);
+    let now = finish.now;
     let return_to = challenge.record().return_to.clone();
     let written = s
         .store
@@ -100,8 +91,8 @@ pub async fn verify(
         Written::LostRace => VerifyOutcome::Refused(CodeRefusal::AlreadyUsed),
         Written::Gone => VerifyOutcome::Gone,
         Written::SignedIn { left } => VerifyOutcome::SignedIn(SignedIn {
-            session: handle,
-            browser: new_browser,
+            session: given.session,
+            browser: given.browser,
             return_to,
             backup_codes_left: left,
         }),
@@ -109,20 +100,10 @@ pub async fn verify(
 }
 
 /// The person learns how many are left, on the page and by e-mail.
-fn backup_code_used(
-    tx: &mut countersign_store::Tx<'_>,
-    finish: &Finish,
-    user: countersign_core::ids::UserId,
-) -> countersign_store::StoreResult<u32> {
+fn backup_code_used(tx: &mut Tx<'_>, finish: &Finish, user: UserId) -> StoreResult<u32> {
     let left = backup_codes::left(tx, user)?.unwrap_or(0);
-    let event = events::NewEvent {
-        user,
-        actor: None,
-        kind: EventKind::BackupCodeUsed,
-        detail: Detail { count: Some(left.into()), ..Detail::default() },
-        origin: finish.origin.clone(),
-    };
-    events::record(tx, &event, finish.now)?;
+    let detail = Detail { count: Some(left.into()), ..Detail::default() };
+    activity::record(tx, user, EventKind::BackupCodeUsed, detail, finish.origin.clone(), finish.now)?;
     second_step::tell(tx, user, Notice::BackupCodeUsed { left }, finish.now)?;
     Ok(left)
 }
