@@ -89,6 +89,54 @@ impl OperatorAuthority {
     }
 }
 
+/// Registers applications in one organization, and gives them keys: an administrator of it, proven only just now, or the
+/// operator.
+#[derive(Debug)]
+pub struct ApplicationAuthority {
+    organization: OrganizationId,
+    by: Option<UserId>,
+    first_party: bool,
+    for_everyone: bool,
+}
+
+impl ApplicationAuthority {
+    /// For an administrator. Whatever they register asks people for consent, and admits members of their organization
+    /// alone: other organizations' people are not theirs to invite to a page that says "sign in".
+    pub(crate) fn of_administrator(by: UserId, organization: OrganizationId) -> Self {
+        Self { organization, by: Some(by), first_party: false, for_everyone: false }
+    }
+
+    /// For the operator, who may say that an application is their own and is for everyone.
+    pub fn of_operator(
+        _: &OperatorAuthority,
+        organization: OrganizationId,
+        first_party: bool,
+        for_everyone: bool,
+    ) -> Self {
+        Self { organization, by: None, first_party, for_everyone }
+    }
+
+    /// The organization whose applications may be changed.
+    pub fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    /// The administrator, if it is one.
+    pub fn by(&self) -> Option<UserId> {
+        self.by
+    }
+
+    /// Whether a new application is the operator's own.
+    pub fn first_party(&self) -> bool {
+        self.first_party
+    }
+
+    /// Whether a new application is for everyone.
+    pub fn for_everyone(&self) -> bool {
+        self.for_everyone
+    }
+}
+
 /// An administrator's own session, proven only just now, that wants to "log in as" somebody.
 #[derive(Debug)]
 pub struct LoginAsAuthority {

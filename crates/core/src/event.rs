@@ -67,6 +67,22 @@ event_kinds! {
     LoginAsEnded = "login-as-ended";
     /// The account was created.
     AccountCreated = "account-created";
+    /// An administrator registered an application.
+    ApplicationRegistered = "application-registered";
+    /// An administrator changed an application.
+    ApplicationChanged = "application-changed";
+    /// An administrator made an API key.
+    ApiKeyMade = "api-key-made";
+    /// An administrator revoked an API key.
+    ApiKeyRevoked = "api-key-revoked";
+    /// An administrator made a new secret for an application.
+    ClientSecretMade = "client-secret-made";
+    /// An application made the account known, by an id of its own.
+    KnownToApplication = "known-to-application";
+    /// The second step was shown to an application.
+    VerifiedForApplication = "verified-for-application";
+    /// The identity was confirmed to an application, for a change of the second step.
+    TokenForApplication = "token-for-application";
 }
 
 impl std::str::FromStr for EventKind {

@@ -72,6 +72,12 @@ typed_ids! {
     EventId;
     /// A message waiting to be delivered.
     MessageId;
+    /// An application that uses this server. As an OpenID Connect client it is its `client_id`.
+    ApplicationId;
+    /// An API key, as it is named to people; the key itself is something else, and secret.
+    ApiKeyId;
+    /// A second step that an application has asked for.
+    ApplicationChallengeId;
 }
 
 #[cfg(test)]

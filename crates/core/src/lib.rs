@@ -10,9 +10,11 @@
 //! - [`second_step`]: which kinds of second step an account has, and which it may use.
 //! - [`throttle`]: how wrong guesses are counted and when they are refused.
 //! - [`password`], [`email`], [`phone`]: what people type, parsed once.
+//! - [`application`]: what uses this server, what it may ask for, and where it may send people back to.
 //! - [`message`], [`event`]: what people are told, and what is recorded.
 
 pub mod ambient;
+pub mod application;
 pub mod authority;
 pub mod email;
 pub mod enrolment;

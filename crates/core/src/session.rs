@@ -11,8 +11,9 @@
 //! ```
 
 use crate::ambient::Timestamp;
-use crate::authority::{CredentialAuthority, LoginAsAuthority};
-use crate::ids::{OrganizationId, SessionId, UserId};
+use crate::authority::{ApplicationAuthority, CredentialAuthority, LoginAsAuthority};
+use crate::ids::{ApplicationId, OrganizationId, SessionId, UserId};
+use crate::role::Role;
 use crate::second_step::{Evidence, Method};
 use crate::sign_in::PasswordVerified;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub struct SessionRecord {
     pub proven_at: Timestamp,
     /// The second step with which it began, if there was one.
     pub second_step: Option<Method>,
+    /// Set in a session that an application holds for its user, and only there. See [`HolderSession`].
+    pub application: Option<ApplicationId>,
     /// Set in an impersonated session, and only there.
     pub login_as: Option<LoginAsRecord>,
 }
@@ -82,15 +85,34 @@ pub struct ImpersonatedSession {
     login_as: LoginAsRecord,
 }
 
+/// The account holder's own session, held by the application that knows them: what an account-holder token opens. It is
+/// the same thing as an [`OwnSession`] to every rule, and yet no browser's cookie opens it, and no other application's
+/// key.
+#[derive(Debug)]
+pub struct HolderSession(OwnSession);
+
+impl HolderSession {
+    /// The session of a stored record that `application` holds, unless it has ended by `now`.
+    pub fn restore(record: SessionRecord, application: ApplicationId, now: Timestamp) -> Option<Self> {
+        let held = record.application == Some(application) && record.login_as.is_none();
+        (held && now < record.expires_at).then_some(Self(OwnSession(record)))
+    }
+
+    /// As the flows of *My Profile* take it.
+    pub fn own(&self) -> &OwnSession {
+        &self.0
+    }
+}
+
 /// The identity proof is too old for what was asked: step up first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the identity proof is too old")]
 pub struct ProofTooOld;
 
 impl Session {
-    /// The session of a stored record, unless it has ended by `now`.
+    /// The session of a stored record, unless it has ended by `now`, or is one that an application holds.
     pub fn restore(record: SessionRecord, now: Timestamp, idle: Duration) -> Option<Self> {
-        if now >= record.expires_at || now >= record.last_seen_at.plus(idle) {
+        if record.application.is_some() || now >= record.expires_at || now >= record.last_seen_at.plus(idle) {
             return None;
         }
         Some(match record.login_as.clone() {
@@ -143,6 +165,20 @@ impl OwnSession {
     ) -> Result<LoginAsAuthority, ProofTooOld> {
         self.proven_within(now, max_age)?;
         Ok(LoginAsAuthority::of(self.0.user, self.0.id))
+    }
+
+    /// The authority over the applications of `organization`, for somebody whose role in it is `role`, under the same
+    /// condition. `None` for a member who is no administrator.
+    pub fn application_authority(
+        &self,
+        organization: OrganizationId,
+        role: Role,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<Option<ApplicationAuthority>, ProofTooOld> {
+        self.proven_within(now, max_age)?;
+        let administrator = role.sees_members();
+        Ok(administrator.then(|| ApplicationAuthority::of_administrator(self.0.user, organization)))
     }
 
     /// A proof from the future (the clock was set back) counts as none.
@@ -250,6 +286,7 @@ mod tests {
             expires_at: at.plus(24 * 60 * MINUTE),
             proven_at: at,
             second_step: Some(Method::App),
+            application: None,
             login_as: None,
         }
     }
@@ -264,6 +301,19 @@ mod tests {
         record.last_seen_at = start.plus(24 * 60 * MINUTE).minus(MINUTE);
         assert!(live(&record, record.last_seen_at));
         assert!(!live(&record, record.expires_at));
+    }
+
+    #[test]
+    fn what_an_application_holds_is_no_browsers_session() {
+        let start = Timestamp::from_millis(1_000_000);
+        let entropy = Counting(std::sync::atomic::AtomicU8::new(50));
+        let [mine, other] = [0, 1].map(|_| ApplicationId::generate(start, &entropy));
+        let held = SessionRecord { application: Some(mine), ..record(start) };
+        assert!(Session::restore(held.clone(), start, 60 * MINUTE).is_none());
+        assert!(HolderSession::restore(held.clone(), mine, start).is_some());
+        assert!(HolderSession::restore(held.clone(), other, start).is_none());
+        assert!(HolderSession::restore(held.clone(), mine, held.expires_at).is_none());
+        assert!(HolderSession::restore(record(start), mine, start).is_none());
     }
 
     #[test]

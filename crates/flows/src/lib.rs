@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod activity;
 pub mod ambient;
+pub mod applications;
 pub mod backup_codes;
 pub mod email_change;
 pub mod enrolment;

@@ -12,6 +12,8 @@
 #[macro_use]
 mod sql;
 
+pub mod api_keys;
+pub mod applications;
 pub mod apps;
 pub mod backup_codes;
 pub mod challenges;

@@ -23,6 +23,7 @@ sql! {
         (SELECT count(*) FROM phones AS p WHERE p.user_id = u.id) \
         FROM memberships AS m JOIN users AS u ON u.id = m.user_id \
         WHERE m.organization_id = $1 AND m.user_id = $2";
+    ORGANIZATIONS = "SELECT id, name FROM organizations ORDER BY created_at, id";
     OWNERS = "SELECT count(*) FROM memberships WHERE role = 'owner'";
 }
 
@@ -117,6 +118,11 @@ pub fn list(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<Me
 /// One member of an organization; `None` if the user is not one.
 pub fn one(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> StoreResult<Option<Member>> {
     tx.row(ONE, values![organization, user])?.map(read).transpose()
+}
+
+/// Every organization, the oldest first, by its name.
+pub fn organizations(tx: &mut Tx<'_>) -> StoreResult<Vec<(OrganizationId, String)>> {
+    tx.rows(ORGANIZATIONS, values![])?.into_iter().map(|mut row| Ok((row.parsed()?, row.text()?))).collect()
 }
 
 /// Whether there is an owner of any organization: whether anybody has set this server up.

@@ -22,9 +22,9 @@ sql! {
         expires_at, address, user_agent, actor_id, actor_session_id, organization_id, reason) \
         VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9, $10, $11)";
     BY_HANDLE = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, \
-        actor_id, actor_session_id, organization_id, reason FROM sessions WHERE handle = $1";
+        application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE handle = $1";
     BY_ID = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, \
-        actor_id, actor_session_id, organization_id, reason FROM sessions WHERE id = $1";
+        application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE id = $1";
     TOUCH = "UPDATE sessions SET last_seen_at = $1 WHERE id = $2 AND last_seen_at < $1";
     RENEW_PROOF = "UPDATE sessions SET handle = $1, proven_at = $2 \
         WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
@@ -34,7 +34,7 @@ sql! {
     END_OTHERS = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE user_id = $1";
     LIST = "SELECT s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.proven_at, s.second_step, \
-        s.actor_id, s.actor_session_id, s.organization_id, s.reason, s.address, s.user_agent, actor.name \
+        s.application_id, s.actor_id, s.actor_session_id, s.organization_id, s.reason, s.address, s.user_agent, actor.name \
         FROM sessions AS s LEFT JOIN users AS actor ON actor.id = s.actor_id \
         WHERE s.user_id = $1 AND s.last_seen_at > $2 AND s.expires_at > $3 \
         ORDER BY s.created_at DESC, s.id DESC";
@@ -62,6 +62,7 @@ fn read(row: &mut Row) -> StoreResult<SessionRecord> {
         expires_at: row.time()?,
         proven_at: row.time()?,
         second_step: row.maybe_parsed()?,
+        application: row.maybe_parsed()?,
         login_as: login_as(row)?,
     })
 }

@@ -3,11 +3,12 @@
 use crate::error::{StoreError, StoreResult};
 use countersign_core::{
     Timestamp,
+    application::{AddressKind, ClientAuth, Scopes, SigningAlgorithm},
     email::EmailAddress,
     event::EventKind,
     ids::{
-        AuthenticatorId, BackupCodeId, BackupCodeSetId, ChallengeId, EnrolmentId, EventId, MessageId,
-        OrganizationId, SentCodeId, SessionId, UserId,
+        ApiKeyId, ApplicationChallengeId, ApplicationId, AuthenticatorId, BackupCodeId, BackupCodeSetId,
+        ChallengeId, EnrolmentId, EventId, MessageId, OrganizationId, SentCodeId, SessionId, UserId,
     },
     message::Channel,
     role::Role,
@@ -28,7 +29,9 @@ macro_rules! sql {
 
 /// Every statement of every table's file: the file, the name, the text.
 pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let files: [(&str, &[(&str, &str)]); 17] = [
+    let files: [(&str, &[(&str, &str)]); 19] = [
+        ("api_keys", crate::api_keys::STATEMENTS),
+        ("applications", crate::applications::STATEMENTS),
         ("apps", crate::apps::STATEMENTS),
         ("backup_codes", crate::backup_codes::STATEMENTS),
         ("challenges", crate::challenges::STATEMENTS),
@@ -94,6 +97,14 @@ into_value! {
     SentCodeId => |v| Value::Text(v.to_string());
     EventId => |v| Value::Text(v.to_string());
     MessageId => |v| Value::Text(v.to_string());
+    ApplicationId => |v| Value::Text(v.to_string());
+    ApiKeyId => |v| Value::Text(v.to_string());
+    ApplicationChallengeId => |v| Value::Text(v.to_string());
+    AddressKind => |v| Value::Text(v.as_str().to_owned());
+    ClientAuth => |v| Value::Text(v.as_str().to_owned());
+    SigningAlgorithm => |v| Value::Text(v.as_str().to_owned());
+    &Scopes => |v| Value::Text(v.to_string());
+    bool => |v| Value::Int(v.into());
 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {
@@ -201,6 +212,22 @@ impl Row {
     pub(crate) fn bytes(&mut self) -> StoreResult<Vec<u8>> {
         match self.values.next() {
             Some(Value::Bytes(v)) => Ok(v),
+            _ => self.corrupt(),
+        }
+    }
+
+    pub(crate) fn flag(&mut self) -> StoreResult<bool> {
+        match self.int()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => self.corrupt(),
+        }
+    }
+
+    pub(crate) fn maybe_bytes(&mut self) -> StoreResult<Option<Vec<u8>>> {
+        match self.values.next() {
+            Some(Value::Bytes(v)) => Ok(Some(v)),
+            Some(Value::Null) => Ok(None),
             _ => self.corrupt(),
         }
     }

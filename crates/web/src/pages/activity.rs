@@ -74,6 +74,14 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::LoginAsBegun => quoted("Login as"),
         EventKind::LoginAsEnded => "Login as ended".into(),
         EventKind::AccountCreated => "Account created".into(),
+        EventKind::ApplicationRegistered => quoted("Application registered"),
+        EventKind::ApplicationChanged => quoted("Application changed"),
+        EventKind::ApiKeyMade => quoted("API key made"),
+        EventKind::ApiKeyRevoked => quoted("API key revoked"),
+        EventKind::ClientSecretMade => quoted("New secret made for the application"),
+        EventKind::KnownToApplication => quoted("Account made known by the application"),
+        EventKind::VerifiedForApplication => quoted("Second step shown to the application"),
+        EventKind::TokenForApplication => quoted("Changes of the second step opened to the application"),
     }
 }
 

@@ -1,0 +1,344 @@
+//! Applications that use this server: what they may ask for, and where they may send people back to.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+use url::{Host, Url};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $error:ident: $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word for forms, the API, the command line and the database.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        #[doc = concat!("A text that is not ", $what, ".")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error("not {}", $what)]
+        pub struct $error;
+
+        impl FromStr for $name {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text).ok_or($error)
+            }
+        }
+    };
+}
+
+words! {
+    /// What an API key allows.
+    Scope, NotAScope: "a scope of API keys" {
+        /// See the application's users and their second steps; never a secret.
+        UsersRead = "users:read",
+        /// Make users known, and forget them.
+        UsersWrite = "users:write",
+        /// Ask for second steps, and learn what came of them.
+        Challenges = "challenges",
+        /// Set up and remove authenticators and backup codes, with the account holder's own token beside the key.
+        Authenticators = "authenticators",
+    }
+}
+
+words! {
+    /// What an address of an application is for.
+    AddressKind, NotAnAddressKind: "a kind of address" {
+        /// The way back from a hosted second step.
+        SecondStep = "second-step",
+        /// An OpenID Connect `redirect_uri`.
+        Redirect = "redirect",
+        /// An OpenID Connect `post_logout_redirect_uri`.
+        PostLogout = "post-logout",
+    }
+}
+
+words! {
+    /// How an OpenID Connect client shows who it is (OpenID Connect Core §9; RFC 6749 §2.1).
+    ClientAuth, NotAClientAuth: "a way of client authentication" {
+        /// A public client: an app on a phone or in a page, which can keep no secret. PKCE protects its codes.
+        None = "none",
+        /// A secret, in the header (`client_secret_basic`) or in the form (`client_secret_post`).
+        ClientSecret = "client-secret",
+        /// A signed assertion (`private_key_jwt`, RFC 7523), for which only the client's public keys are known here.
+        PrivateKeyJwt = "private-key-jwt",
+    }
+}
+
+words! {
+    /// How ID tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1).
+    SigningAlgorithm, NotASigningAlgorithm: "a signing algorithm" {
+        /// Ed25519.
+        EdDsa = "EdDSA",
+        /// ECDSA on P-256 with SHA-256.
+        Es256 = "ES256",
+        /// RSASSA-PKCS1-v1_5 with SHA-256: what OpenID Connect makes every client understand, and so the default.
+        Rs256 = "RS256",
+    }
+}
+
+/// What an API key allows: at least one scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scopes(BTreeSet<Scope>);
+
+/// A key that would allow nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no scope")]
+pub struct NoScope;
+
+impl Scopes {
+    /// These, each once.
+    pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Result<Self, NoScope> {
+        let scopes: BTreeSet<Scope> = scopes.into_iter().collect();
+        if scopes.is_empty() { Err(NoScope) } else { Ok(Self(scopes)) }
+    }
+
+    /// Whether `scope` is among them.
+    pub fn allow(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// Each, in their fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = Scope> {
+        self.0.iter().copied()
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<&str> = self.iter().map(Scope::as_str).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+impl FromStr for Scopes {
+    type Err = NotAScope;
+
+    /// Words between single spaces, as [`Display`](fmt::Display) writes them.
+    fn from_str(text: &str) -> Result<Self, NotAScope> {
+        let scopes = text.split(' ').map(str::parse).collect::<Result<Vec<Scope>, _>>()?;
+        Self::new(scopes).map_err(|NoScope| NotAScope)
+    }
+}
+
+/// An address to which people may be sent back: compared as text, byte by byte (RFC 9700 §4.1.3), so that no way of
+/// writing it differently can lead elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReturnAddress(String);
+
+/// Why an address cannot be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Not an absolute address.
+    #[error("not an absolute address")]
+    NotAbsolute,
+    /// Plain http to another machine: whoever is between could read what is sent back.
+    #[error("https is needed")]
+    Insecure,
+    /// A fragment, which is the browser's own (RFC 6749 §3.1.2).
+    #[error("a fragment")]
+    Fragment,
+    /// A user name or password.
+    #[error("a user name or password")]
+    Credentials,
+    /// Not written as browsers write it: `..`, upper case in the host, a default port, characters to be encoded.
+    #[error("not in normal form")]
+    NotNormal,
+    /// Too long.
+    #[error("too long")]
+    TooLong,
+}
+
+impl ReturnAddress {
+    /// The most characters.
+    pub const LONGEST: usize = 1_000;
+
+    /// An address of a web application: https, or plain http on this very machine, for development (RFC 8252 §7.3).
+    pub fn web(text: &str) -> Result<Self, AddressError> {
+        let url = Self::absolute(text)?;
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&url) => {}
+            _ => return Err(AddressError::Insecure),
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The same, or an app's own scheme with a dot in it, such as `com.example.app:/callback` (RFC 8252 §7.1).
+    pub fn web_or_native(text: &str) -> Result<Self, AddressError> {
+        let url = Self::absolute(text)?;
+        if url.scheme().contains('.') { Ok(Self(text.to_owned())) } else { Self::web(text) }
+    }
+
+    fn absolute(text: &str) -> Result<Url, AddressError> {
+        if text.len() > Self::LONGEST {
+            return Err(AddressError::TooLong);
+        }
+        let url = Url::parse(text).map_err(|_| AddressError::NotAbsolute)?;
+        if url.fragment().is_some() {
+            return Err(AddressError::Fragment);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(AddressError::Credentials);
+        }
+        // "https://app.example" is the one exception: a browser adds the slash, and nobody types it.
+        let normal = url.as_str();
+        let bare = url.path() == "/" && url.query().is_none() && normal.strip_suffix('/') == Some(text);
+        if normal != text && !bare {
+            return Err(AddressError::NotNormal);
+        }
+        Ok(url)
+    }
+
+    /// The address as it was registered.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its origin, as browsers and policies write it; `null` for an app's own scheme.
+    pub fn origin(&self) -> String {
+        Url::parse(&self.0).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
+
+    /// The address with `pairs` added to its query.
+    pub fn with(&self, pairs: &[(&str, &str)]) -> String {
+        let Ok(mut url) = Url::parse(&self.0) else { return self.0.clone() };
+        url.query_pairs_mut().extend_pairs(pairs);
+        url.into()
+    }
+}
+
+impl FromStr for ReturnAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::web_or_native(text)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// The name under which an application knows a person: its own, opaque to this server. 1 to 128 printable ASCII
+/// characters without spaces, so that it can stand in a path and in a log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExternalId(String);
+
+/// A text that cannot name a person of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not 1 to 128 printable ASCII characters without spaces")]
+pub struct NotAnExternalId;
+
+impl ExternalId {
+    /// The most characters.
+    pub const LONGEST: usize = 128;
+
+    /// The text, as the application gave it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ExternalId {
+    type Err = NotAnExternalId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnExternalId> {
+        let fits =
+            (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits { Ok(Self(text.to_owned())) } else { Err(NotAnExternalId) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.as_str().parse(), Ok(*scope));
+        }
+        let scopes = Scopes::new([Scope::Challenges, Scope::UsersRead, Scope::Challenges]).unwrap();
+        assert_eq!(scopes.to_string(), "users:read challenges");
+        assert_eq!(scopes.to_string().parse(), Ok(scopes));
+        assert_eq!("".parse::<Scopes>(), Err(NotAScope));
+        assert_eq!("users:read  challenges".parse::<Scopes>(), Err(NotAScope));
+    }
+
+    #[test]
+    fn an_address_is_https_whole_and_in_normal_form() {
+        for good in [
+            "https://crm.example.com",
+            "https://crm.example.com/",
+            "https://crm.example.com/back?tenant=7",
+            "http://127.0.0.1:4000/back",
+            "http://[::1]:4000/back",
+            "http://localhost:3000/back",
+        ] {
+            assert_eq!(ReturnAddress::web(good).as_ref().map(ReturnAddress::as_str), Ok(good));
+        }
+        for (bad, error) in [
+            ("/back", AddressError::NotAbsolute),
+            ("http://crm.example.com/", AddressError::Insecure),
+            ("http://localhost.example.com/", AddressError::Insecure),
+            ("com.example.app:/back", AddressError::Insecure),
+            ("javascript:alert(1)", AddressError::Insecure),
+            ("https://crm.example.com/#", AddressError::Fragment),
+            ("https://me@crm.example.com/", AddressError::Credentials),
+            ("https://crm.example.com/a/../b", AddressError::NotNormal),
+            ("https://CRM.example.com/", AddressError::NotNormal),
+            ("https://crm.example.com:443/", AddressError::NotNormal),
+            (" https://crm.example.com/", AddressError::NotNormal),
+            ("https:\\\\crm.example.com/", AddressError::NotNormal),
+        ] {
+            assert_eq!(ReturnAddress::web(bad), Err(error), "{bad}");
+        }
+        assert!(ReturnAddress::web_or_native("com.example.app:/back").is_ok());
+        assert_eq!(ReturnAddress::web_or_native("app:/back"), Err(AddressError::Insecure));
+    }
+
+    #[test]
+    fn what_is_sent_back_joins_the_query() {
+        let address = ReturnAddress::web("https://crm.example.com/back?tenant=7").unwrap();
+        assert_eq!(
+            address.with(&[("result", "a b"), ("state", "ü&")]),
+            "https://crm.example.com/back?tenant=7&result=a+b&state=%C3%BC%26"
+        );
+        assert_eq!(address.origin(), "https://crm.example.com");
+    }
+
+    #[test]
+    fn an_external_id_can_stand_in_a_path_and_in_a_log() {
+        for good in ["1", "user_42", "a/b", &"x".repeat(128)] {
+            assert!(good.parse::<ExternalId>().is_ok(), "{good}");
+        }
+        for bad in ["", " ", "a b", "ü", "a\n", &"x".repeat(129)] {
+            assert_eq!(bad.parse::<ExternalId>(), Err(NotAnExternalId), "{bad}");
+        }
+    }
+}

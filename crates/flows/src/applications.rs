@@ -1,0 +1,296 @@
+//! Applications: registered by an organization's administrators or by the operator, and given keys.
+//!
+//! Whatever is made here and is secret (an API key, a client's secret) is returned once and kept as its SHA-256.
+
+mod client;
+mod keys;
+
+pub use client::{ClientDraft, ClientOutcome, NewSecret, new_secret, set_client};
+pub use keys::{KeyDraft, KeyOutcome, NewKey, make_key, revoke_key};
+
+use crate::{Fault, Services, activity};
+use countersign_core::{
+    Timestamp,
+    application::{AddressError, AddressKind, ReturnAddress},
+    authority::{ApplicationAuthority, OperatorAuthority},
+    event::{Detail, EventKind, Origin},
+    ids::{ApplicationId, OrganizationId},
+    session::{OwnSession, ProofTooOld},
+    text::{TextError, short_text},
+};
+use countersign_store::{StoreResult, Tx, api_keys, applications, members};
+pub use countersign_store::{api_keys::ApiKeyRow, applications::Application};
+
+/// An application's and a key's name have at most this many characters.
+pub const NAME_LENGTH: usize = 60;
+
+/// An organization has at most this many applications, and an application this many addresses and keys: enough for
+/// anybody, and an end for a script that has gone astray.
+pub const MOST: usize = 100;
+
+/// An application with everything that its page shows.
+#[derive(Clone, Debug)]
+pub struct ApplicationView {
+    /// The application.
+    pub application: Application,
+    /// Its keys, the newest first; revoked ones as well.
+    pub keys: Vec<ApiKeyRow>,
+    /// Its addresses, by kind.
+    pub addresses: Vec<(AddressKind, ReturnAddress)>,
+}
+
+/// What became of a registration or a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    /// Done. After a registration, this is the new application.
+    Done(ApplicationId),
+    /// No such application in this organization.
+    NotFound,
+    /// Not a name.
+    Name(TextError),
+    /// Not an address.
+    Address(AddressError),
+    /// It is registered already.
+    Doubled,
+    /// There are [`MOST`] already.
+    TooMany,
+}
+
+/// The organization whose applications this session's account holder may see: of several that they run, the one joined
+/// first. `None` for somebody who runs none.
+pub async fn organization(s: &Services, session: &OwnSession) -> Result<Option<OrganizationId>, Fault> {
+    let user = session.user();
+    let memberships = s.store.read(move |tx| members::of_user(tx, user)).await?;
+    Ok(memberships.into_iter().find(|own| own.role.sees_members()).map(|own| own.organization))
+}
+
+/// The authority over that organization's applications; `Err` where the proof of identity is too old, `None` for
+/// somebody who runs no organization.
+pub async fn authority(
+    s: &Services,
+    session: &OwnSession,
+) -> Result<Result<Option<ApplicationAuthority>, ProofTooOld>, Fault> {
+    let (user, now, max_age) = (session.user(), s.now(), s.rules.step_up_max_age);
+    let memberships = s.store.read(move |tx| members::of_user(tx, user)).await?;
+    let run = memberships.into_iter().find(|own| own.role.sees_members());
+    Ok(match run {
+        Some(own) => session.application_authority(own.organization, own.role, now, max_age),
+        None => Ok(None),
+    })
+}
+
+/// The operator's authority, over the applications of one organization: the named one, or the only one there is.
+pub async fn operators_authority(
+    s: &Services,
+    operator: &OperatorAuthority,
+    organization: Option<OrganizationId>,
+    first_party: bool,
+    for_everyone: bool,
+) -> Result<Result<ApplicationAuthority, Vec<(OrganizationId, String)>>, Fault> {
+    let all = s.store.read(members::organizations).await?;
+    let chosen = match (organization, all.as_slice()) {
+        (Some(id), _) if all.iter().any(|(known, _)| *known == id) => id,
+        (None, [(only, _)]) => *only,
+        _ => return Ok(Err(all)),
+    };
+    Ok(Ok(ApplicationAuthority::of_operator(operator, chosen, first_party, for_everyone)))
+}
+
+/// The applications of an organization, the oldest first.
+pub async fn list(s: &Services, organization: OrganizationId) -> Result<Vec<Application>, Fault> {
+    s.store.read(move |tx| applications::list(tx, organization)).await.map_err(Into::into)
+}
+
+/// One application of an organization.
+pub async fn show(
+    s: &Services,
+    organization: OrganizationId,
+    id: ApplicationId,
+) -> Result<Option<ApplicationView>, Fault> {
+    s.store
+        .read(move |tx| {
+            let Some(application) = applications::by_id(tx, id)?.filter(|a| a.organization == organization)
+            else {
+                return Ok(None);
+            };
+            let mut addresses = Vec::new();
+            for kind in AddressKind::ALL {
+                let of_kind = applications::addresses(tx, id, *kind)?;
+                addresses.extend(of_kind.into_iter().map(|address| (*kind, address)));
+            }
+            Ok(Some(ApplicationView { application, keys: api_keys::list(tx, id)?, addresses }))
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Registers an application.
+pub async fn register(
+    s: &Services,
+    authority: ApplicationAuthority,
+    name: &str,
+    app_required: bool,
+    origin: &Origin,
+) -> Result<ChangeOutcome, Fault> {
+    let name = match short_text(name, NAME_LENGTH) {
+        Ok(name) => name,
+        Err(error) => return Ok(ChangeOutcome::Name(error)),
+    };
+    let (now, origin) = (s.now(), origin.clone());
+    let id = ApplicationId::generate(now, &*s.entropy);
+    s.store
+        .write(move |tx| {
+            if applications::list(tx, authority.organization())?.len() >= MOST {
+                return Ok(ChangeOutcome::TooMany);
+            }
+            let new = applications::NewApplication { id, name, app_required };
+            applications::insert(tx, &authority, &new, now)?;
+            record(tx, &authority, EventKind::ApplicationRegistered, &new.name, origin, now)?;
+            Ok(ChangeOutcome::Done(id))
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Changes the name and whether an authenticator app is required at a hosted second step.
+pub async fn update(
+    s: &Services,
+    authority: ApplicationAuthority,
+    id: ApplicationId,
+    name: &str,
+    app_required: bool,
+    origin: &Origin,
+) -> Result<ChangeOutcome, Fault> {
+    let name = match short_text(name, NAME_LENGTH) {
+        Ok(name) => name,
+        Err(error) => return Ok(ChangeOutcome::Name(error)),
+    };
+    let (now, origin) = (s.now(), origin.clone());
+    let done = s
+        .store
+        .write(move |tx| {
+            let done = applications::update(tx, &authority, id, &name, app_required)?;
+            if done {
+                record(tx, &authority, EventKind::ApplicationChanged, &name, origin, now)?;
+            }
+            Ok(done)
+        })
+        .await?;
+    Ok(if done { ChangeOutcome::Done(id) } else { ChangeOutcome::NotFound })
+}
+
+/// Switches an application off, or on again.
+pub async fn set_active(
+    s: &Services,
+    authority: ApplicationAuthority,
+    id: ApplicationId,
+    active: bool,
+    origin: &Origin,
+) -> Result<bool, Fault> {
+    let (now, origin) = (s.now(), origin.clone());
+    s.store
+        .write(move |tx| {
+            let done = if active {
+                applications::enable(tx, &authority, id)?
+            } else {
+                applications::disable(tx, &authority, id, now)?
+            };
+            if done {
+                record_of(tx, &authority, EventKind::ApplicationChanged, id, origin, now)?;
+            }
+            Ok(done)
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Registers an address. An app's own scheme is for OpenID Connect alone.
+pub async fn add_address(
+    s: &Services,
+    authority: ApplicationAuthority,
+    id: ApplicationId,
+    kind: AddressKind,
+    text: &str,
+    origin: &Origin,
+) -> Result<ChangeOutcome, Fault> {
+    let text = text.trim();
+    let parsed = match kind {
+        AddressKind::SecondStep => ReturnAddress::web(text),
+        AddressKind::Redirect | AddressKind::PostLogout => ReturnAddress::web_or_native(text),
+    };
+    let address = match parsed {
+        Ok(address) => address,
+        Err(error) => return Ok(ChangeOutcome::Address(error)),
+    };
+    let (now, origin) = (s.now(), origin.clone());
+    s.store
+        .write(move |tx| {
+            if !is_of(tx, &authority, id)? {
+                return Ok(ChangeOutcome::NotFound);
+            }
+            if applications::addresses(tx, id, kind)?.len() >= MOST {
+                return Ok(ChangeOutcome::TooMany);
+            }
+            if !applications::add_address(tx, &authority, id, kind, &address)? {
+                return Ok(ChangeOutcome::Doubled);
+            }
+            record_of(tx, &authority, EventKind::ApplicationChanged, id, origin, now)?;
+            Ok(ChangeOutcome::Done(id))
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Removes an address; `false` if there is none such.
+pub async fn remove_address(
+    s: &Services,
+    authority: ApplicationAuthority,
+    id: ApplicationId,
+    kind: AddressKind,
+    address: &str,
+    origin: &Origin,
+) -> Result<bool, Fault> {
+    let (now, origin, address) = (s.now(), origin.clone(), address.to_owned());
+    s.store
+        .write(move |tx| {
+            let done = applications::remove_address(tx, &authority, id, kind, &address)?;
+            if done {
+                record_of(tx, &authority, EventKind::ApplicationChanged, id, origin, now)?;
+            }
+            Ok(done)
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Whether the application is one of the authority's organization.
+fn is_of(tx: &mut Tx<'_>, authority: &ApplicationAuthority, id: ApplicationId) -> StoreResult<bool> {
+    Ok(applications::by_id(tx, id)?.is_some_and(|found| found.organization == authority.organization()))
+}
+
+/// Writes down what an administrator did, in their own activity. The operator's console leaves its own traces.
+fn record(
+    tx: &mut Tx<'_>,
+    authority: &ApplicationAuthority,
+    kind: EventKind,
+    text: &str,
+    origin: Origin,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let Some(user) = authority.by() else { return Ok(()) };
+    let detail = Detail { text: Some(text.to_owned()), ..Detail::default() };
+    activity::record(tx, user, kind, detail, origin, now)
+}
+
+/// The same, with the application's name as the text.
+fn record_of(
+    tx: &mut Tx<'_>,
+    authority: &ApplicationAuthority,
+    kind: EventKind,
+    id: ApplicationId,
+    origin: Origin,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let name = applications::by_id(tx, id)?.map(|found| found.name).unwrap_or_default();
+    record(tx, authority, kind, &name, origin, now)
+}

@@ -1,0 +1,127 @@
+//! API keys of an application.
+
+use super::{MOST, NAME_LENGTH, is_of, record};
+use crate::{Fault, Services};
+use countersign_core::{
+    application::Scopes,
+    authority::ApplicationAuthority,
+    event::{EventKind, Origin},
+    ids::{ApiKeyId, ApplicationId},
+    secret::PlainHandle,
+    text::{TextError, short_text},
+};
+use countersign_store::api_keys;
+use std::{fmt, time::Duration};
+use zeroize::Zeroizing;
+
+/// What every API key begins with, so that people and scanners for leaked secrets recognise one.
+pub(crate) const PREFIX: &str = "csk_";
+
+/// How many of a key's last characters are kept, to tell it from others.
+const HINT: usize = 4;
+
+/// A key that is wanted.
+#[derive(Clone, Debug)]
+pub struct KeyDraft {
+    /// Its name, for people.
+    pub name: String,
+    /// What it allows.
+    pub scopes: Scopes,
+    /// When it ends by itself.
+    pub lifetime: Option<Duration>,
+}
+
+/// A key that was made. Its text is here and nowhere else.
+pub struct NewKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// The key: shown once.
+    pub key: Zeroizing<String>,
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum KeyOutcome {
+    /// Made.
+    Made(NewKey),
+    /// No such application in this organization.
+    NotFound,
+    /// Not a name.
+    Name(TextError),
+    /// There are [`MOST`] already that are not revoked.
+    TooMany,
+}
+
+/// Makes a key: 256 random bits behind a prefix.
+pub async fn make_key(
+    s: &Services,
+    authority: ApplicationAuthority,
+    application: ApplicationId,
+    draft: KeyDraft,
+    origin: &Origin,
+) -> Result<KeyOutcome, Fault> {
+    let name = match short_text(&draft.name, NAME_LENGTH) {
+        Ok(name) => name,
+        Err(error) => return Ok(KeyOutcome::Name(error)),
+    };
+    let (now, origin) = (s.now(), origin.clone());
+    let handle = PlainHandle::generate(&*s.entropy);
+    let key = Zeroizing::new(format!("{PREFIX}{}", handle.to_text()));
+    let new = api_keys::NewApiKey {
+        id: ApiKeyId::generate(now, &*s.entropy),
+        application,
+        handle: handle.stored(),
+        name,
+        scopes: draft.scopes,
+        hint: key[key.len() - HINT..].to_owned(),
+        expires_at: draft.lifetime.map(|lifetime| now.plus(lifetime)),
+    };
+    let made = NewKey { id: new.id, key };
+    let refused = s
+        .store
+        .write(move |tx| {
+            if !is_of(tx, &authority, application)? {
+                return Ok(Some(KeyOutcome::NotFound));
+            }
+            let live = api_keys::list(tx, application)?.iter().filter(|key| key.revoked_at.is_none()).count();
+            if live >= MOST {
+                return Ok(Some(KeyOutcome::TooMany));
+            }
+            if !api_keys::insert(tx, &authority, &new, now)? {
+                return Ok(Some(KeyOutcome::NotFound));
+            }
+            record(tx, &authority, EventKind::ApiKeyMade, &new.name, origin, now)?;
+            Ok(None)
+        })
+        .await?;
+    Ok(refused.unwrap_or(KeyOutcome::Made(made)))
+}
+
+/// Revokes a key at once, for good; `false` if there is none such, or it is revoked already.
+pub async fn revoke_key(
+    s: &Services,
+    authority: ApplicationAuthority,
+    application: ApplicationId,
+    id: ApiKeyId,
+    origin: &Origin,
+) -> Result<bool, Fault> {
+    let (now, origin) = (s.now(), origin.clone());
+    s.store
+        .write(move |tx| {
+            let done = api_keys::revoke(tx, &authority, application, id, now)?;
+            if done {
+                let named = api_keys::list(tx, application)?.into_iter().find(|key| key.id == id);
+                let name = named.map(|key| key.name).unwrap_or_default();
+                record(tx, &authority, EventKind::ApiKeyRevoked, &name, origin, now)?;
+            }
+            Ok(done)
+        })
+        .await
+        .map_err(Into::into)
+}
