@@ -32,8 +32,10 @@
 //! }
 //! ```
 
-use crate::ids::{OrganizationId, SessionId, UserId};
+use crate::ambient::Timestamp;
+use crate::ids::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::role::Role;
+use crate::second_step::{Method, SecondSteps, Standing};
 
 /// The account holder's own session asked, and proved who it is only just now. Made by
 /// [`OwnSession::credential_authority`](crate::session::OwnSession::credential_authority) alone.
@@ -86,6 +88,67 @@ impl OperatorAuthority {
     /// For the command line alone: whoever can run it holds the keys and the database anyway.
     pub fn at_the_console() -> Self {
         Self(())
+    }
+}
+
+/// An application may hold a short session for somebody whom it knows: the account holder has just shown the second step
+/// to it, or has none yet and is about to set up the first app.
+///
+/// ```compile_fail,E0451
+/// # use countersign_core::{authority::HolderGrant, ids::{ApplicationId, UserId}};
+/// fn forge(user: UserId, application: ApplicationId) -> HolderGrant {
+///     HolderGrant { user, application, second_step: None, proven_at: todo!() } // the fields are private
+/// }
+/// ```
+#[derive(Debug)]
+pub struct HolderGrant {
+    user: UserId,
+    application: ApplicationId,
+    second_step: Option<Method>,
+    proven_at: Timestamp,
+}
+
+impl HolderGrant {
+    /// For the store alone, after its conditional write used up a challenge that the account holder themself answered.
+    pub fn of_spent_challenge(
+        user: UserId,
+        application: ApplicationId,
+        second_step: Method,
+        proven_at: Timestamp,
+    ) -> Self {
+        Self { user, application, second_step: Some(second_step), proven_at }
+    }
+
+    /// For a first enrolment, which the application declares as such: the account has no app, working or not. It is what
+    /// *My Profile* asks for as well before the first app: the sign-in alone, which here is the application's own.
+    pub fn first_enrolment(
+        user: UserId,
+        application: ApplicationId,
+        steps: &SecondSteps,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let first = steps.app == Standing::Absent;
+        first.then_some(Self { user, application, second_step: None, proven_at: now })
+    }
+
+    /// Whose account.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Which application holds the session.
+    pub fn application(&self) -> ApplicationId {
+        self.application
+    }
+
+    /// The second step that was shown; `None` for a first enrolment.
+    pub fn second_step(&self) -> Option<Method> {
+        self.second_step
+    }
+
+    /// When the identity was proven.
+    pub fn proven_at(&self) -> Timestamp {
+        self.proven_at
     }
 }
 

@@ -15,6 +15,7 @@
 
 pub mod ambient;
 pub mod application;
+pub mod application_challenge;
 pub mod authority;
 pub mod email;
 pub mod enrolment;

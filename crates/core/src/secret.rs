@@ -57,6 +57,11 @@ impl StoredHandle {
     }
 }
 
+/// What the database keeps in place of a text that somebody else made up.
+pub fn hashed(text: &[u8]) -> StoredHandle {
+    StoredHandle(Sha256::digest(text).into())
+}
+
 impl fmt::Debug for StoredHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StoredHandle(…)")

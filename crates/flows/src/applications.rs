@@ -6,6 +6,7 @@ mod client;
 mod keys;
 
 pub use client::{ClientDraft, ClientOutcome, NewSecret, new_secret, set_client};
+pub(crate) use keys::PREFIX as KEY_PREFIX;
 pub use keys::{KeyDraft, KeyOutcome, NewKey, make_key, revoke_key};
 
 use crate::{Fault, Services, activity};

@@ -13,7 +13,7 @@ use countersign_core::{
     text::{TextError, short_text},
 };
 use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
-use countersign_store::{apps, backup_codes, challenges, enrolments, sessions, users};
+use countersign_store::{applications, apps, backup_codes, challenges, enrolments, sessions, users};
 
 /// An app's name has at most this many characters.
 pub const NAME_LENGTH: usize = 40;
@@ -23,6 +23,8 @@ const CLOCK_REACH: u64 = 3600;
 
 /// What the set-up page shows.
 pub struct PendingView {
+    /// Its id.
+    pub id: EnrolmentId,
     /// The `otpauth:` address, for the QR code and for a tap.
     pub uri: String,
     /// The key in groups of four.
@@ -40,6 +42,8 @@ pub struct PendingView {
 pub enum ConfirmOutcome {
     /// The app is active.
     Added {
+        /// The app.
+        app: AuthenticatorId,
         /// How many other sessions were ended.
         ended: u32,
         /// It is the account's first: ten backup codes were made.
@@ -82,17 +86,27 @@ pub async fn begin(s: &Services, authority: CredentialAuthority) -> Result<(), F
 /// The pending enrolment of this session, if there is one.
 pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<PendingView>, Fault> {
     let (now, id, user) = (s.now(), session.id(), session.user());
-    let found =
-        s.store.read(move |tx| Ok((enrolments::of_session(tx, id)?, users::by_id(tx, user)?))).await?;
-    let (Some((record, secret)), Some(account)) = found else { return Ok(None) };
+    let found = s
+        .store
+        .read(move |tx| {
+            let Some(account) = users::by_id(tx, user)? else { return Ok(None) };
+            let Some(pending) = enrolments::of_session(tx, id)? else { return Ok(None) };
+            let application =
+                account.application.map(|id| applications::by_id(tx, id)).transpose()?.flatten();
+            Ok(Some((pending, account, application.map(|application| application.name))))
+        })
+        .await?;
+    let Some(((record, secret), account, application)) = found else { return Ok(None) };
     let Some(pending) = Pending::restore(record, session, now) else { return Ok(None) };
     let secret = secret_of(&secret)?;
     let (key_grouped, key_plain) = (secret.grouped(), secret.to_base32());
-    let uri = OtpauthUri::new(&s.rules.service_name, account.email.as_str(), Totp::standard(secret))
+    // People know the application and not this server: its name stands in their app. An issuer has no colon.
+    let issuer = application.unwrap_or_else(|| s.rules.service_name.clone()).replace(':', " ");
+    let uri = OtpauthUri::new(&issuer, account.email.as_str(), Totp::standard(secret))
         .map_err(|e| Fault::Internal(e.to_string()))?
         .to_string();
-    let expires_at = pending.record().expires_at;
-    Ok(Some(PendingView { uri, key_grouped, key_plain, account: account.email.to_string(), expires_at }))
+    let (id, expires_at) = (pending.record().id, pending.record().expires_at);
+    Ok(Some(PendingView { id, uri, key_grouped, key_plain, account: account.email.to_string(), expires_at }))
 }
 
 /// Forgets this session's pending enrolment.
@@ -152,7 +166,7 @@ pub async fn confirm(
         })
         .await?;
     s.ring();
-    Ok(ended.map_or(ConfirmOutcome::NotPending, |ended| ConfirmOutcome::Added { ended, first }))
+    Ok(ended.map_or(ConfirmOutcome::NotPending, |ended| ConfirmOutcome::Added { app, ended, first }))
 }
 
 /// Removes an app of this account. Removing the last one makes the backup codes worthless.

@@ -22,6 +22,7 @@ pub mod profile;
 pub mod recovery;
 mod rules;
 pub mod second_step;
+pub mod service;
 mod services;
 pub mod sessions;
 pub mod sign_in;

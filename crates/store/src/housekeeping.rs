@@ -1,6 +1,6 @@
 //! Deletes what has ended.
 
-use crate::{Tx, error::StoreResult};
+use crate::{Tx, error::StoreResult, idempotency_keys};
 use countersign_core::Timestamp;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ sql! {
     THROTTLES_AT_REST = "DELETE FROM throttles WHERE failures = 0 AND charged_at <= $1";
     THROTTLES_FORGOTTEN = "DELETE FROM throttles WHERE forgotten_at <= $1 \
         AND (closed_until IS NULL OR closed_until <= $1)";
+    APPLICATION_CHALLENGES = "DELETE FROM application_challenges WHERE expires_at <= $1";
+    IDEMPOTENCY_KEYS = "DELETE FROM idempotency_keys WHERE created_at <= $1";
     KNOWN_BROWSERS = "DELETE FROM known_browsers WHERE last_seen_at <= $1";
 }
 
@@ -37,6 +39,8 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (OUTBOX, now.minus(7 * DAY)),
         (THROTTLES_AT_REST, now.minus(30 * DAY)),
         (THROTTLES_FORGOTTEN, now),
+        (APPLICATION_CHALLENGES, now.minus(DAY)),
+        (IDEMPOTENCY_KEYS, now.minus(idempotency_keys::KEPT)),
         (KNOWN_BROWSERS, now.minus(365 * DAY)),
     ];
     ended

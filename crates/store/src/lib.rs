@@ -13,6 +13,8 @@
 mod sql;
 
 pub mod api_keys;
+pub mod application_challenges;
+pub mod application_users;
 pub mod applications;
 pub mod apps;
 pub mod backup_codes;
@@ -23,6 +25,7 @@ mod error;
 pub mod events;
 pub mod failures;
 pub mod housekeeping;
+pub mod idempotency_keys;
 mod key_checks;
 pub mod keyring;
 pub mod known_browsers;

@@ -7,7 +7,7 @@ use crate::{
 };
 use countersign_core::{
     Timestamp,
-    authority::LoginAsGrant,
+    authority::{HolderGrant, LoginAsGrant},
     event::Origin,
     ids::{SessionId, UserId},
     secret::StoredHandle,
@@ -18,6 +18,8 @@ use countersign_core::{
 sql! {
     INSERT_OWN = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, expires_at, \
         second_step, address, user_agent) VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8)";
+    INSERT_HELD = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, expires_at, \
+        second_step, address, user_agent, application_id) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10)";
     INSERT_IMPERSONATED = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, \
         expires_at, address, user_agent, actor_id, actor_session_id, organization_id, reason) \
         VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9, $10, $11)";
@@ -100,6 +102,32 @@ pub fn insert_own(
         &origin.user_agent,
     ];
     tx.execute(INSERT_OWN, params).map(drop)
+}
+
+/// Stores the session that an application holds for its user.
+#[expect(clippy::needless_pass_by_value, reason = "a grant is good for one session and is used up by it")]
+pub fn insert_held(
+    tx: &mut Tx<'_>,
+    grant: HolderGrant,
+    id: SessionId,
+    handle: &StoredHandle,
+    origin: &Origin,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> StoreResult<()> {
+    let params = values![
+        id,
+        handle,
+        grant.user(),
+        now,
+        grant.proven_at(),
+        expires_at,
+        grant.second_step(),
+        origin.address.to_string(),
+        &origin.user_agent,
+        grant.application(),
+    ];
+    tx.execute(INSERT_HELD, params).map(drop)
 }
 
 /// Stores an administrator's session in somebody else's account. It ends with the session from which it was opened.

@@ -29,8 +29,10 @@ macro_rules! sql {
 
 /// Every statement of every table's file: the file, the name, the text.
 pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let files: [(&str, &[(&str, &str)]); 19] = [
+    let files: [(&str, &[(&str, &str)]); 22] = [
         ("api_keys", crate::api_keys::STATEMENTS),
+        ("application_challenges", crate::application_challenges::STATEMENTS),
+        ("application_users", crate::application_users::STATEMENTS),
         ("applications", crate::applications::STATEMENTS),
         ("apps", crate::apps::STATEMENTS),
         ("backup_codes", crate::backup_codes::STATEMENTS),
@@ -39,6 +41,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("events", crate::events::STATEMENTS),
         ("failures", crate::failures::STATEMENTS),
         ("housekeeping", crate::housekeeping::STATEMENTS),
+        ("idempotency_keys", crate::idempotency_keys::STATEMENTS),
         ("key_checks", crate::key_checks::STATEMENTS),
         ("known_browsers", crate::known_browsers::STATEMENTS),
         ("members", crate::members::STATEMENTS),
@@ -224,9 +227,9 @@ impl Row {
         }
     }
 
-    pub(crate) fn maybe_bytes(&mut self) -> StoreResult<Option<Vec<u8>>> {
+    pub(crate) fn maybe_int(&mut self) -> StoreResult<Option<i64>> {
         match self.values.next() {
-            Some(Value::Bytes(v)) => Ok(Some(v)),
+            Some(Value::Int(v)) => Ok(Some(v)),
             Some(Value::Null) => Ok(None),
             _ => self.corrupt(),
         }

@@ -5,16 +5,17 @@ use countersign_core::{
     Timestamp,
     authority::{CredentialAuthority, OperatorAuthority, RecoveryAuthority},
     email::EmailAddress,
-    ids::UserId,
+    ids::{ApplicationId, UserId},
     second_step::Method,
     sign_in::{Authenticated, PasswordVerified},
 };
 use std::fmt;
 
 sql! {
-    BY_EMAIL = "SELECT id, email, name, password_hash, disabled_at, password_by_link_at FROM users \
-        WHERE email = $1";
-    BY_ID = "SELECT id, email, name, password_hash, disabled_at, password_by_link_at FROM users WHERE id = $1";
+    BY_EMAIL = "SELECT id, email, name, password_hash, disabled_at, password_by_link_at, application_id FROM users \
+        WHERE email = $1 AND application_id IS NULL";
+    BY_ID = "SELECT id, COALESCE(contact_email, email), name, password_hash, disabled_at, password_by_link_at, \
+        application_id FROM users WHERE id = $1";
     CREATE = "INSERT INTO users (id, email, name, password_hash, password_changed_at, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING";
     SET_PASSWORD = "UPDATE users SET password_hash = $1, password_changed_at = $2, password_by_link_at = NULL \
@@ -24,7 +25,7 @@ sql! {
     VOUCHED_FOR = "UPDATE users SET password_by_link_at = NULL \
         WHERE id = $1 AND password_by_link_at IS NOT NULL";
     REHASH = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
-    SET_EMAIL = "UPDATE users SET email = $1 WHERE id = $2 \
+    SET_EMAIL = "UPDATE users SET email = $1 WHERE id = $2 AND application_id IS NULL \
         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.email = $1 AND other.id <> $2)";
 }
 
@@ -43,6 +44,8 @@ pub struct User {
     pub active: bool,
     /// The password was set by a link to the mailbox, and no other second step than e-mail has been used since.
     pub password_by_link: bool,
+    /// The application that knows this account by an id of its own; `None` for those who sign in here.
+    pub application: Option<ApplicationId>,
 }
 
 /// An account that is about to be created.
@@ -78,10 +81,11 @@ fn read(mut row: Row) -> StoreResult<User> {
         password_hash: row.maybe_text()?,
         active: row.maybe_time()?.is_none(),
         password_by_link: row.maybe_time()?.is_some(),
+        application: row.maybe_parsed()?,
     })
 }
 
-/// The account of an address.
+/// The account of an address, among those that sign in here.
 pub fn by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> StoreResult<Option<User>> {
     tx.row(BY_EMAIL, values![email])?.map(read).transpose()
 }

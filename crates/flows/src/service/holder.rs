@@ -1,0 +1,133 @@
+//! The account-holder token: what an application needs, beside its key, to change somebody's second step.
+//!
+//! It stands for the account holder's own presence, proven a moment ago, and never for an operator who is impersonating
+//! them. It is a short session of theirs that the application holds: see
+//! [`HolderSession`](countersign_core::session::HolderSession).
+
+use super::{Caller, users::known};
+use crate::{Fault, Services, activity};
+use countersign_core::{
+    Timestamp,
+    application::ExternalId,
+    authority::HolderGrant,
+    event::{Detail, EventKind, Origin},
+    ids::{ApplicationChallengeId, SessionId},
+    secret::PlainHandle,
+    session::HolderSession,
+};
+use countersign_store::{
+    StoreError, application_challenges, application_users, second_steps, sessions, users,
+};
+use zeroize::Zeroizing;
+
+/// What every token begins with.
+const PREFIX: &str = "cst_";
+
+/// What a token is asked for on the strength of.
+#[derive(Clone, Copy, Debug)]
+pub enum Basis {
+    /// A challenge that the account holder has just answered. It is used up.
+    Challenge(ApplicationChallengeId),
+    /// The application's word that this is a first enrolment, by the account holder's own session with it.
+    FirstEnrolment,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum TokenOutcome {
+    /// Here it is.
+    Issued {
+        /// The token.
+        token: Zeroizing<String>,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
+    /// The application knows nobody with this id.
+    UnknownUser,
+    /// The challenge is not answered, was answered too long ago, has bought a token already, is another user's, or was
+    /// answered by an actor.
+    Challenge,
+    /// An app is set up already: a challenge is needed.
+    NotFirst,
+    /// The account is switched off.
+    Inactive,
+}
+
+/// Issues a token, as long-lived as a fresh proof of identity is on the pages.
+pub async fn token(
+    s: &Services,
+    caller: &Caller,
+    user: &ExternalId,
+    basis: Basis,
+    origin: &Origin,
+) -> Result<TokenOutcome, Fault> {
+    let (now, max_age, origin) = (s.now(), s.rules.step_up_max_age, origin.clone());
+    let (application, external) = (caller.application.clone(), user.clone());
+    let handle = PlainHandle::generate(&*s.entropy);
+    let (id, stored) = (SessionId::generate(now, &*s.entropy), handle.stored());
+    let token = Zeroizing::new(format!("{PREFIX}{}", handle.to_text()));
+    s.store
+        .write(move |tx| {
+            let Some(known) = known(tx, application.id, &external)? else {
+                return Ok(TokenOutcome::UnknownUser);
+            };
+            users::take_turn(tx, known.id)?;
+            if !known.active {
+                return Ok(TokenOutcome::Inactive);
+            }
+            let grant = match basis {
+                Basis::Challenge(challenge) => {
+                    let since = now.minus(max_age);
+                    let taken = application_challenges::take_token(
+                        tx,
+                        application.id,
+                        known.id,
+                        challenge,
+                        since,
+                        now,
+                    )?;
+                    match taken {
+                        Some(grant) => grant,
+                        None => return Ok(TokenOutcome::Challenge),
+                    }
+                }
+                Basis::FirstEnrolment => {
+                    let user = users::by_id(tx, known.id)?.ok_or(StoreError::Corrupt("a user"))?;
+                    let steps = second_steps::of(tx, &user)?;
+                    match HolderGrant::first_enrolment(known.id, application.id, &steps, now) {
+                        Some(grant) => grant,
+                        None => return Ok(TokenOutcome::NotFirst),
+                    }
+                }
+            };
+            let expires_at = grant.proven_at().plus(max_age);
+            sessions::insert_held(tx, grant, id, &stored, &origin, now, expires_at)?;
+            let detail = Detail { text: Some(application.name), ..Detail::default() };
+            activity::record(tx, known.id, EventKind::TokenForApplication, detail, origin, now)?;
+            Ok(TokenOutcome::Issued { token, expires_at })
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// The live session of a token, if it is one of this application and this user, who is not switched off.
+pub async fn holder(
+    s: &Services,
+    caller: &Caller,
+    user: &ExternalId,
+    token: &str,
+) -> Result<Option<HolderSession>, Fault> {
+    let Some(handle) = token.strip_prefix(PREFIX).and_then(PlainHandle::parse) else { return Ok(None) };
+    let (now, application, external) = (s.now(), caller.application.id, user.clone());
+    let stored = handle.stored();
+    let record = s
+        .store
+        .read(move |tx| {
+            let Some(record) = sessions::by_handle(tx, &stored)? else { return Ok(None) };
+            let known = application_users::by_id(tx, application, record.user)?;
+            let fits = known.is_some_and(|known| known.active && known.external == external);
+            Ok(fits.then_some(record))
+        })
+        .await?;
+    Ok(record.and_then(|record| HolderSession::restore(record, application, now)))
+}

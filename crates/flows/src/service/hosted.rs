@@ -1,0 +1,261 @@
+//! A second step on this server's own pages, for an application's sign-in. The application never sees a code or a
+//! secret: the browser brings it a result, which its server redeems.
+//!
+//! ```text
+//!   the address in the answer ──► second step ──(right code)──────────────────────────► back, with a result
+//!                             └─► set-up ──(right code)──► ten backup codes ──(go on)──► back, with a result
+//!                             └─(not now)──────────────────────────────────────────────► back, with error=access_denied
+//! ```
+
+use super::challenges::{RESULT, Written, all_active, answer, asked, send_for, told, way_back};
+use crate::{
+    Fault, Services, backup_codes,
+    enrolment::{self, ConfirmOutcome, PendingView},
+    second_step::{self, CodeRefusal, SendOutcome, StepView},
+    step_up,
+};
+use countersign_core::{
+    application_challenge::{ApplicationChallengeRecord, Pending, Step},
+    authority::HolderGrant,
+    event::Origin,
+    ids::SessionId,
+    second_step::Method,
+    secret::PlainHandle,
+    session::HolderSession,
+};
+use countersign_store::{
+    StoreError, application_challenges,
+    applications::{self, Application},
+    second_steps, sessions, users,
+};
+use zeroize::Zeroizing;
+
+/// A hosted challenge, as the browser that has its address may see it.
+pub struct Visit {
+    /// Where it stands.
+    pub stage: Stage,
+    /// What the pages say about it.
+    pub about: About,
+}
+
+/// What the pages of a hosted challenge say.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Which application asks.
+    pub application: String,
+    /// The name of the person who has to show the second step.
+    pub name: String,
+    /// In the application's "log in as": the name of the one whose account it is about.
+    pub subject: Option<String>,
+    /// The origin to which the person goes back.
+    pub origin: String,
+    /// Where to go without an answer.
+    pub way_out: Zeroizing<String>,
+}
+
+/// Where a hosted challenge stands.
+pub enum Stage {
+    /// The second step is to be shown.
+    Show(Pending),
+    /// The first app is to be set up, and that has not begun.
+    SetUp(Pending),
+    /// An app is being set up.
+    SettingUp(Pending, HolderSession),
+    /// An app was set up; the backup codes are shown, and then the person goes on.
+    Enrolled(ApplicationChallengeRecord, HolderSession),
+    /// It is answered, or over.
+    Over,
+}
+
+/// What became of a code.
+#[derive(Debug)]
+pub enum HostedOutcome {
+    /// Right: the address to go to, with the result.
+    Back(Zeroizing<String>),
+    /// Not, and why.
+    Refused(CodeRefusal),
+    /// The challenge is answered or over.
+    Gone,
+}
+
+/// What the browser with this address sees; `None` for an address that was never given, or an application or a person
+/// that is switched off.
+pub async fn visit(s: &Services, handle: &PlainHandle) -> Result<Option<Visit>, Fault> {
+    let (now, stored) = (s.now(), handle.stored());
+    let found = s
+        .store
+        .read(move |tx| {
+            let Some(record) = application_challenges::by_handle(tx, &stored)? else { return Ok(None) };
+            let Some(application) = applications::by_id(tx, record.application)? else { return Ok(None) };
+            if !application.active || !all_active(tx, &record)? {
+                return Ok(None);
+            }
+            let gone = || StoreError::Corrupt("a challenge's user");
+            let user = users::by_id(tx, record.user)?.ok_or_else(gone)?;
+            let subject = match record.subject {
+                None => None,
+                Some(subject) => Some(users::by_id(tx, subject)?.ok_or_else(gone)?.name),
+            };
+            let session = match record.session {
+                None => None,
+                Some(session) => sessions::by_id(tx, session)?,
+            };
+            let steps = second_steps::of(tx, &user)?;
+            let Some(about) = about(&application, user.name, subject, &record) else { return Ok(None) };
+            Ok(Some((record, steps, session, application.id, about)))
+        })
+        .await?;
+    let Some((record, steps, session, application, about)) = found else { return Ok(None) };
+    let session = session.and_then(|session| HolderSession::restore(session, application, now));
+    let in_time = now < record.expires_at;
+    let stage = match (Pending::restore(record.clone(), now), session) {
+        (Some(pending), session) => match (pending.step(&steps), session) {
+            (Step::Show, _) => Stage::Show(pending),
+            (Step::SetUp, None) => Stage::SetUp(pending),
+            (Step::SetUp, Some(session)) => Stage::SettingUp(pending, session),
+        },
+        (None, Some(session)) if record.enrolled && !record.has_result && in_time => {
+            Stage::Enrolled(record, session)
+        }
+        (None, _) => Stage::Over,
+    };
+    Ok(Some(Visit { stage, about }))
+}
+
+fn about(
+    application: &Application,
+    name: String,
+    subject: Option<String>,
+    record: &ApplicationChallengeRecord,
+) -> Option<About> {
+    let origin = record.return_to.as_ref()?.origin();
+    let way_out = way_back(record, ("error", "access_denied"))?;
+    Some(About { application: application.name.clone(), name, subject, origin, way_out })
+}
+
+/// What the page of the second step offers.
+pub async fn step(s: &Services, pending: &Pending) -> Result<StepView, Fault> {
+    second_step::view(s, pending.user(), asked(pending)).await
+}
+
+/// Sends a code.
+pub async fn send_code(
+    s: &Services,
+    pending: &Pending,
+    method: Method,
+    origin: &Origin,
+) -> Result<SendOutcome, Fault> {
+    send_for(s, pending, method, origin).await
+}
+
+/// Checks a code; if it is right, one write spends it, answers the challenge and makes the result.
+pub async fn verify(
+    s: &Services,
+    pending: Pending,
+    method: Method,
+    code: &str,
+    origin: &Origin,
+) -> Result<HostedOutcome, Fault> {
+    let result = PlainHandle::generate(&*s.entropy);
+    let written = answer(s, pending, method, code, origin, Some(&result)).await?;
+    Ok(match written {
+        Written::Refused(refusal) => HostedOutcome::Refused(refusal),
+        Written::Gone => HostedOutcome::Gone,
+        Written::Verified { record, .. } => back(&record, &result),
+    })
+}
+
+/// Begins the set-up of the first app, in a session of its own that ends with the challenge. `false` if the challenge is
+/// answered or over, or somebody has set one up meanwhile.
+pub async fn begin_set_up(s: &Services, pending: Pending, origin: &Origin) -> Result<bool, Fault> {
+    let (now, origin) = (s.now(), origin.clone());
+    // Nobody ever holds this handle: the session is found through its challenge.
+    let handle = PlainHandle::generate(&*s.entropy);
+    let (id, stored) = (SessionId::generate(now, &*s.entropy), handle.stored());
+    let session = s
+        .store
+        .write(move |tx| {
+            let (user, application) = (pending.user(), pending.record().application);
+            users::take_turn(tx, user)?;
+            let Some(account) = users::by_id(tx, user)? else { return Ok(None) };
+            let steps = second_steps::of(tx, &account)?;
+            let Some(grant) = HolderGrant::first_enrolment(user, application, &steps, now) else {
+                return Ok(None);
+            };
+            // The pages of the set-up may be read for as long as the challenge lives, and a little longer: the backup
+            // codes come last.
+            let expires_at = pending.record().expires_at;
+            sessions::insert_held(tx, grant, id, &stored, &origin, now, expires_at)?;
+            if !application_challenges::set_up_in(tx, pending.id(), user, id, now)? {
+                sessions::end(tx, id)?;
+                return Ok(None);
+            }
+            Ok(sessions::by_id(tx, id)?.and_then(|record| HolderSession::restore(record, application, now)))
+        })
+        .await?;
+    let Some(session) = session else { return Ok(false) };
+    let Ok(authority) = step_up::authority(s, session.own()) else { return Ok(false) };
+    enrolment::begin(s, authority).await?;
+    Ok(true)
+}
+
+/// What the set-up page shows; `None` where the enrolment's ten minutes are over, and it has to begin again.
+pub async fn pending_app(s: &Services, session: &HolderSession) -> Result<Option<PendingView>, Fault> {
+    enrolment::pending(s, session.own()).await
+}
+
+/// Makes the pending app active, if the code is right, and answers the challenge with it.
+pub async fn confirm_set_up(
+    s: &Services,
+    pending: Pending,
+    session: &HolderSession,
+    code: &str,
+    name: &str,
+    origin: &Origin,
+) -> Result<ConfirmOutcome, Fault> {
+    let outcome = enrolment::confirm(s, session.own(), code, name, origin).await?;
+    if matches!(outcome, ConfirmOutcome::Added { .. }) {
+        let (now, id, origin) = (s.now(), session.own().id(), origin.clone());
+        s.store
+            .write(move |tx| {
+                if application_challenges::enrolled(tx, pending.id(), id, now)? {
+                    told(tx, &pending, Method::App, origin, now)?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    Ok(outcome)
+}
+
+/// The ten backup codes, the first time this is asked.
+pub async fn reveal(s: &Services, session: &HolderSession) -> Result<Option<Vec<String>>, Fault> {
+    backup_codes::reveal(s, session.own()).await
+}
+
+/// Goes on after a set-up: makes the result and ends the session of the set-up.
+pub async fn finish(
+    s: &Services,
+    record: ApplicationChallengeRecord,
+    session: HolderSession,
+) -> Result<HostedOutcome, Fault> {
+    let now = s.now();
+    let result = PlainHandle::generate(&*s.entropy);
+    let (id, stored, ends) = (record.id, result.stored(), session.own().id());
+    let made = s
+        .store
+        .write(move |tx| {
+            let made = application_challenges::put_result(tx, id, &stored, now.plus(RESULT))?;
+            if made {
+                sessions::end(tx, ends)?;
+            }
+            Ok(made)
+        })
+        .await?;
+    Ok(if made { back(&record, &result) } else { HostedOutcome::Gone })
+}
+
+fn back(record: &ApplicationChallengeRecord, result: &PlainHandle) -> HostedOutcome {
+    let result = Zeroizing::new(result.to_text());
+    way_back(record, ("result", &result)).map_or(HostedOutcome::Gone, HostedOutcome::Back)
+}
