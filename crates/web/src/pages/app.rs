@@ -59,7 +59,7 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
     }
     let errors =
         match enrolment::confirm(&app.services, &own.session, code, typed, &own.browser.origin).await? {
-            ConfirmOutcome::Added { ended, first } => {
+            ConfirmOutcome::Added { ended, first, .. } => {
                 // The first one brings backup codes, which are shown before anything else.
                 let next = if first { "/profile/backup-codes" } else { "/profile" };
                 return own.renewed(&app, &Done::AppAdded.ending(next, ended)).await;
