@@ -46,6 +46,7 @@ pub struct ChallengeDraft {
 
 /// What became of it.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made a request, and the large one is the usual one")]
 pub enum CreateOutcome {
     /// It waits for its answer.
     Created(ChallengeView),
@@ -288,6 +289,7 @@ pub(super) async fn send_for(
 }
 
 /// What an answer's write came to.
+#[expect(clippy::large_enum_variant, reason = "one is made a request, and the large one is the usual one")]
 pub(super) enum Written {
     Verified { verified: Verified, record: ApplicationChallengeRecord },
     Refused(CodeRefusal),

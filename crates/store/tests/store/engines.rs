@@ -110,7 +110,7 @@ async fn a_newer_schema_is_refused_and_an_equal_one_kept() {
         assert!(again.read(move |tx| users::by_id(tx, mia.user)).await.unwrap().is_some());
         w.sql("INSERT INTO schema_versions (version, applied_at) VALUES (99, 0)");
         let error = w.again(keys(&[1])).await.err().unwrap();
-        assert!(matches!(error, StoreError::Newer { found: 99, known: 1 }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
     })
     .await;
 }
@@ -120,7 +120,8 @@ async fn nodes_that_start_together_bring_the_schema_up_once() {
     on_both(async |w| {
         let (a, b, c) = tokio::join!(w.again(keys(&[1])), w.again(keys(&[1])), w.again(keys(&[1])));
         assert!(a.is_ok() && b.is_ok() && c.is_ok());
-        assert_eq!(w.sql("SELECT version FROM schema_versions"), "1");
+        // Every version once: as many rows as the newest one says.
+        assert_eq!(w.sql("SELECT count(*) - max(version) FROM schema_versions"), "0");
     })
     .await;
 }
