@@ -98,6 +98,22 @@ impl World {
         Self::over(Place::Postgres(Database::create())).await
     }
 
+    /// Runs a test over databases in which other hands have run `script` first, with the words of each engine for
+    /// `{int}`, `{bytes}` and `{strict}`.
+    pub(crate) async fn on_both_after(script: &str, test: impl AsyncFn(Self)) {
+        let words = |[int, bytes, strict]: [&str; 3]| {
+            script.replace("{int}", int).replace("{bytes}", bytes).replace("{strict}", strict)
+        };
+        let folder = TempDir::new().unwrap();
+        let file = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+        file.execute_batch(&words(["INTEGER", "BLOB", " STRICT"])).unwrap();
+        drop(file);
+        test(Self::over(Place::Sqlite(folder)).await).await;
+        let database = Database::create();
+        database.query(&words(["BIGINT", "BYTEA", ""]));
+        test(Self::over(Place::Postgres(database)).await).await;
+    }
+
     async fn over(place: Place) -> Self {
         let entropy = Arc::new(Drawn(AtomicU64::new(1)));
         let store = open(&place, keys(&[1]), Arc::clone(&entropy)).await.unwrap();

@@ -12,6 +12,7 @@ mod harness;
 mod housekeeping;
 mod known_browsers;
 mod members;
+mod migrations;
 mod outbox;
 mod password_resets;
 mod phones;
