@@ -269,7 +269,8 @@ pub async fn redeem(s: &Services, caller: &Caller, result: &str) -> Result<Optio
                 return Ok(None);
             };
             let Some(record) = of(tx, application, id)? else { return Ok(None) };
-            verified(tx, &record)
+            // Who was switched off on the way back is not let in. The result is spent all the same.
+            if all_active(tx, &record)? { verified(tx, &record) } else { Ok(None) }
         })
         .await?;
     let outcome = if verified.is_some() { "redeemed" } else { "refused" };
