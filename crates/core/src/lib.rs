@@ -29,6 +29,7 @@ pub mod second_step;
 pub mod secret;
 pub mod session;
 pub mod sign_in;
+pub mod site_access;
 pub mod text;
 pub mod throttle;
 

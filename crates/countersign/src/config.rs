@@ -16,6 +16,7 @@ mod explain;
 mod form;
 mod secret;
 mod settings;
+mod sites;
 pub mod table;
 mod value;
 
@@ -32,6 +33,7 @@ pub use error::ConfigError;
 pub use explain::{documentation, help};
 pub use secret::Secret;
 pub use settings::{Origin, Overrides, Settings};
+pub use sites::Site;
 
 /// Whether this is a server for people or a demonstration on one's own machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,8 @@ pub struct Config {
     pub network_wrong_before_delay: u32,
     /// Logging.
     pub log: Log,
+    /// The sites whose proxies ask here who may see a page.
+    pub sites: Vec<Site>,
     /// Whether `public_url` was made from `listen`.
     public_url_follows_listen: bool,
 }

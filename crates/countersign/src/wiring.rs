@@ -12,6 +12,7 @@ use countersign_delivery as delivery;
 use countersign_flows::{
     Rules, Services,
     ambient::OsEntropy,
+    forward_auth::Site,
     hashing::{Hashing, HashingSettings},
 };
 use countersign_store::{Keyring, Store, StoreError};
@@ -166,6 +167,11 @@ fn rules(config: &Config) -> Rules {
         challenge_lifetime: 15 * MINUTE,
         reset_lifetime: HOUR,
         sms_countries: config.sms_is_on().then_some(countries),
+        sites: config
+            .sites
+            .iter()
+            .map(|site| Site { origin: site.origin(), rules: site.rules.clone() })
+            .collect(),
     }
 }
 

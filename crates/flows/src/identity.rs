@@ -6,7 +6,7 @@ use countersign_core::{
     ids::UserId,
     role::Role,
     secret::PlainHandle,
-    session::{LoginAsRecord, OwnSession, Session},
+    session::{LoginAsRecord, OwnSession, Session, SessionRecord},
     sign_in::Challenged,
 };
 use countersign_store::{StoreError, StoreResult, Tx, challenges, members, sessions, users};
@@ -49,11 +49,20 @@ pub struct LoginAsView {
 
 /// The live session of a handle, whose account is active. Marks it as seen, once a minute at most.
 pub async fn current(s: &Services, handle: &PlainHandle) -> Result<Option<Session>, Fault> {
-    let (now, idle, stored) = (s.now(), s.rules.lifetimes.idle, handle.stored());
+    let stored = handle.stored();
+    live(s, move |tx| sessions::by_handle(tx, &stored)).await
+}
+
+/// The same, for a session that is found in another way.
+pub(crate) async fn live(
+    s: &Services,
+    find: impl FnOnce(&mut Tx<'_>) -> StoreResult<Option<SessionRecord>> + Send + 'static,
+) -> Result<Option<Session>, Fault> {
+    let (now, idle) = (s.now(), s.rules.lifetimes.idle);
     let found = s
         .store
         .read(move |tx| {
-            let Some(record) = sessions::by_handle(tx, &stored)? else { return Ok(None) };
+            let Some(record) = find(tx)? else { return Ok(None) };
             let Some(user) = users::by_id(tx, record.user)? else { return Ok(None) };
             let permitted = match &record.login_as {
                 None => true,

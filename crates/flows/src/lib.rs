@@ -12,6 +12,7 @@ pub mod backup_codes;
 pub mod email_change;
 pub mod enrolment;
 mod fault;
+pub mod forward_auth;
 pub mod hashing;
 pub mod identity;
 pub mod login_as;

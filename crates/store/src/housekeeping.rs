@@ -20,6 +20,7 @@ sql! {
         AND (closed_until IS NULL OR closed_until <= $1)";
     APPLICATION_CHALLENGES = "DELETE FROM application_challenges WHERE expires_at <= $1";
     IDEMPOTENCY_KEYS = "DELETE FROM idempotency_keys WHERE created_at <= $1";
+    SITE_TICKETS = "DELETE FROM site_tickets WHERE expires_at <= $1";
     KNOWN_BROWSERS = "DELETE FROM known_browsers WHERE last_seen_at <= $1";
 }
 
@@ -41,6 +42,7 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (THROTTLES_FORGOTTEN, now),
         (APPLICATION_CHALLENGES, now.minus(DAY)),
         (IDEMPOTENCY_KEYS, now.minus(idempotency_keys::KEPT)),
+        (SITE_TICKETS, now),
         (KNOWN_BROWSERS, now.minus(365 * DAY)),
     ];
     ended

@@ -37,6 +37,7 @@ pub mod phones;
 pub mod second_steps;
 pub mod sent_codes;
 pub mod sessions;
+pub mod sites;
 mod store;
 pub mod throttles;
 mod tx;

@@ -7,8 +7,11 @@ use crate::error::{StoreError, StoreResult};
 use crate::tx::{EngineTx, Tx};
 use countersign_core::Timestamp;
 
-const VERSIONS: &[&str] =
-    &[include_str!("migrations/0001_beginning.sql"), include_str!("migrations/0002_applications.sql")];
+const VERSIONS: &[&str] = &[
+    include_str!("migrations/0001_beginning.sql"),
+    include_str!("migrations/0002_applications.sql"),
+    include_str!("migrations/0004_forward_auth.sql"),
+];
 
 /// Any number will do, so long as every node uses the same one.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7226371463)";

@@ -29,7 +29,7 @@ macro_rules! sql {
 
 /// Every statement of every table's file: the file, the name, the text.
 pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let files: [(&str, &[(&str, &str)]); 22] = [
+    let files: [(&str, &[(&str, &str)]); 23] = [
         ("api_keys", crate::api_keys::STATEMENTS),
         ("application_challenges", crate::application_challenges::STATEMENTS),
         ("application_users", crate::application_users::STATEMENTS),
@@ -50,6 +50,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("phones", crate::phones::STATEMENTS),
         ("sent_codes", crate::sent_codes::STATEMENTS),
         ("sessions", crate::sessions::STATEMENTS),
+        ("sites", crate::sites::STATEMENTS),
         ("throttles", crate::throttles::STATEMENTS),
         ("users", crate::users::STATEMENTS),
     ];

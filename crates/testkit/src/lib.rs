@@ -10,6 +10,7 @@
 //! - [`outbox`]: the messages that would have left.
 //! - [`client::Client`] and [`page::Page`]: a person without a browser, and what that person reads.
 //! - [`app::App`]: an authenticator app, whose codes come from `oathtool` and not from our own code.
+//! - [`nginx::Nginx`]: Debian's nginx, in front of whatever a test says.
 //! - [`browser::Browser`]: Chromium, narrow or wide, light or dark, with and without JavaScript, and axe-core.
 //!
 //! What cannot be done panics at once, with what was expected, what came instead and, where a server is
@@ -24,6 +25,7 @@ pub mod app;
 pub mod browser;
 pub mod client;
 pub mod clock;
+pub mod nginx;
 pub mod outbox;
 pub mod page;
 pub mod postgres;
@@ -37,7 +39,8 @@ pub use app::App;
 pub use browser::{Browser, BrowserOptions};
 pub use client::{Client, burst};
 pub use clock::Clock;
+pub use nginx::Nginx;
 pub use outbox::{Kind, Mailbox, Message};
 pub use page::Page;
 pub use postgres::Database;
-pub use server::{Engine, People, Person, Role, Server, ServerOptions};
+pub use server::{Engine, People, Person, Role, Server, ServerOptions, free_port};

@@ -319,7 +319,11 @@ fn people(all: Vec<Person>) -> People {
 
 /// A port for a server that must get the same one back after a restart. It is chosen below the range from which
 /// Linux gives ports to outgoing connections (32768 and up), so that no client can take it in between.
-fn free_port() -> u16 {
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(61);
     (0..1_000)

@@ -56,16 +56,21 @@ impl Cookies {
     }
 
     fn set(self, name: &str, value: &str, age: &str) -> Option<HeaderValue> {
-        let secure = if self.secure { "; Secure" } else { "" };
-        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
-        let mut header = HeaderValue::try_from(text).ok()?;
-        header.set_sensitive(true);
-        Some(header)
+        cookie(name, value, self.secure, age)
     }
 }
 
+/// `Set-Cookie`, as strict as the scheme allows.
+pub(crate) fn cookie(name: &str, value: &str, secure: bool, age: &str) -> Option<HeaderValue> {
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
+    let mut header = HeaderValue::try_from(text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
 /// The one cookie of that name. Where there are two, one of them may have been planted, and nothing tells which.
-fn only(headers: &HeaderMap, name: &str) -> Option<PlainHandle> {
+pub(crate) fn only(headers: &HeaderMap, name: &str) -> Option<PlainHandle> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut values = lines
         .flat_map(|line| line.split(';'))

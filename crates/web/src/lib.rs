@@ -3,6 +3,7 @@
 //! - [`routes`]: every route and who may use it, in one table from which the router is built.
 //! - `extract`: what a handler asks for: the browser, an own session, a waiting sign-in, a form.
 //! - `pages`: one file for each page; [`views`] and the templates say what they show.
+//! - `forward_auth`: the answers to reverse proxies that ask who may see a page.
 //! - `guard`: what holds for every request: foreign origins, security headers, time limits, error pages.
 //! - `words`: every refusal as a sentence for a person.
 //!
@@ -15,6 +16,7 @@ mod client_address;
 mod cookies;
 mod csrf;
 mod extract;
+mod forward_auth;
 mod guard;
 mod notice;
 mod pages;

@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     extract::Query,
-    guard,
+    forward_auth, guard,
     pages::{
         activity, app as authenticator_app, assets, backup_codes, confirm_identity, dev, email,
         forgot_password, home, login_as, machine, members, password, phone, profile, reset_password,
@@ -42,6 +42,11 @@ pub enum Access {
     AdministratorFresh,
     /// An impersonated session; an own one is sent (303) to *My Profile*.
     Impersonated,
+    /// An own session or an impersonated one. Nobody: 303 to `/sign-in`.
+    AnySession,
+    /// The proxy of a protected site, or a browser on that site's host; nobody else: 403 or 404. No session of this
+    /// server's own host is looked at.
+    Site,
     /// Programs: no session, no form.
     Machine,
     /// `serve --dev` on loopback; otherwise 404.
@@ -78,7 +83,8 @@ const fn posted(
 }
 
 use Access::{
-    Administrator, AdministratorFresh, Anyone, Development, Impersonated, Machine, Own, OwnFresh, Waiting,
+    Administrator, AdministratorFresh, AnySession, Anyone, Development, Impersonated, Machine, Own, OwnFresh,
+    Site, Waiting,
 };
 
 static TABLE: &[RouteInfo] = &[
@@ -122,6 +128,13 @@ static TABLE: &[RouteInfo] = &[
     shown("/login-as", Impersonated, || get(login_as::show)),
     posted("/login-as/stop", Impersonated, "/login-as", || post(login_as::stop)),
     shown("/assets/{name}", Anyone, || get(assets::show)),
+    shown("/forward-auth", Site, || get(forward_auth::ask)),
+    shown("/forward-auth/sign-in", AnySession, || get(forward_auth::sign_in)),
+    shown("/forward-auth/again", Anyone, || get(forward_auth::try_again)),
+    shown("/forward-auth/sign-out", AnySession, || get(forward_auth::sign_out)),
+    shown("/.countersign/start", Site, || get(forward_auth::start)),
+    shown("/.countersign/finish", Site, || get(forward_auth::finish)),
+    shown("/.countersign/sign-out", Site, || get(forward_auth::leave)),
     shown("/healthz", Machine, || get(machine::healthz)),
     shown("/readyz", Machine, || get(machine::readyz)),
     shown("/metrics", Machine, || get(machine::metrics)),

@@ -35,4 +35,4 @@ pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, Profile
 pub use second_step::{ConfirmIdentityPage, SecondStep, SentState, VerifyPage};
 pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};
 pub use sign_in::{ForgotPasswordPage, ResetPasswordPage, SignInPage};
-pub use system::{DevMessage, DevOutboxPage, ErrorAction, ErrorPage, TextPart};
+pub use system::{DevMessage, DevOutboxPage, ErrorAction, ErrorPage, SitePage, TextPart};

@@ -46,6 +46,7 @@ impl Settings {
             password: self.password()?,
             network_wrong_before_delay: self.number("network.wrong_before_delay")?,
             log: self.log()?,
+            sites: self.sites.clone(),
             public_url_follows_listen: self.text("public_url").is_none(),
         };
         self.fits_together(&config)?;
@@ -67,6 +68,12 @@ impl Settings {
                     return Err(self.wrong(path, &problem));
                 }
             }
+        }
+        if config.sites.iter().any(|site| site.url.origin() == config.public_url.origin()) {
+            return Err(self.wrong(
+                "public_url",
+                "is the address of a site in forward_auth.sites as well; give each a host of its own",
+            ));
         }
         let methods = &config.second_step.methods;
         if methods.iter().all(|method| *method == SecondStepMethod::BackupCode) {

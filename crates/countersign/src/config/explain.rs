@@ -6,7 +6,7 @@ use url::Url;
 
 use super::table::{Fallback, Kind, SETTINGS, Setting};
 use super::value::Value;
-use super::{Config, ConfigError, Mode, Secret, Settings};
+use super::{Config, ConfigError, Mode, Secret, Settings, sites};
 
 /// Lists longer than this are shown by their beginning.
 const SHOWN_OF_A_LIST: usize = 12;
@@ -42,6 +42,9 @@ impl Settings {
             let _ = writeln!(text, "{key:key_width$}  {value:value_width$}  {origin}");
         }
         text.push('\n');
+        if !config.sites.is_empty() {
+            let _ = writeln!(text, "{}", sites::explain(&config.sites));
+        }
         for note in notes(&config) {
             let _ = writeln!(text, "{note}");
         }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::table::{Fallback, Kind, SETTINGS, Setting};
 use super::value::{self, Value};
-use super::{ConfigError, Country, Mode};
+use super::{ConfigError, Country, Mode, Site, sites};
 
 /// The prefix of every variable that is ours.
 const PREFIX: &str = "COUNTERSIGN_";
@@ -62,6 +62,7 @@ pub struct Overrides {
 pub struct Settings {
     pub(super) mode: Mode,
     pub(super) entries: Layer,
+    pub(super) sites: Vec<Site>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,9 +106,11 @@ impl Settings {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         overrides: Overrides,
     ) -> Result<Self, ConfigError> {
-        let mut settings = Self { mode, entries: Layer::new() };
+        let mut settings = Self { mode, entries: Layer::new(), sites: Vec::new() };
         if let Some(file) = file {
-            settings.overlay(read_file(file)?)?;
+            let (layer, sites) = read_file(file)?;
+            settings.overlay(layer)?;
+            settings.sites = sites;
         }
         settings.overlay(read_environment(environment)?)?;
         settings.overlay(read_overrides(overrides)?)?;
@@ -222,7 +225,7 @@ impl Settings {
     }
 }
 
-fn read_file(file: &Path) -> Result<Layer, ConfigError> {
+fn read_file(file: &Path) -> Result<(Layer, Vec<Site>), ConfigError> {
     let shown = file.display();
     let text = fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
         ConfigError::file(format!(
@@ -230,7 +233,7 @@ fn read_file(file: &Path) -> Result<Layer, ConfigError> {
              to --config."
         ))
     })?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         // Only the message: the error's own text quotes the line, which may hold a secret.
         let line = error
             .span()
@@ -241,9 +244,10 @@ fn read_file(file: &Path) -> Result<Layer, ConfigError> {
             "The configuration file {shown} is not valid TOML; correct line {line} ({message})."
         ))
     })?;
+    let sites = table.remove(sites::SECTION).map_or(Ok(Vec::new()), |section| sites::read(&section))?;
     let mut layer = Layer::new();
     flatten("", &table, &mut layer)?;
-    Ok(layer)
+    Ok((layer, sites))
 }
 
 /// Takes the keys of `table`, and of the sections in it, into `layer`.

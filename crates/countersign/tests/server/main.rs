@@ -6,6 +6,7 @@ mod browser;
 mod bursts;
 mod command_line;
 mod crash;
+mod forward_auth;
 mod guessing;
 mod login_as;
 mod profile;

@@ -41,6 +41,8 @@ enum Expected {
     ToSignIn,
     ToConfirmIdentity,
     Forbidden,
+    /// There is nothing here: 403 or 404, whoever asks.
+    Nothing,
     /// Elsewhere, because there is nothing to do here for this one.
     Redirect,
 }
@@ -53,6 +55,8 @@ fn expected(access: Access, who: Who) -> Expected {
     let member = matches!(who, Who::Member | Who::StaleMember);
     match access {
         A::Anyone | A::Machine | A::Development => E::Let,
+        A::Site => E::Nothing,
+        A::AnySession if signed_in => E::Let,
         A::Waiting if who == Who::Waiting => E::Let,
         A::Waiting => E::Redirect,
         A::Impersonated if who == Who::Impersonated => E::Let,
@@ -61,7 +65,7 @@ fn expected(access: Access, who: Who) -> Expected {
         _ if who == Who::Impersonated => E::Forbidden,
         A::Administrator | A::AdministratorFresh if member => E::Forbidden,
         A::OwnFresh | A::AdministratorFresh if stale => E::ToConfirmIdentity,
-        A::Own | A::OwnFresh | A::Administrator | A::AdministratorFresh => E::Let,
+        A::Own | A::OwnFresh | A::Administrator | A::AdministratorFresh | A::AnySession => E::Let,
     }
 }
 
@@ -145,6 +149,7 @@ fn check(route: &RouteInfo, who: Who, page: &Page) {
         Expected::ToSignIn => assert!(to_sign_in, "{case}"),
         Expected::ToConfirmIdentity => assert!(to_proof, "{case}"),
         Expected::Forbidden => assert_eq!(page.status, 403, "{case}"),
+        Expected::Nothing => assert!(matches!(page.status, 403 | 404), "{case}"),
         Expected::Redirect => assert!(page.status == 303 || page.status == 403, "{case}"),
     }
 }

@@ -102,6 +102,7 @@ pub(crate) fn rules() -> Rules {
         challenge_lifetime: 15 * MINUTE,
         reset_lifetime: 60 * MINUTE,
         sms_countries: Some(vec!["GB".into()]),
+        sites: Vec::new(),
     }
 }
 

@@ -31,6 +31,22 @@ pub struct ErrorAction {
     pub href: String,
 }
 
+/// A few words on the way to a protected site: that it took too long, that a page is for others, the button to sign out.
+#[derive(Template)]
+#[template(path = "site.html")]
+pub struct SitePage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// A few words.
+    pub heading: String,
+    /// What it means and what to do next.
+    pub text: String,
+    /// The way on.
+    pub link: Option<ErrorAction>,
+    /// Whether there is the button to sign out.
+    pub sign_out: bool,
+}
+
 impl ErrorPage {
     /// [`Self::retry_after`] in words, rounded up: `"in 40 seconds"`, `"in 15 minutes"`, `"in 2 hours"`.
     #[must_use]

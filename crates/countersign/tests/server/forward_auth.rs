@@ -1,0 +1,329 @@
+//! A static site and an application behind nginx, which asks the server who may see them.
+
+use countersign_testkit::{Client, Engine, Nginx, Page, Person, Server, ServerOptions, burst, free_port};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/static-site");
+
+/// The example's site, and an application that says which identity headers have reached it.
+struct Sites {
+    server: Server,
+    _nginx: Nginx,
+    _settings: TempDir,
+    port: u16,
+    echo: u16,
+}
+
+/// nginx passes the identity on to what is behind it.
+const ECHO: &str = r#"
+server {
+  listen 127.0.0.1:@INNER@;
+  return 200 "user=$http_countersign_user;email=$http_countersign_email;roles=$http_countersign_roles;amr=$http_countersign_amr;actor=$http_countersign_actor;";
+}
+server {
+  listen 127.0.0.1:@ECHO@;
+  absolute_redirect off;
+  location /.countersign/ {
+    proxy_pass @COUNTERSIGN@;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Original-URL "";
+    proxy_set_header X-Forwarded-Uri "";
+  }
+  location = /.countersign/ask {
+    internal;
+    proxy_pass @COUNTERSIGN@/forward-auth;
+    proxy_pass_request_body off;
+    proxy_set_header Content-Length "";
+    proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
+    proxy_set_header X-Forwarded-Uri "";
+  }
+  location / {
+    auth_request /.countersign/ask;
+    auth_request_set $user $upstream_http_countersign_user;
+    auth_request_set $email $upstream_http_countersign_email;
+    auth_request_set $roles $upstream_http_countersign_roles;
+    auth_request_set $amr $upstream_http_countersign_amr;
+    auth_request_set $actor $upstream_http_countersign_actor;
+    error_page 401 = @sign-in;
+    proxy_pass http://127.0.0.1:@INNER@;
+    proxy_set_header Countersign-User $user;
+    proxy_set_header Countersign-Email $email;
+    proxy_set_header Countersign-Roles $roles;
+    proxy_set_header Countersign-Amr $amr;
+    proxy_set_header Countersign-Actor $actor;
+  }
+  location @sign-in { return 302 /.countersign/start?to=$request_uri; }
+}
+"#;
+
+impl Sites {
+    async fn start(engine: Engine) -> Self {
+        let (port, echo, inner) = (free_port(), free_port(), free_port());
+        let settings = TempDir::new().unwrap();
+        let file = settings.path().join("countersign.toml");
+        let example = fs::read_to_string(Path::new(EXAMPLE).join("countersign.toml")).unwrap();
+        let site = example.replace("http://localhost:9000", &format!("http://localhost:{port}"));
+        let application = format!(
+            "[[forward_auth.sites]]\nurl = \"http://127.0.0.1:{echo}\"\n\
+             [[forward_auth.sites.rules]]\npath = \"/open/\"\naccess = \"public\"\n"
+        );
+        fs::write(&file, format!("{site}\n{application}")).unwrap();
+        let options =
+            ServerOptions::new(engine, super::BINARY).with_argument("--config").with_argument(&file);
+        let server = Server::start(options).await;
+        let block = fs::read_to_string(Path::new(EXAMPLE).join("nginx.conf")).unwrap();
+        let pages: PathBuf = Path::new(EXAMPLE).join("pages").canonicalize().unwrap();
+        let servers = format!("{block}{ECHO}")
+            .replace("@SITE@", &format!("127.0.0.1:{port}"))
+            .replace("@PAGES@", pages.to_str().unwrap())
+            .replace("@ECHO@", &echo.to_string())
+            .replace("@INNER@", &inner.to_string())
+            .replace("@COUNTERSIGN@", &server.url());
+        let nginx = Nginx::start(&servers, port);
+        Self { server, _nginx: nginx, _settings: settings, port, echo }
+    }
+
+    fn site(&self) -> Client {
+        Client::new(&format!("http://localhost:{}", self.port))
+    }
+
+    fn application(&self) -> Client {
+        Client::new(&format!("http://127.0.0.1:{}", self.echo))
+    }
+}
+
+/// Where a redirect leads, without the address of the server that it leads to.
+fn path_of(page: &Page, base: &str) -> String {
+    let to = page.location().unwrap_or_else(|| panic!("no redirect: {page}"));
+    to.strip_prefix(base).unwrap_or(&to).to_owned()
+}
+
+/// From a page of the site to the server's own page that gives a ticket: its path there.
+async fn way_out(site: &Client, server: &Server, page: &str) -> String {
+    let asked = site.get(page).await;
+    assert_eq!(asked.status, 302, "{asked}");
+    let start = site.get(&path_of(&asked, site.base())).await;
+    assert_eq!(start.status, 303, "{start}");
+    path_of(&start, &server.url())
+}
+
+/// Goes the whole way, with a session at the server; the page at the end.
+async fn visit(site: &Client, server: &Server, session: &Client, page: &str) -> Page {
+    let given = session.get(&way_out(site, server, page).await).await;
+    assert_eq!(given.status, 303, "{given}");
+    let finished = site.get(&path_of(&given, site.base())).await;
+    assert_eq!(finished.status, 303, "{finished}");
+    assert_eq!(path_of(&finished, site.base()), page);
+    site.get(page).await
+}
+
+async fn signed_in(server: &Server, person: &Person) -> Client {
+    let client = server.client();
+    client.sign_in_with_email_code(person).await;
+    client
+}
+
+/// A request exactly as it is written here, without a client's good manners.
+fn raw(port: u16, target: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let request =
+        format!("GET {target} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_signs_in_and_reads_the_page_until_signing_out() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, site) = (&sites.server, sites.site());
+    let member = server.people().members[0].clone();
+    assert_eq!(site.get("/public/style.css").await.status, 200, "a public page asks nobody");
+    let stranger = server.client().get(&way_out(&site, server, "/index.html?x=1&y=2").await).await;
+    assert!(path_of(&stranger, &server.url()).starts_with("/sign-in?return_to="), "{stranger}");
+
+    let session = signed_in(server, &member).await;
+    let page = visit(&site, server, &session, "/index.html?x=1&y=2").await.expect_status(200);
+    assert!(page.words().contains(&member.email), "the page says who is there: {page}");
+    // The site's cookie opens nothing but the site.
+    let cookie = site.cookie("countersign-site").unwrap();
+    let thief = server.client().with_header("Cookie", &format!("countersign={cookie}"));
+    assert_eq!(thief.get("/profile").await.status, 303);
+    let elsewhere = sites.application().with_header("Cookie", &format!("countersign-site={cookie}"));
+    assert_eq!(elsewhere.get("/").await.status, 302, "another site does not know it");
+
+    let leave = site.get("/.countersign/sign-out").await;
+    assert_eq!(path_of(&leave, &server.url()), "/forward-auth/sign-out");
+    let button = session.get("/forward-auth/sign-out").await.expect_status(200);
+    assert!(button.words().contains("at every site"), "{button}");
+    session.post_from("/forward-auth/sign-out", "/sign-out", &[]).await.expect_status(303);
+    assert_eq!(site.get("/").await.status, 302, "signed out there is signed out here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_and_second_steps_are_as_the_rules_say() {
+    let sites = Sites::start(Engine::Postgres).await;
+    let (server, site) = (&sites.server, sites.site());
+    let (member, admin) = (server.people().members[0].clone(), server.people().admin.clone());
+    let session = signed_in(server, &member).await;
+    visit(&site, server, &session, "/").await.expect_status(200);
+    assert_eq!(site.get("/team/").await.status, 403, "a member is no administrator");
+    // Nor does the way round by the server help.
+    let other = sites.site();
+    let refused = session.get(&way_out(&other, server, "/team/").await).await.expect_status(403);
+    assert!(refused.words().contains("not for your account"), "{refused}");
+
+    let session = signed_in(server, &admin).await;
+    visit(&sites.site(), server, &session, "/team/").await.expect_status(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_behind_learns_who_is_there_and_nothing_that_a_client_made_up() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, member, admin) =
+        (&sites.server, &sites.server.people().members[0], &sites.server.people().admin);
+    let forged = |client: Client| {
+        client
+            .with_header("Countersign-User", "somebody")
+            .with_header("Countersign-Email", "olivia.hart@harbour-pine.example")
+            .with_header("Countersign-Roles", "owner")
+            .with_header("Countersign-Actor", "me")
+    };
+    let nobody = forged(sites.application()).get("/open/").await.expect_status(200);
+    assert_eq!(nobody.body, "user=;email=;roles=;amr=;actor=;", "{nobody}");
+
+    let application = forged(sites.application());
+    let session = signed_in(server, member).await;
+    let page = visit(&application, server, &session, "/a").await.expect_status(200);
+    assert!(
+        page.body.contains(&format!("email={};roles=member;amr=pwd,otp,mfa;actor=;", member.email)),
+        "{page}"
+    );
+    assert!(!page.body.contains("somebody"), "{page}");
+
+    // In a "login as", the one at the keyboard is named.
+    let session = signed_in(server, admin).await;
+    let members = session.get("/members").await;
+    for path in members.attributes("a[href^='/members/']", "href") {
+        if session.get(&path).await.words().contains(&member.email) {
+            let begun = session.post(&format!("{path}/login-as"), &[("reason", "a test")]).await;
+            session.follow(begun).await.expect_status(200);
+            break;
+        }
+    }
+    let page = visit(&sites.application(), server, &session, "/a").await.expect_status(200);
+    let actor = page.body.split("actor=").nth(1).unwrap_or_default();
+    assert!(page.body.contains(&format!("email={}", member.email)) && actor.len() > 30, "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_weaker_rule_is_not_reached_by_another_spelling() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    for target in [
+        "/public/../team/",
+        "/public/%2e%2e/team/",
+        "/public/.%2e/team/",
+        "/public//../team/",
+        "/public/%2fteam/",
+        "/public/..%2fteam/",
+        "/public/..%5cteam/",
+        "/public/%252e%252e/team/",
+        "//team/",
+        "/./team/",
+        "/public/;/../team/",
+        "/public/%00/../team/",
+        "/public/../../team/index.html",
+        "/team/..;/public/style.css",
+        "/public/%ff",
+    ] {
+        let answer = raw(sites.port, target, "");
+        assert!(matches!(status(&answer), 302 | 400 | 403), "{target}: {answer}");
+        assert!(!answer.contains("administrators and owners"), "{target}: {answer}");
+    }
+    let other_host =
+        raw(sites.port, "/", "X-Forwarded-Host: x\r\nX-Original-URL: http://localhost/public/\r\n");
+    assert_eq!(status(&other_host), 302, "the client's own headers are not the proxy's: {other_host}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_for_one_browser_at_one_site_once_and_soon() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, member) = (&sites.server, &sites.server.people().members[0]);
+    let session = signed_in(server, member).await;
+    let to_again = |page: &Page| path_of(page, &server.url()).starts_with("/forward-auth/again?");
+
+    let site = sites.site();
+    let ticket = session.get(&way_out(&site, server, "/").await).await;
+    let finish = path_of(&ticket, site.base());
+    let other_browser = sites.site().get(&finish).await;
+    assert!(to_again(&other_browser), "without the nonce a ticket is worth nothing: {other_browser}");
+    let with_another_nonce = sites.site();
+    way_out(&with_another_nonce, server, "/").await;
+    assert!(to_again(&with_another_nonce.get(&finish).await), "nor with another one");
+    assert_eq!(path_of(&site.get(&finish).await, site.base()), "/", "nobody has spent it by trying");
+    assert!(to_again(&site.get(&finish).await), "once");
+
+    let site = sites.site();
+    let ticket = session.get(&way_out(&site, server, "/").await).await;
+    server.advance(Duration::from_secs(61));
+    assert!(to_again(&site.get(&path_of(&ticket, site.base())).await), "soon");
+    let page = session.get("/forward-auth/again?site=http%3A//evil.example&to=/").await;
+    assert_eq!(page.status, 404, "only to sites that are configured: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_back_leads_to_a_page_of_the_site() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, site) = (&sites.server, sites.site());
+    let session = signed_in(server, &server.people().members[0]).await;
+    for to in ["//evil.example/", "/\\evil.example", "https://evil.example/", "/.countersign/start?to=/"] {
+        let start = site.get(&format!("/.countersign/start?to={to}")).await;
+        let given = session.get(&path_of(&start, &server.url())).await;
+        let finished = site.get(&path_of(&given, site.base())).await;
+        assert_eq!(finished.location().as_deref(), Some("/"), "{to}: {finished}");
+    }
+    let foreign = way_out(&sites.site(), server, "/").await.replace("localhost", "evil.example");
+    assert_eq!(session.get(&foreign).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_browsers_spend_one_ticket_once_on_both_engines() {
+    for engine in Engine::ALL {
+        let sites = Sites::start(engine).await;
+        let (server, site) = (&sites.server, sites.site());
+        let session = signed_in(server, &server.people().members[0]).await;
+        let ticket = session.get(&way_out(&site, server, "/").await).await;
+        let finish = path_of(&ticket, site.base());
+        let answers = burst(200, |_number| {
+            let (client, finish) = (site.fork(), finish.clone());
+            async move { client.get(&finish).await.location().unwrap_or_default() }
+        })
+        .await;
+        let entered = answers.iter().filter(|to| *to == "/").count();
+        assert_eq!(entered, 1, "{engine:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_session_ends_every_site_and_a_refused_account_is_out_at_once() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, site, application) = (&sites.server, sites.site(), sites.application());
+    let session = signed_in(server, &server.people().members[0]).await;
+    visit(&site, server, &session, "/").await.expect_status(200);
+    visit(&application, server, &session, "/").await.expect_status(200);
+    server.advance(Duration::from_secs(3601));
+    assert_eq!(site.get("/").await.status, 302, "idle");
+    assert_eq!(application.get("/").await.status, 302, "idle");
+}

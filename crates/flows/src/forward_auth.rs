@@ -1,0 +1,229 @@
+//! Sites behind a reverse proxy, which asks here who may see a page (forward authentication).
+//!
+//! This server's own cookie is for its own host alone, so a site never sees it. Each site has a cookie of its own, for
+//! which a ticket was spent; both are bound to the session, and end with it.
+//!
+//! ```text
+//!   a page of the site ─(no cookie)─► the site's /.countersign/start: a nonce in a cookie there
+//!         ▲                                    │
+//!         │                                    ▼
+//!         │                 this server: signs in, gives a ticket (one minute, this session, site and nonce)
+//!         │                                    │
+//!         └──────(cookie of the site)◄── the site's /.countersign/finish: the nonce fits, the ticket is spent
+//! ```
+//!
+//! The nonce is what keeps a stranger from sending somebody a link that signs them in to the stranger's own account.
+
+use crate::{Fault, Services, identity};
+use countersign_core::{
+    ids::{OrganizationId, UserId},
+    role::Role,
+    second_step::Method,
+    secret::{PlainHandle, StoredHandle},
+    session::Session,
+    site_access::{Decision, Rules, Visitor},
+};
+use countersign_store::{StoreError, members, sessions, sites, users};
+use std::time::Duration;
+
+/// How long a ticket can be spent: a redirect does not dawdle.
+const TICKET: Duration = Duration::from_secs(60);
+
+/// A site whose pages are protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its origin, as browsers write it.
+    pub origin: String,
+    /// Who may see what.
+    pub rules: Rules,
+}
+
+/// Who asks for a page, as the site is told.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The account.
+    pub user: UserId,
+    /// Its address.
+    pub email: String,
+    /// Its holder's name.
+    pub name: String,
+    /// The memberships that count.
+    pub memberships: Vec<(OrganizationId, Role)>,
+    /// How the person at the keyboard signed in (RFC 8176).
+    pub amr: Vec<&'static str>,
+    /// In a "log in as": who is really at the keyboard.
+    pub actor: Option<UserId>,
+}
+
+/// The answer to a proxy.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// There is no such site.
+    NoSite,
+    /// The page may be seen: by everyone (and then there may be nobody), or by this one.
+    Seen(Option<Identity>),
+    /// Somebody has to sign in first.
+    SignIn,
+    /// A second step has to be shown first.
+    StepUp,
+    /// Not for this one.
+    Forbidden,
+    /// The path could mean more than one thing.
+    Refused,
+}
+
+/// The site with this origin.
+pub fn site<'a>(s: &'a Services, origin: &str) -> Option<&'a Site> {
+    s.rules.sites.iter().find(|site| site.origin == origin)
+}
+
+/// Whether the holder of the site's cookie may see a page.
+pub async fn look(
+    s: &Services,
+    origin: &str,
+    path: &str,
+    cookie: Option<&PlainHandle>,
+) -> Result<Answer, Fault> {
+    let Some(site) = site(s, origin) else { return Ok(Answer::NoSite) };
+    let identity = match cookie {
+        None => None,
+        Some(cookie) => identity_of(s, &site.origin, cookie).await?,
+    };
+    let visitor = identity.as_ref().map(|(identity, two_steps)| Visitor {
+        two_steps: *two_steps,
+        memberships: identity.memberships.clone(),
+    });
+    let decision = site.rules.decide(path, visitor.as_ref());
+    let outcome = format!("{decision:?}").to_lowercase();
+    metrics::counter!("countersign_forward_auth_total", "outcome" => outcome).increment(1);
+    Ok(match decision {
+        Decision::Open | Decision::Allowed => Answer::Seen(identity.map(|(identity, _)| identity)),
+        Decision::SignIn => Answer::SignIn,
+        Decision::StepUp => Answer::StepUp,
+        Decision::Forbidden => Answer::Forbidden,
+        Decision::Refused => Answer::Refused,
+    })
+}
+
+/// Who is behind a site's cookie, and whether a second step was shown.
+async fn identity_of(
+    s: &Services,
+    origin: &str,
+    cookie: &PlainHandle,
+) -> Result<Option<(Identity, bool)>, Fault> {
+    let (stored, site) = (cookie.stored(), origin.to_owned());
+    match identity::live(s, move |tx| sites::session(tx, &stored, &site)).await? {
+        None => Ok(None),
+        Some(session) => facts(s, &session).await.map(Some),
+    }
+}
+
+/// What a session says about who is there, and whether a second step was shown.
+async fn facts(s: &Services, session: &Session) -> Result<(Identity, bool), Fault> {
+    let record = session.record().clone();
+    s.store
+        .read(move |tx| {
+            let user = users::by_id(tx, record.user)?.ok_or(StoreError::Corrupt("a session's user"))?;
+            let mut memberships = members::of_user(tx, record.user)?;
+            // How the person at the keyboard signed in: in a "log in as", that is the actor.
+            let (actor, second_step) = match &record.login_as {
+                None => (None, record.second_step),
+                Some(login_as) => {
+                    memberships.retain(|one| one.organization == login_as.organization);
+                    let own = sessions::by_id(tx, login_as.actor_session)?;
+                    (Some(login_as.actor), own.and_then(|own| own.second_step))
+                }
+            };
+            let identity = Identity {
+                user: user.id,
+                email: user.email.to_string(),
+                name: user.name,
+                memberships: memberships.into_iter().map(|one| (one.organization, one.role)).collect(),
+                amr: amr(second_step),
+                actor,
+            };
+            Ok((identity, second_step.is_some()))
+        })
+        .await
+        .map_err(Into::into)
+}
+
+fn amr(second_step: Option<Method>) -> Vec<&'static str> {
+    let mut amr = vec!["pwd"];
+    if let Some(method) = second_step {
+        amr.extend([method.amr(), "mfa"]);
+    }
+    amr
+}
+
+/// Where somebody with a session goes who wants to see a page of a site.
+#[derive(Debug)]
+pub enum Way {
+    /// To the site, with this ticket.
+    In(PlainHandle),
+    /// To a step-up first.
+    StepUp,
+    /// To *My Profile*, to set up a second step: the page wants two and the account has none.
+    SetUp,
+    /// Nowhere: the page is not for this account, or not in a "log in as".
+    Forbidden,
+    /// To the sign-in: the session has ended meanwhile.
+    SignIn,
+}
+
+/// Decides where this session's holder goes who wants to see the page `path`, and gives the ticket.
+pub async fn way(
+    s: &Services,
+    session: Session,
+    site: &Site,
+    path: &str,
+    nonce: &StoredHandle,
+) -> Result<Way, Fault> {
+    let own = match &session {
+        Session::Own(own) => Some(own.user()),
+        Session::Impersonated(_) => None,
+    };
+    let (identity, two_steps) = facts(s, &session).await?;
+    let visitor = Visitor { two_steps, memberships: identity.memberships };
+    match (site.rules.decide(path, Some(&visitor)), own) {
+        (Decision::Forbidden | Decision::Refused, _) | (Decision::StepUp, None) => return Ok(Way::Forbidden),
+        (Decision::StepUp, Some(user)) => {
+            let due = crate::second_step::due_at_step_up(s, user).await?;
+            return Ok(if due { Way::StepUp } else { Way::SetUp });
+        }
+        (Decision::Open | Decision::Allowed | Decision::SignIn, _) => {}
+    }
+    Ok(ticket(s, session, site, nonce).await?.map_or(Way::SignIn, Way::In))
+}
+
+/// A ticket to a site, for the browser that holds the nonce there; `None` if the session has ended meanwhile.
+async fn ticket(
+    s: &Services,
+    session: Session,
+    site: &Site,
+    nonce: &StoredHandle,
+) -> Result<Option<PlainHandle>, Fault> {
+    let ticket = PlainHandle::generate(&*s.entropy);
+    let (stored, origin, nonce, expires_at) =
+        (ticket.stored(), site.origin.clone(), *nonce, s.now().plus(TICKET));
+    let made = s
+        .store
+        .write(move |tx| sites::insert_ticket(tx, &session, &stored, &origin, &nonce, expires_at))
+        .await?;
+    Ok(made.then_some(ticket))
+}
+
+/// Spends a ticket: the handle for the site's cookie. `None` for a ticket that is unknown, spent, too old, another
+/// site's or another browser's.
+pub async fn enter(
+    s: &Services,
+    site: &Site,
+    ticket: &PlainHandle,
+    nonce: &PlainHandle,
+) -> Result<Option<PlainHandle>, Fault> {
+    let cookie = PlainHandle::generate(&*s.entropy);
+    let (now, origin) = (s.now(), site.origin.clone());
+    let (ticket, nonce, stored) = (ticket.stored(), nonce.stored(), cookie.stored());
+    let entered = s.store.write(move |tx| sites::enter(tx, &ticket, &origin, &nonce, &stored, now)).await?;
+    Ok(entered.then_some(cookie))
+}

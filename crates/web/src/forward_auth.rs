@@ -1,0 +1,254 @@
+//! Forward authentication: the answers to reverse proxies, and the way of a browser between this server and a site.
+//!
+//! - `asked`: which page of which site a proxy asks about.
+//! - `cookies`: the two cookies of a site.
+//! - here: `/forward-auth` for proxies; `/.countersign/…`, which a site's proxy passes on to this server and which
+//!   the browser sees on the site's own host; `/forward-auth/…`, which it sees on this server's.
+
+mod asked;
+mod cookies;
+
+use crate::{
+    app::App,
+    extract::{Browser, Query},
+    problem::Problem,
+    respond::{Answer, page, see_other},
+    return_to,
+    shell::shell,
+    views::{ErrorAction, SitePage},
+};
+use asked::Asked;
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use countersign_core::secret::{PlainHandle, StoredHandle};
+use countersign_flows::{
+    forward_auth::{self, Answer as Seen, Identity, Site, Way},
+    identity,
+};
+use data_encoding::BASE64URL_NOPAD;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use url::Url;
+
+/// What could be taken for a separator, or cannot stand in a header at all.
+const IN_HEADER: &AsciiSet = &CONTROLS.add(b',').add(b';').add(b'%').add(b'"');
+
+/// `GET /forward-auth`: whether the page that the proxy names may be seen, and by whom.
+pub(crate) async fn ask(State(app): State<App>, headers: HeaderMap) -> Answer {
+    let Some(asked) = Asked::read(&headers) else {
+        return Ok(refused("The proxy’s question is incomplete."));
+    };
+    // 403 and not 404: nginx takes whatever it does not know for a defect, and shows that.
+    let unknown = "This site is not one that is protected here. (Operator: name it in forward_auth.sites.)";
+    let Some(site) = forward_auth::site(&app.services, &asked.origin) else { return Ok(refused(unknown)) };
+    let cookie = cookies::site(site, &headers);
+    let seen = forward_auth::look(&app.services, &asked.origin, asked.path(), cookie.as_ref()).await?;
+    Ok(match seen {
+        Seen::NoSite => refused(unknown),
+        Seen::Seen(identity) => named(identity.as_ref()),
+        Seen::Forbidden => refused("You are signed in, and this page is not for your account."),
+        Seen::Refused => refused("This address could mean more than one page."),
+        Seen::SignIn | Seen::StepUp if asked.leads_on => {
+            see_other(&format!("/.countersign/start?to={}", asked.target))
+        }
+        Seen::SignIn | Seen::StepUp => StatusCode::UNAUTHORIZED.into_response(),
+    })
+}
+
+/// On the site's host. `GET /.countersign/start?to=…`: keeps a nonce in this browser, and goes to this server to sign in.
+/// Whatever stands behind `to=` is the page, as the browser asked for it, so that a proxy can append it as it is.
+pub(crate) async fn start(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Answer {
+    let site = site_of(&app, &headers)?;
+    let to = uri.query().and_then(|query| query.strip_prefix("to=")).unwrap_or("/");
+    let nonce = PlainHandle::generate(&*app.services.entropy);
+    let hash = BASE64URL_NOPAD.encode(nonce.stored().as_bytes());
+    let way = format!(
+        "{}/forward-auth/sign-in?site={}&to={}&nonce={hash}",
+        public_url(&app),
+        return_to::encode(&site.origin),
+        return_to::encode(&local(site, to)),
+    );
+    Ok(cookies::with_nonce(see_other(&way), site, &nonce))
+}
+
+/// On this server's host. `GET /forward-auth/sign-in?site=…&to=…&nonce=…`: for somebody with a session, a ticket to the
+/// site. It is made by a GET because a redirect leads here, as in every sign-in by redirect; what it is worth is bound to
+/// a browser that holds the nonce.
+pub(crate) async fn sign_in(State(app): State<App>, query: Query, browser: Browser, uri: Uri) -> Answer {
+    let here = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let Some(session) = browser.session(&app).await? else {
+        return Ok(see_other(&return_to::with("/sign-in", Some(&here))));
+    };
+    let site = query.get("site").and_then(|origin| forward_auth::site(&app.services, origin));
+    let site = site.ok_or(Problem::NotFound)?;
+    let to = local(site, query.get("to").unwrap_or("/"));
+    let Some(nonce) = query.get("nonce").and_then(nonce) else { return again(&app, &browser, site, &to) };
+    let who = identity::who(&app.services, &session).await?;
+    let path = to.split('?').next().unwrap_or("/");
+    match forward_auth::way(&app.services, session, site, path, &nonce).await? {
+        Way::In(ticket) => {
+            let (ticket, to) = (ticket.to_text(), return_to::encode(&to));
+            Ok(see_other(&format!("{}/.countersign/finish?ticket={ticket}&to={to}", site.origin)))
+        }
+        Way::SignIn => Ok(see_other(&return_to::with("/sign-in", Some(&here)))),
+        Way::StepUp => Ok(see_other(&return_to::with("/confirm-identity", Some(&here)))),
+        Way::SetUp => {
+            let page_of = SitePage {
+                shell: shell(&app, &browser, Some(&who)),
+                heading: "A second step is needed".into(),
+                text: format!(
+                    "{} wants a second step, and your account has none yet. Set up an app, then open the page again.",
+                    site.origin
+                ),
+                link: Some(ErrorAction { label: "Set up 2FA app".into(), href: "/profile".into() }),
+                sign_out: false,
+            };
+            page(StatusCode::FORBIDDEN, &page_of)
+        }
+        Way::Forbidden => {
+            let page_of = SitePage {
+                shell: shell(&app, &browser, Some(&who)),
+                heading: "This page is not for your account".into(),
+                text: format!(
+                    "You are signed in as {}, and the page that you opened at {} is for others. If you should see it, \
+                     ask one of your team’s administrators; if you have another account, sign out and use that.",
+                    who.name, site.origin
+                ),
+                link: None,
+                sign_out: true,
+            };
+            page(StatusCode::FORBIDDEN, &page_of)
+        }
+    }
+}
+
+/// On the site's host. `GET /.countersign/finish?ticket=…&to=…`: spends the ticket for the site's own cookie.
+pub(crate) async fn finish(State(app): State<App>, headers: HeaderMap, query: Query) -> Answer {
+    let site = site_of(&app, &headers)?;
+    let to = local(site, query.get("to").unwrap_or("/"));
+    let ticket = query.get("ticket").and_then(PlainHandle::parse);
+    let cookie = match (ticket, cookies::nonce(site, &headers)) {
+        (Some(ticket), Some(nonce)) => forward_auth::enter(&app.services, site, &ticket, &nonce).await?,
+        _ => None,
+    };
+    let outcome = if cookie.is_some() { "entered" } else { "refused" };
+    metrics::counter!("countersign_site_tickets_total", "outcome" => outcome).increment(1);
+    match cookie {
+        Some(cookie) => Ok(cookies::with_site(see_other(&to), site, &cookie)),
+        None => {
+            let (origin, to) = (return_to::encode(&site.origin), return_to::encode(&to));
+            Ok(see_other(&format!("{}/forward-auth/again?site={origin}&to={to}", public_url(&app))))
+        }
+    }
+}
+
+/// On the site's host. `GET /.countersign/sign-out`: goes to this server, where a button signs out.
+pub(crate) async fn leave(State(app): State<App>, headers: HeaderMap) -> Answer {
+    site_of(&app, &headers)?;
+    Ok(see_other(&format!("{}/forward-auth/sign-out", public_url(&app))))
+}
+
+/// `GET /forward-auth/again?site=…&to=…`: the way back to a site that could not be entered.
+pub(crate) async fn try_again(State(app): State<App>, query: Query, browser: Browser) -> Answer {
+    let site = query.get("site").and_then(|origin| forward_auth::site(&app.services, origin));
+    let site = site.ok_or(Problem::NotFound)?;
+    again(&app, &browser, site, &local(site, query.get("to").unwrap_or("/")))
+}
+
+/// `GET /forward-auth/sign-out`: the button.
+pub(crate) async fn sign_out(State(app): State<App>, browser: Browser) -> Answer {
+    let Some(session) = browser.session(&app).await? else { return Ok(see_other("/sign-in")) };
+    let who = identity::who(&app.services, &session).await?;
+    let page_of = SitePage {
+        shell: shell(&app, &browser, Some(&who)),
+        heading: "Sign out?".into(),
+        text: format!("You are signed in as {}. Signing out ends it here and at every site.", who.name),
+        link: None,
+        sign_out: true,
+    };
+    page(StatusCode::OK, &page_of)
+}
+
+fn again(app: &App, browser: &Browser, site: &Site, to: &str) -> Answer {
+    let page_of = SitePage {
+        shell: shell(app, browser, None),
+        heading: "That took too long".into(),
+        text: "The way from the sign-in to the page was interrupted, or was taken before. Nothing is lost: open the page \
+               again."
+            .into(),
+        link: Some(ErrorAction { label: "Open the page again".into(), href: format!("{}{to}", site.origin) }),
+        sign_out: false,
+    };
+    page(StatusCode::OK, &page_of)
+}
+
+/// The site on whose host the browser is, as its proxy says.
+fn site_of<'a>(app: &'a App, headers: &HeaderMap) -> Result<&'a Site, Problem> {
+    let origin = asked::origin(headers).ok_or(Problem::NotFound)?;
+    forward_auth::site(&app.services, &origin).ok_or(Problem::NotFound)
+}
+
+fn public_url(app: &App) -> String {
+    app.settings.public_url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// A page of the site; its start page for whatever would lead elsewhere, or back into this.
+fn local(site: &Site, to: &str) -> String {
+    let base = Url::parse(&site.origin).ok();
+    let path = base.and_then(|base| return_to::local(&base, to));
+    path.filter(|path| !path.starts_with("/.countersign/")).unwrap_or_else(|| "/".to_owned())
+}
+
+fn nonce(text: &str) -> Option<StoredHandle> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+    Some(StoredHandle::from_bytes(bytes.try_into().ok()?))
+}
+
+/// 200 with every identity header, empty where there is nothing to say: so the proxy's copy overwrites whatever the
+/// client has sent under these names.
+fn named(identity: Option<&Identity>) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    for (name, value) in identity_headers(identity) {
+        // What was encoded can always stand in a header.
+        let value = HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""));
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn identity_headers(identity: Option<&Identity>) -> [(HeaderName, String); 7] {
+    let encoded = |text: &str| utf8_percent_encode(text, IN_HEADER).to_string();
+    let of = |value: fn(&Identity) -> String| identity.map(value).unwrap_or_default();
+    [
+        (HeaderName::from_static("countersign-user"), of(|one| one.user.to_string())),
+        (HeaderName::from_static("countersign-email"), encoded(&of(|one| one.email.clone()))),
+        (HeaderName::from_static("countersign-name"), encoded(&of(|one| one.name.clone()))),
+        (
+            HeaderName::from_static("countersign-organizations"),
+            of(|one| joined(one.memberships.iter().map(|(id, _)| id.to_string()))),
+        ),
+        (
+            HeaderName::from_static("countersign-roles"),
+            of(|one| joined(one.memberships.iter().map(|(_, role)| role.to_string()))),
+        ),
+        (
+            HeaderName::from_static("countersign-amr"),
+            of(|one| joined(one.amr.iter().map(ToString::to_string))),
+        ),
+        (
+            HeaderName::from_static("countersign-actor"),
+            of(|one| one.actor.map(|actor| actor.to_string()).unwrap_or_default()),
+        ),
+    ]
+}
+
+fn joined(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(",")
+}
+
+/// 403, in words for whoever reads it in place of the page.
+fn refused(text: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, format!("{text}\n")).into_response()
+}
