@@ -139,6 +139,17 @@ impl FromStr for Scopes {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReturnAddress(String);
 
+impl AddressKind {
+    /// Reads an address for this purpose. An app's own scheme is for OpenID Connect alone: the way back from a hosted
+    /// second step leads to a server, which redeems what it brings.
+    pub fn address(self, text: &str) -> Result<ReturnAddress, AddressError> {
+        match self {
+            Self::SecondStep => ReturnAddress::web(text),
+            Self::Redirect | Self::PostLogout => ReturnAddress::web_or_native(text),
+        }
+    }
+}
+
 /// Why an address cannot be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -201,6 +212,12 @@ impl ReturnAddress {
             return Err(AddressError::NotNormal);
         }
         Ok(url)
+    }
+
+    /// How a browser would write `text`, for whoever wrote it differently; `None` where that is no address either.
+    pub fn normal_form(text: &str) -> Option<String> {
+        let normal = String::from(Url::parse(text).ok()?);
+        Self::web_or_native(&normal).is_ok().then_some(normal)
     }
 
     /// The address as it was registered.
@@ -320,6 +337,23 @@ mod tests {
         }
         assert!(ReturnAddress::web_or_native("com.example.app:/back").is_ok());
         assert_eq!(ReturnAddress::web_or_native("app:/back"), Err(AddressError::Insecure));
+        let native = "com.example.app:/back";
+        assert_eq!(AddressKind::SecondStep.address(native), Err(AddressError::Insecure));
+        assert!(
+            AddressKind::Redirect.address(native).is_ok() && AddressKind::PostLogout.address(native).is_ok()
+        );
+    }
+
+    #[test]
+    fn what_is_not_in_normal_form_is_told_its_normal_form() {
+        for (typed, normal) in [
+            ("https://CRM.example.com:443/a/../b", Some("https://crm.example.com/b")),
+            (" https://crm.example.com/ü", Some("https://crm.example.com/%C3%BC")),
+            ("http://CRM.example.com/", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(ReturnAddress::normal_form(typed).as_deref(), normal, "{typed}");
+        }
     }
 
     #[test]

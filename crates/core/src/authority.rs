@@ -157,7 +157,7 @@ impl HolderGrant {
 #[derive(Debug)]
 pub struct ApplicationAuthority {
     organization: OrganizationId,
-    by: Option<UserId>,
+    by: Option<(UserId, SessionId)>,
     first_party: bool,
     for_everyone: bool,
 }
@@ -165,8 +165,8 @@ pub struct ApplicationAuthority {
 impl ApplicationAuthority {
     /// For an administrator. Whatever they register asks people for consent, and admits members of their organization
     /// alone: other organizations' people are not theirs to invite to a page that says "sign in".
-    pub(crate) fn of_administrator(by: UserId, organization: OrganizationId) -> Self {
-        Self { organization, by: Some(by), first_party: false, for_everyone: false }
+    pub(crate) fn of_administrator(by: UserId, session: SessionId, organization: OrganizationId) -> Self {
+        Self { organization, by: Some((by, session)), first_party: false, for_everyone: false }
     }
 
     /// For the operator, who may say that an application is their own and is for everyone.
@@ -186,6 +186,12 @@ impl ApplicationAuthority {
 
     /// The administrator, if it is one.
     pub fn by(&self) -> Option<UserId> {
+        self.by.map(|(user, _)| user)
+    }
+
+    /// The administrator and the session that asked: it alone is shown a new secret. `None` for the operator, who reads it
+    /// at the console.
+    pub fn shown_to(&self) -> Option<(UserId, SessionId)> {
         self.by
     }
 

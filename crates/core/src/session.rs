@@ -178,7 +178,8 @@ impl OwnSession {
     ) -> Result<Option<ApplicationAuthority>, ProofTooOld> {
         self.proven_within(now, max_age)?;
         let administrator = role.sees_members();
-        Ok(administrator.then(|| ApplicationAuthority::of_administrator(self.0.user, organization)))
+        let (user, session) = (self.0.user, self.0.id);
+        Ok(administrator.then(|| ApplicationAuthority::of_administrator(user, session, organization)))
     }
 
     /// A proof from the future (the clock was set back) counts as none.

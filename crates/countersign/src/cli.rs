@@ -8,6 +8,13 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::{self, ConfigError, Overrides, Settings};
 
+mod applications;
+
+pub use applications::{
+    ApiKey, ApiKeyCreate, ApiKeyList, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate,
+    ApplicationList, ApplicationNamed,
+};
+
 /// Self-hosted sign-in and two-factor server.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version)]
@@ -25,6 +32,45 @@ pub enum Command {
     /// Look after the owners of organizations
     #[command(subcommand)]
     Owner(Owner),
+    /// Register applications that use this server
+    #[command(subcommand)]
+    Application(Application),
+    /// Look after an application's API keys
+    #[command(subcommand)]
+    ApiKey(ApiKey),
+}
+
+/// The server that a command is about: by its configuration, or by the data directory of a `serve --dev`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Place {
+    /// The server's configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The data directory of a `serve --dev`
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+impl Place {
+    /// Gathers the settings of that server.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::for_production`].
+    pub fn settings(
+        &self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Settings, ConfigError> {
+        match self.config.as_deref() {
+            Some(file) => Settings::for_production(file, environment),
+            None => {
+                let overrides = Overrides { data_dir: self.data.clone(), listen: None };
+                Settings::for_dev(None, environment, overrides)
+            }
+        }
+    }
 }
 
 /// Options of `countersign serve`.
@@ -86,8 +132,11 @@ pub enum Owner {
 
 /// Options of `countersign owner create`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("settings").args(["config", "data"]).required(true)))]
 pub struct OwnerCreate {
+    /// Which server.
+    #[command(flatten)]
+    pub place: Place,
+
     /// The owner's e-mail address
     #[arg(long)]
     pub email: String,
@@ -99,14 +148,6 @@ pub struct OwnerCreate {
     /// The organization's name
     #[arg(long)]
     pub organization: String,
-
-    /// The server's configuration file (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// The data directory of a `serve --dev`
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
 
     /// The file that holds the password, or - for standard input; without it, the password is asked for
     #[arg(long, value_name = "FILE")]
@@ -125,24 +166,6 @@ pub enum PasswordSource<'a> {
 }
 
 impl OwnerCreate {
-    /// Gathers the settings of the server that the owner is created on.
-    ///
-    /// # Errors
-    ///
-    /// As [`Settings::for_production`].
-    pub fn settings(
-        &self,
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Settings, ConfigError> {
-        match self.config.as_deref() {
-            Some(file) => Settings::for_production(file, environment),
-            None => {
-                let overrides = Overrides { data_dir: self.data.clone(), listen: None };
-                Settings::for_dev(None, environment, overrides)
-            }
-        }
-    }
-
     /// Where the new owner's password is read from.
     #[must_use]
     pub fn password_source(&self) -> PasswordSource<'_> {
@@ -251,7 +274,7 @@ mod tests {
         assert_eq!(create.password_source(), PasswordSource::StandardInput);
         let create = owner_create(&format!("{line} --password-file /p"));
         assert_eq!(create.password_source(), PasswordSource::File(Path::new("/p")));
-        assert_eq!(create.settings([]).unwrap().config().unwrap().data_dir, Path::new("/d"));
+        assert_eq!(create.place.settings([]).unwrap().config().unwrap().data_dir, Path::new("/d"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The Countersign server's own binary: configuration, command line, wiring. What it does is in the other crates.
 
+pub mod application;
 pub mod cli;
 pub mod config;
 pub mod keys;

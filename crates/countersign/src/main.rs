@@ -12,6 +12,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => countersign::serve::run(&options),
         Command::Owner(Owner::Create(options)) => countersign::owner::create(&options),
+        Command::Application(command) => countersign::application::run(&command),
+        Command::ApiKey(command) => countersign::application::api_keys(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 /// Creates the owner, and says so.
 pub fn create(options: &OwnerCreate) -> Result<(), Failure> {
-    let config = options.settings(std::env::vars_os())?.config()?;
+    let config = options.place.settings(std::env::vars_os())?.config()?;
     let password = read_password(options.password_source())?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
     let created = runtime.block_on(async {

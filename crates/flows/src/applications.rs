@@ -1,26 +1,37 @@
 //! Applications: registered by an organization's administrators or by the operator, and given keys.
 //!
-//! Whatever is made here and is secret (an API key, a client's secret) is returned once and kept as its SHA-256.
+//! Whatever is made here and is secret (an API key, a client's secret) is kept as its SHA-256. Its text goes to whoever
+//! made it, once: the operator reads it at the console; an administrator's waits, sealed, for their page.
 
 mod client;
 mod keys;
+mod operator;
+mod reveal;
 
-pub use client::{ClientDraft, ClientOutcome, NewSecret, new_secret, set_client};
+pub use client::{ClientDraft, ClientOutcome, NewSecret, new_secret, remove_client, set_client};
 pub(crate) use keys::PREFIX as KEY_PREFIX;
 pub use keys::{KeyDraft, KeyOutcome, NewKey, make_key, revoke_key};
+pub use operator::{
+    CreateOutcome, Draft, create, list_all, operators_authority, operators_authority_over, show_any,
+};
+pub use reveal::take as reveal;
 
 use crate::{Fault, Services, activity};
 use countersign_core::{
     Timestamp,
     application::{AddressError, AddressKind, ReturnAddress},
-    authority::{ApplicationAuthority, OperatorAuthority},
+    authority::ApplicationAuthority,
     event::{Detail, EventKind, Origin},
     ids::{ApplicationId, OrganizationId},
     session::{OwnSession, ProofTooOld},
     text::{TextError, short_text},
 };
 use countersign_store::{StoreResult, Tx, api_keys, applications, members};
-pub use countersign_store::{api_keys::ApiKeyRow, applications::Application};
+pub use countersign_store::{
+    api_keys::ApiKeyRow,
+    application_reveals::{Reveal, SecretOf},
+    applications::{Application, Client},
+};
 
 /// An application's and a key's name have at most this many characters.
 pub const NAME_LENGTH: usize = 60;
@@ -80,23 +91,6 @@ pub async fn authority(
     })
 }
 
-/// The operator's authority, over the applications of one organization: the named one, or the only one there is.
-pub async fn operators_authority(
-    s: &Services,
-    operator: &OperatorAuthority,
-    organization: Option<OrganizationId>,
-    first_party: bool,
-    for_everyone: bool,
-) -> Result<Result<ApplicationAuthority, Vec<(OrganizationId, String)>>, Fault> {
-    let all = s.store.read(members::organizations).await?;
-    let chosen = match (organization, all.as_slice()) {
-        (Some(id), _) if all.iter().any(|(known, _)| *known == id) => id,
-        (None, [(only, _)]) => *only,
-        _ => return Ok(Err(all)),
-    };
-    Ok(Ok(ApplicationAuthority::of_operator(operator, chosen, first_party, for_everyone)))
-}
-
 /// The applications of an organization, the oldest first.
 pub async fn list(s: &Services, organization: OrganizationId) -> Result<Vec<Application>, Fault> {
     s.store.read(move |tx| applications::list(tx, organization)).await.map_err(Into::into)
@@ -146,23 +140,23 @@ pub async fn register(
             }
             let new = applications::NewApplication { id, name, app_required };
             applications::insert(tx, &authority, &new, now)?;
-            record(tx, &authority, EventKind::ApplicationRegistered, &new.name, origin, now)?;
+            record(tx, &authority, EventKind::ApplicationRegistered, &new.name, &origin, now)?;
             Ok(ChangeOutcome::Done(id))
         })
         .await
         .map_err(Into::into)
 }
 
-/// Changes the name and whether an authenticator app is required at a hosted second step.
+/// Changes the name, and whether an authenticator app is required at a hosted second step; what is `None` stays.
 pub async fn update(
     s: &Services,
     authority: ApplicationAuthority,
     id: ApplicationId,
-    name: &str,
-    app_required: bool,
+    name: Option<&str>,
+    app_required: Option<bool>,
     origin: &Origin,
 ) -> Result<ChangeOutcome, Fault> {
-    let name = match short_text(name, NAME_LENGTH) {
+    let name = match name.map(|name| short_text(name, NAME_LENGTH)).transpose() {
         Ok(name) => name,
         Err(error) => return Ok(ChangeOutcome::Name(error)),
     };
@@ -170,9 +164,9 @@ pub async fn update(
     let done = s
         .store
         .write(move |tx| {
-            let done = applications::update(tx, &authority, id, &name, app_required)?;
+            let done = applications::update(tx, &authority, id, name.as_deref(), app_required)?;
             if done {
-                record(tx, &authority, EventKind::ApplicationChanged, &name, origin, now)?;
+                record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
             }
             Ok(done)
         })
@@ -197,7 +191,7 @@ pub async fn set_active(
                 applications::disable(tx, &authority, id, now)?
             };
             if done {
-                record_of(tx, &authority, EventKind::ApplicationChanged, id, origin, now)?;
+                record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
             }
             Ok(done)
         })
@@ -205,7 +199,7 @@ pub async fn set_active(
         .map_err(Into::into)
 }
 
-/// Registers an address. An app's own scheme is for OpenID Connect alone.
+/// Registers an address.
 pub async fn add_address(
     s: &Services,
     authority: ApplicationAuthority,
@@ -214,12 +208,7 @@ pub async fn add_address(
     text: &str,
     origin: &Origin,
 ) -> Result<ChangeOutcome, Fault> {
-    let text = text.trim();
-    let parsed = match kind {
-        AddressKind::SecondStep => ReturnAddress::web(text),
-        AddressKind::Redirect | AddressKind::PostLogout => ReturnAddress::web_or_native(text),
-    };
-    let address = match parsed {
+    let address = match kind.address(text.trim()) {
         Ok(address) => address,
         Err(error) => return Ok(ChangeOutcome::Address(error)),
     };
@@ -235,7 +224,7 @@ pub async fn add_address(
             if !applications::add_address(tx, &authority, id, kind, &address)? {
                 return Ok(ChangeOutcome::Doubled);
             }
-            record_of(tx, &authority, EventKind::ApplicationChanged, id, origin, now)?;
+            record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
             Ok(ChangeOutcome::Done(id))
         })
         .await
@@ -256,7 +245,7 @@ pub async fn remove_address(
         .write(move |tx| {
             let done = applications::remove_address(tx, &authority, id, kind, &address)?;
             if done {
-                record_of(tx, &authority, EventKind::ApplicationChanged, id, origin, now)?;
+                record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
             }
             Ok(done)
         })
@@ -275,12 +264,12 @@ fn record(
     authority: &ApplicationAuthority,
     kind: EventKind,
     text: &str,
-    origin: Origin,
+    origin: &Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
     let Some(user) = authority.by() else { return Ok(()) };
     let detail = Detail { text: Some(text.to_owned()), ..Detail::default() };
-    activity::record(tx, user, kind, detail, origin, now)
+    activity::record(tx, user, kind, detail, origin.clone(), now)
 }
 
 /// The same, with the application's name as the text.
@@ -289,7 +278,7 @@ fn record_of(
     authority: &ApplicationAuthority,
     kind: EventKind,
     id: ApplicationId,
-    origin: Origin,
+    origin: &Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
     let name = applications::by_id(tx, id)?.map(|found| found.name).unwrap_or_default();

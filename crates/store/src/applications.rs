@@ -16,12 +16,17 @@ sql! {
         id_token_alg, client_keys, disabled_at FROM applications WHERE id = $1";
     LIST = "SELECT id, organization_id, name, first_party, for_everyone, app_required, client_auth, \
         id_token_alg, client_keys, disabled_at FROM applications WHERE organization_id = $1 ORDER BY created_at, id";
-    UPDATE = "UPDATE applications SET name = $1, app_required = $2 WHERE id = $3 AND organization_id = $4";
+    UPDATE = "UPDATE applications SET name = COALESCE($1, name), app_required = COALESCE($2, app_required) \
+        WHERE id = $3 AND organization_id = $4";
     SET_CLIENT = "UPDATE applications SET client_auth = $1, client_secret = $2, client_keys = $3, id_token_alg = $4 \
         WHERE id = $5 AND organization_id = $6";
+    KEEP_SECRET = "UPDATE applications SET id_token_alg = $1 \
+        WHERE id = $2 AND organization_id = $3 AND client_auth = 'client-secret'";
+    REMOVE_CLIENT = "UPDATE applications SET client_auth = NULL, client_secret = NULL, client_keys = NULL \
+        WHERE id = $1 AND organization_id = $2 AND client_auth IS NOT NULL";
     SET_SECRET = "UPDATE applications SET client_secret = $1 \
         WHERE id = $2 AND organization_id = $3 AND client_auth = 'client-secret'";
-    HAS_SECRET = "SELECT 1 FROM applications WHERE id = $1 AND client_secret = $2 AND client_auth = 'client-secret' \
+    HAS_SECRET = "SELECT id FROM applications WHERE id = $1 AND client_secret = $2 AND client_auth = 'client-secret' \
         AND disabled_at IS NULL";
     DISABLE = "UPDATE applications SET disabled_at = $1 \
         WHERE id = $2 AND organization_id = $3 AND disabled_at IS NULL";
@@ -33,7 +38,7 @@ sql! {
     REMOVE_ADDRESS = "DELETE FROM application_addresses WHERE application_id = $1 AND kind = $2 AND address = $3 \
         AND EXISTS (SELECT 1 FROM applications AS a WHERE a.id = $1 AND a.organization_id = $4)";
     ADDRESSES = "SELECT address FROM application_addresses WHERE application_id = $1 AND kind = $2 ORDER BY address";
-    HAS_ADDRESS = "SELECT 1 FROM application_addresses WHERE application_id = $1 AND kind = $2 AND address = $3";
+    HAS_ADDRESS = "SELECT address FROM application_addresses WHERE application_id = $1 AND kind = $2 AND address = $3";
 }
 
 /// An application as it is stored.
@@ -118,13 +123,14 @@ pub fn list(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<Ap
     tx.rows(LIST, values![organization])?.into_iter().map(read).collect()
 }
 
-/// Changes the name and whether an authenticator app is required; `false` if it is not one of this organization's.
+/// Changes the name, and whether an authenticator app is required; what is `None` stays. `false` if it is not one of this
+/// organization's.
 pub fn update(
     tx: &mut Tx<'_>,
     authority: &ApplicationAuthority,
     id: ApplicationId,
-    name: &str,
-    app_required: bool,
+    name: Option<&str>,
+    app_required: Option<bool>,
 ) -> StoreResult<bool> {
     tx.changes_one(UPDATE, values![name, app_required, id, authority.organization()])
 }
@@ -146,6 +152,26 @@ pub fn set_client(
         authority.organization(),
     ];
     tx.changes_one(SET_CLIENT, params)
+}
+
+/// Changes how the ID tokens of a client with a secret are signed; its secret stays. `false` if it is none such.
+pub fn set_signing_of_secret_client(
+    tx: &mut Tx<'_>,
+    authority: &ApplicationAuthority,
+    id: ApplicationId,
+    id_token_alg: SigningAlgorithm,
+) -> StoreResult<bool> {
+    tx.changes_one(KEEP_SECRET, values![id_token_alg, id, authority.organization()])
+}
+
+/// Makes it sign nobody in any more; its secret and its keys are forgotten. `false` if it signed nobody in, or is not one
+/// of this organization's.
+pub fn remove_client(
+    tx: &mut Tx<'_>,
+    authority: &ApplicationAuthority,
+    id: ApplicationId,
+) -> StoreResult<bool> {
+    tx.changes_one(REMOVE_CLIENT, values![id, authority.organization()])
 }
 
 /// Replaces the client's secret; `false` if it is not a client with a secret, or not of this organization.

@@ -12,6 +12,7 @@ sql! {
     CHALLENGES = "DELETE FROM challenges WHERE expires_at <= $1";
     ENROLMENTS = "DELETE FROM enrolments WHERE expires_at <= $1";
     REVEALS = "DELETE FROM backup_code_reveals WHERE expires_at <= $1";
+    APPLICATION_REVEALS = "DELETE FROM application_reveals WHERE expires_at <= $1";
     SENT_CODES = "DELETE FROM sent_codes WHERE expires_at <= $1";
     PASSWORD_RESETS = "DELETE FROM password_resets WHERE expires_at <= $1";
     OUTBOX = "DELETE FROM outbox WHERE finished_at <= $1";
@@ -35,6 +36,7 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (CHALLENGES, now.minus(DAY)),
         (ENROLMENTS, now),
         (REVEALS, now),
+        (APPLICATION_REVEALS, now),
         (SENT_CODES, now.minus(DAY)),
         (PASSWORD_RESETS, now),
         (OUTBOX, now.minus(7 * DAY)),

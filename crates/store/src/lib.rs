@@ -14,6 +14,7 @@ mod sql;
 
 pub mod api_keys;
 pub mod application_challenges;
+pub mod application_reveals;
 pub mod application_users;
 pub mod applications;
 pub mod apps;

@@ -11,6 +11,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0001_beginning.sql"),
     include_str!("migrations/0002_applications.sql"),
     include_str!("migrations/0004_forward_auth.sql"),
+    include_str!("migrations/0005_reveals.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.

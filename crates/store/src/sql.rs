@@ -29,10 +29,11 @@ macro_rules! sql {
 
 /// Every statement of every table's file: the file, the name, the text.
 pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let files: [(&str, &[(&str, &str)]); 23] = [
+    let files: &[(&str, &[(&str, &str)])] = &[
         ("api_keys", crate::api_keys::STATEMENTS),
         ("application_challenges", crate::application_challenges::STATEMENTS),
         ("application_users", crate::application_users::STATEMENTS),
+        ("application_reveals", crate::application_reveals::STATEMENTS),
         ("applications", crate::applications::STATEMENTS),
         ("apps", crate::apps::STATEMENTS),
         ("backup_codes", crate::backup_codes::STATEMENTS),

@@ -18,5 +18,5 @@ mod session;
 
 pub(crate) use browser::{Browser, Visitor};
 pub(crate) use form::{Defect, Form, Query};
-pub(crate) use id::Id;
+pub(crate) use id::{Id, Ids};
 pub(crate) use session::{Administrator, Impersonated, Own, Waiting};

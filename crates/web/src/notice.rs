@@ -23,10 +23,17 @@ pub(crate) enum Done {
     SignedOut,
     SignInOver,
     LoginAsOver,
+    ApplicationRegistered,
+    ApplicationChanged,
+    ApplicationOff,
+    ApplicationOn,
+    KeyRevoked,
+    AddressAdded,
+    AddressRemoved,
 }
 
 impl Done {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 24] = [
         Self::AppAdded,
         Self::AppRemoved,
         Self::LastAppRemoved,
@@ -44,6 +51,13 @@ impl Done {
         Self::SignedOut,
         Self::SignInOver,
         Self::LoginAsOver,
+        Self::ApplicationRegistered,
+        Self::ApplicationChanged,
+        Self::ApplicationOff,
+        Self::ApplicationOn,
+        Self::KeyRevoked,
+        Self::AddressAdded,
+        Self::AddressRemoved,
     ];
 
     fn word(self) -> &'static str {
@@ -65,6 +79,13 @@ impl Done {
             Self::SignedOut => "signed-out",
             Self::SignInOver => "sign-in-over",
             Self::LoginAsOver => "login-as-over",
+            Self::ApplicationRegistered => "application-registered",
+            Self::ApplicationChanged => "application-changed",
+            Self::ApplicationOff => "application-off",
+            Self::ApplicationOn => "application-on",
+            Self::KeyRevoked => "key-revoked",
+            Self::AddressAdded => "address-added",
+            Self::AddressRemoved => "address-removed",
         }
     }
 
@@ -95,6 +116,15 @@ impl Done {
             Self::SignedOut => "You are signed out.",
             Self::SignInOver => "That sign-in took too long, or was finished elsewhere. Please begin again.",
             Self::LoginAsOver => "You are back in your own account.",
+            Self::ApplicationRegistered => "The application is registered. Choose below what it uses.",
+            Self::ApplicationChanged => "The change is saved.",
+            Self::ApplicationOff => {
+                "The application is switched off. Its keys and its sign-ins are refused from now on."
+            }
+            Self::ApplicationOn => "The application is switched on again.",
+            Self::KeyRevoked => "The key is revoked. It works no longer.",
+            Self::AddressAdded => "The address is registered.",
+            Self::AddressRemoved => "The address is removed. Nobody is sent back to it any more.",
         }
     }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod activity;
 pub(crate) mod app;
+pub(crate) mod application;
+pub(crate) mod applications;
 pub(crate) mod assets;
 pub(crate) mod backup_codes;
 pub(crate) mod confirm_identity;
@@ -12,6 +14,7 @@ pub(crate) mod home;
 pub(crate) mod login_as;
 pub(crate) mod machine;
 pub(crate) mod members;
+mod once;
 pub(crate) mod password;
 pub(crate) mod phone;
 pub(crate) mod profile;

@@ -6,9 +6,9 @@ use crate::{
     extract::Query,
     forward_auth, guard,
     pages::{
-        activity, app as authenticator_app, assets, backup_codes, confirm_identity, dev, email,
-        forgot_password, home, login_as, machine, members, password, phone, profile, reset_password,
-        sessions, sign_in, sign_out, verify,
+        activity, app as authenticator_app, application, applications, assets, backup_codes,
+        confirm_identity, dev, email, forgot_password, home, login_as, machine, members, password, phone,
+        profile, reset_password, sessions, sign_in, sign_out, verify,
     },
     problem::Problem,
     return_to,
@@ -87,6 +87,9 @@ use Access::{
     Site, Waiting,
 };
 
+/// The page on which one application is looked after.
+const APPLICATION: &str = "/organization/applications/{id}";
+
 static TABLE: &[RouteInfo] = &[
     shown("/", Anyone, || get(home::show)),
     shown("/sign-in", Anyone, || get(sign_in::show)),
@@ -125,6 +128,38 @@ static TABLE: &[RouteInfo] = &[
     shown("/members", Administrator, || get(members::list)),
     shown("/members/{id}", Administrator, || get(members::show)),
     posted("/members/{id}/login-as", AdministratorFresh, "/members/{id}", || post(login_as::begin)),
+    shown("/organization/applications", Administrator, || get(applications::list)),
+    posted("/organization/applications", AdministratorFresh, "/organization/applications", || {
+        post(applications::register)
+    }),
+    shown(APPLICATION, Administrator, || get(application::show)),
+    posted("/organization/applications/{id}/update", AdministratorFresh, APPLICATION, || {
+        post(application::update)
+    }),
+    posted("/organization/applications/{id}/keys", AdministratorFresh, APPLICATION, || {
+        post(application::keys::make)
+    }),
+    posted("/organization/applications/{id}/keys/{key}/revoke", AdministratorFresh, APPLICATION, || {
+        post(application::keys::revoke)
+    }),
+    posted("/organization/applications/{id}/addresses", AdministratorFresh, APPLICATION, || {
+        post(application::addresses::add)
+    }),
+    posted("/organization/applications/{id}/addresses/remove", AdministratorFresh, APPLICATION, || {
+        post(application::addresses::remove)
+    }),
+    posted("/organization/applications/{id}/client", AdministratorFresh, APPLICATION, || {
+        post(application::client::set)
+    }),
+    posted("/organization/applications/{id}/secret", AdministratorFresh, APPLICATION, || {
+        post(application::client::new_secret)
+    }),
+    posted("/organization/applications/{id}/switch-off", AdministratorFresh, APPLICATION, || {
+        post(application::switch_off)
+    }),
+    posted("/organization/applications/{id}/switch-on", AdministratorFresh, APPLICATION, || {
+        post(application::switch_on)
+    }),
     shown("/login-as", Impersonated, || get(login_as::show)),
     posted("/login-as/stop", Impersonated, "/login-as", || post(login_as::stop)),
     shown("/assets/{name}", Anyone, || get(assets::show)),
@@ -199,10 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn everything_below_the_profile_and_the_members_is_behind_a_session() {
+    fn everything_below_the_profile_the_members_and_the_organization_is_behind_a_session() {
         for route in TABLE {
             let guarded = matches!(route.access, Own | OwnFresh | Administrator | AdministratorFresh);
-            let section = ["/profile", "/members", "/confirm-identity"]
+            let section = ["/profile", "/members", "/organization", "/confirm-identity"]
                 .iter()
                 .any(|start| route.path.starts_with(start));
             assert_eq!(guarded, section, "{} {}", route.method, route.path);

@@ -15,6 +15,7 @@
 //! - no cognitive test to sign in: every code and password can be pasted (WCAG 2.2, 3.3.8).
 
 mod app_setup;
+mod application;
 mod backup_codes;
 mod contact;
 mod history;
@@ -27,6 +28,10 @@ mod sign_in;
 mod system;
 
 pub use app_setup::AppSetupPage;
+pub use application::{
+    AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
+    NewSecret, TextForm,
+};
 pub use backup_codes::{BackupCodes, BackupCodesPage};
 pub use contact::{EmailConfirmPage, PhoneConfirmPage};
 pub use history::{ActivityPage, ActivityRow, SessionRow, SessionsPage};

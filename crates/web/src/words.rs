@@ -1,5 +1,7 @@
 //! Every refusal as one or two sentences for a person, the next step last.
 
+pub(crate) mod applications;
+
 use crate::times;
 use countersign_core::{
     authority::LoginAsRefusal,

@@ -76,6 +76,16 @@ const POSTS: &[&str] = &[
     "/profile/sessions/end-others",
     "/members/nonsense/login-as",
     "/login-as/stop",
+    "/organization/applications",
+    "/organization/applications/nonsense/update",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/keys",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/keys/nonsense/revoke",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/addresses",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/addresses/remove",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/client",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/secret",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/switch-off",
+    "/organization/applications/01890000-0000-7000-8000-000000000000/switch-on",
 ];
 
 const ANSWERS: &[u16] = &[303, 403, 404, 413, 422, 429];

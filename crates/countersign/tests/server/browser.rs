@@ -168,6 +168,42 @@ async fn look(browser: &Browser, url: &str, faults: &mut Vec<String>) {
     }
 }
 
+/// The applications' pages: without any, with one, with everything on it, and with every form open.
+async fn applications(browser: &Browser, server: &Server, faults: &mut Vec<String>) {
+    let list = format!("{}/organization/applications", server.url());
+    look(browser, &list, faults).await;
+    let made = crate::application_commands::create(
+        server,
+        &[
+            "--name",
+            "Harbour CRM",
+            "--first-party",
+            "--return-address",
+            "https://crm.example/second-step/back",
+            "--redirect-uri",
+            "https://crm.example/a/very/long/path/that/does/not/fit/on/one/line/of/a/phone?tenant=1",
+            "--client",
+            "client-secret",
+            "--api-key",
+            "CRM server",
+            "--scope",
+            "challenges",
+        ],
+    );
+    look(browser, &list, faults).await;
+    let page = format!("{list}/{}", made["application"].as_str().unwrap());
+    look(browser, &page, faults).await;
+    for width in [1280, 320] {
+        browser.set_viewport(width, 900).await;
+        browser.open(&page).await;
+        browser.run("for (const closed of document.querySelectorAll('details')) closed.open = true").await;
+        for violation in browser.axe().await {
+            faults.push(format!("the application's open forms at {width} px: {}", violation.id));
+        }
+        assert_eq!(browser.overflow().await, 0, "the application's open forms at {width} px");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_accessible_light_and_dark_wide_and_narrow() {
     let server = super::server(Engine::Sqlite).await;
@@ -212,5 +248,6 @@ async fn every_page_is_accessible_light_and_dark_wide_and_narrow() {
     look(&browser, &url("/members"), &mut faults).await;
     let href = browser.find("a[href^='/members/']").await.attr("href").await.unwrap().unwrap();
     look(&browser, &url(&href), &mut faults).await;
+    applications(&browser, &server, &mut faults).await;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -1,6 +1,8 @@
 //! The running server, black box: the binary, on both engines, over HTTP and in a browser.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod application_commands;
+mod applications;
 mod bad_input;
 mod browser;
 mod bursts;

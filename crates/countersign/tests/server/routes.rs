@@ -111,6 +111,7 @@ async fn ask(server: &Server, route: &RouteInfo, who: Who) -> Page {
     let path = route
         .path
         .replace("{id}", "01890000-0000-7000-8000-000000000000")
+        .replace("{key}", "01890000-0000-7000-8000-000000000001")
         .replace("{token}", "nonsense")
         .replace("{name}", "app.css");
     if route.method == "GET" {

@@ -1,15 +1,20 @@
 //! The OpenID Connect part of an application.
 
-use super::record_of;
+use super::{record_of, reveal};
 use crate::{Fault, Services};
 use countersign_core::{
+    Timestamp,
     application::{ClientAuth, SigningAlgorithm},
     authority::ApplicationAuthority,
     event::{EventKind, Origin},
     ids::ApplicationId,
     secret::PlainHandle,
 };
-use countersign_store::applications::{self, Client};
+use countersign_store::{
+    StoreError, StoreResult, Tx,
+    application_reveals::{Reveal, SecretOf},
+    applications::{self, Client},
+};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -31,6 +36,21 @@ pub struct ClientDraft {
 pub struct NewSecret(Zeroizing<String>);
 
 impl NewSecret {
+    fn of(handle: &PlainHandle) -> Self {
+        Self(Zeroizing::new(handle.to_text()))
+    }
+
+    fn lay_ready(
+        &self,
+        tx: &mut Tx<'_>,
+        authority: &ApplicationAuthority,
+        id: ApplicationId,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        let reveal = Reveal { of: SecretOf::Client, secret: self.0.clone() };
+        reveal::put(tx, authority, id, &reveal, now)
+    }
+
     /// The secret: shown once.
     pub fn text(&self) -> &str {
         &self.0
@@ -46,12 +66,56 @@ impl fmt::Debug for NewSecret {
 /// What became of it.
 #[derive(Debug)]
 pub enum ClientOutcome {
-    /// Done. The secret of a client that has one is new, and shown once.
+    /// Done. A client that has a secret since now is shown it once.
     Done(Option<NewSecret>),
-    /// No such application in this organization, or not a client with a secret.
+    /// No such application in this organization, or not a client with a secret; or the session that asked has ended.
     NotFound,
     /// The public keys are missing, or are no JWK Set with a key that can verify a signature.
     Keys,
+}
+
+/// A client that was drawn up and is not yet stored.
+pub(super) struct Drawn {
+    client: Client,
+    secret: Option<PlainHandle>,
+}
+
+impl Drawn {
+    /// Draws it up, with a new secret where it has one; `None` where its public keys are missing or none.
+    pub(super) fn draw(s: &Services, draft: ClientDraft) -> Option<Self> {
+        let keys = match draft.auth {
+            ClientAuth::PrivateKeyJwt => Some(draft.keys.filter(|keys| is_key_set(keys))?),
+            ClientAuth::None | ClientAuth::ClientSecret => None,
+        };
+        let secret = (draft.auth == ClientAuth::ClientSecret).then(|| PlainHandle::generate(&*s.entropy));
+        Some(Self { client: Client { auth: draft.auth, id_token_alg: draft.id_token_alg, keys }, secret })
+    }
+
+    /// Stores it, in the write of which it is a part; a secret that the client has already stays. `None` if there is no
+    /// such application in this organization, or the session that asked has ended.
+    pub(super) fn store(
+        self,
+        tx: &mut Tx<'_>,
+        authority: &ApplicationAuthority,
+        id: ApplicationId,
+        now: Timestamp,
+    ) -> StoreResult<Option<Option<NewSecret>>> {
+        let keeps = self.secret.is_some()
+            && applications::set_signing_of_secret_client(tx, authority, id, self.client.id_token_alg)?;
+        if keeps {
+            return Ok(Some(None));
+        }
+        let secret = self.secret.as_ref().map(NewSecret::of);
+        let stored = match &secret {
+            Some(secret) => secret.lay_ready(tx, authority, id, now)?,
+            None => true,
+        };
+        let stored = stored && {
+            let handle = self.secret.as_ref().map(PlainHandle::stored);
+            applications::set_client(tx, authority, id, &self.client, handle.as_ref())?
+        };
+        Ok(stored.then_some(secret))
+    }
 }
 
 /// Makes the application an OpenID Connect client, or changes how it is one.
@@ -62,28 +126,38 @@ pub async fn set_client(
     draft: ClientDraft,
     origin: &Origin,
 ) -> Result<ClientOutcome, Fault> {
-    let keys = match draft.auth {
-        ClientAuth::PrivateKeyJwt => match draft.keys.filter(|keys| is_key_set(keys)) {
-            Some(keys) => Some(keys),
-            None => return Ok(ClientOutcome::Keys),
-        },
-        ClientAuth::None | ClientAuth::ClientSecret => None,
-    };
-    let secret = (draft.auth == ClientAuth::ClientSecret).then(|| PlainHandle::generate(&*s.entropy));
-    let stored = secret.as_ref().map(PlainHandle::stored);
-    let client = Client { auth: draft.auth, id_token_alg: draft.id_token_alg, keys };
+    let Some(drawn) = Drawn::draw(s, draft) else { return Ok(ClientOutcome::Keys) };
     let (now, origin) = (s.now(), origin.clone());
-    let done = s
-        .store
+    s.store
         .write(move |tx| {
-            let done = applications::set_client(tx, &authority, id, &client, stored.as_ref())?;
+            let Some(secret) = drawn.store(tx, &authority, id, now)? else {
+                return Ok(ClientOutcome::NotFound);
+            };
+            record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
+            Ok(ClientOutcome::Done(secret))
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Makes it sign nobody in any more; its secret is worthless. `false` if it signed nobody in, or there is none such.
+pub async fn remove_client(
+    s: &Services,
+    authority: ApplicationAuthority,
+    id: ApplicationId,
+    origin: &Origin,
+) -> Result<bool, Fault> {
+    let (now, origin) = (s.now(), origin.clone());
+    s.store
+        .write(move |tx| {
+            let done = applications::remove_client(tx, &authority, id)?;
             if done {
-                record_of(tx, &authority, EventKind::ApplicationChanged, id, origin, now)?;
+                record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
             }
             Ok(done)
         })
-        .await?;
-    Ok(if done { ClientOutcome::Done(secret.as_ref().map(shown)) } else { ClientOutcome::NotFound })
+        .await
+        .map_err(Into::into)
 }
 
 /// A new secret for a client that has one; the old one is worthless at once.
@@ -93,24 +167,24 @@ pub async fn new_secret(
     id: ApplicationId,
     origin: &Origin,
 ) -> Result<ClientOutcome, Fault> {
-    let secret = PlainHandle::generate(&*s.entropy);
-    let stored = secret.stored();
+    let handle = PlainHandle::generate(&*s.entropy);
+    let (stored, secret) = (handle.stored(), NewSecret::of(&handle));
     let (now, origin) = (s.now(), origin.clone());
-    let done = s
-        .store
+    s.store
         .write(move |tx| {
+            // The new secret's showing is prepared only where it comes into force.
             let done = applications::set_secret(tx, &authority, id, &stored)?;
-            if done {
-                record_of(tx, &authority, EventKind::ClientSecretMade, id, origin, now)?;
+            if !done {
+                return Ok(ClientOutcome::NotFound);
             }
-            Ok(done)
+            if !secret.lay_ready(tx, &authority, id, now)? {
+                return Err(StoreError::Refused("the session that asked for a secret has ended".into()));
+            }
+            record_of(tx, &authority, EventKind::ClientSecretMade, id, &origin, now)?;
+            Ok(ClientOutcome::Done(Some(secret)))
         })
-        .await?;
-    Ok(if done { ClientOutcome::Done(Some(shown(&secret))) } else { ClientOutcome::NotFound })
-}
-
-fn shown(secret: &PlainHandle) -> NewSecret {
-    NewSecret(Zeroizing::new(secret.to_text()))
+        .await
+        .map_err(Into::into)
 }
 
 /// A JSON object whose `keys` is a list of one or more public keys, without a private member (RFC 7518 §6) among them:

@@ -1,8 +1,9 @@
 //! API keys of an application.
 
-use super::{MOST, NAME_LENGTH, is_of, record};
+use super::{MOST, NAME_LENGTH, is_of, record, reveal};
 use crate::{Fault, Services};
 use countersign_core::{
+    Timestamp,
     application::Scopes,
     authority::ApplicationAuthority,
     event::{EventKind, Origin},
@@ -10,7 +11,10 @@ use countersign_core::{
     secret::PlainHandle,
     text::{TextError, short_text},
 };
-use countersign_store::api_keys;
+use countersign_store::{
+    StoreResult, Tx, api_keys,
+    application_reveals::{Reveal, SecretOf},
+};
 use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
@@ -50,7 +54,7 @@ impl fmt::Debug for NewKey {
 pub enum KeyOutcome {
     /// Made.
     Made(NewKey),
-    /// No such application in this organization.
+    /// No such application in this organization; or the session that asked has ended meanwhile.
     NotFound,
     /// Not a name.
     Name(TextError),
@@ -58,7 +62,70 @@ pub enum KeyOutcome {
     TooMany,
 }
 
-/// Makes a key: 256 random bits behind a prefix.
+/// A key that was drawn and is not yet stored.
+pub(super) struct Drawn {
+    new: api_keys::NewApiKey,
+    key: Zeroizing<String>,
+}
+
+/// Why a drawn key was not stored.
+pub(super) enum NotStored {
+    NotFound,
+    TooMany,
+}
+
+impl Drawn {
+    /// Draws a key: 256 random bits behind a prefix.
+    pub(super) fn draw(
+        s: &Services,
+        application: ApplicationId,
+        draft: &KeyDraft,
+    ) -> Result<Self, TextError> {
+        let name = short_text(&draft.name, NAME_LENGTH)?;
+        let now = s.now();
+        let handle = PlainHandle::generate(&*s.entropy);
+        let key = Zeroizing::new(format!("{PREFIX}{}", handle.to_text()));
+        let new = api_keys::NewApiKey {
+            id: ApiKeyId::generate(now, &*s.entropy),
+            application,
+            handle: handle.stored(),
+            name,
+            scopes: draft.scopes.clone(),
+            hint: key[key.len() - HINT..].to_owned(),
+            expires_at: draft.lifetime.map(|lifetime| now.plus(lifetime)),
+        };
+        Ok(Self { new, key })
+    }
+
+    /// Stores its SHA-256, in the write of which it is a part.
+    pub(super) fn store(
+        &self,
+        tx: &mut Tx<'_>,
+        authority: &ApplicationAuthority,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> StoreResult<Result<(), NotStored>> {
+        let application = self.new.application;
+        if api_keys::list(tx, application)?.iter().filter(|key| key.revoked_at.is_none()).count() >= MOST {
+            return Ok(Err(NotStored::TooMany));
+        }
+        let reveal = Reveal { of: SecretOf::ApiKey(self.new.id), secret: self.key.clone() };
+        let stored = reveal::put(tx, authority, application, &reveal, now)?
+            && api_keys::insert(tx, authority, &self.new, now)?;
+        if !stored {
+            return Ok(Err(NotStored::NotFound));
+        }
+        record(tx, authority, EventKind::ApiKeyMade, &self.new.name, origin, now)?;
+        Ok(Ok(()))
+    }
+
+    /// What its one reader sees.
+    pub(super) fn shown(self) -> NewKey {
+        NewKey { id: self.new.id, key: self.key }
+    }
+}
+
+/// Makes a key.
 pub async fn make_key(
     s: &Services,
     authority: ApplicationAuthority,
@@ -66,41 +133,24 @@ pub async fn make_key(
     draft: KeyDraft,
     origin: &Origin,
 ) -> Result<KeyOutcome, Fault> {
-    let name = match short_text(&draft.name, NAME_LENGTH) {
-        Ok(name) => name,
+    let drawn = match Drawn::draw(s, application, &draft) {
+        Ok(drawn) => drawn,
         Err(error) => return Ok(KeyOutcome::Name(error)),
     };
     let (now, origin) = (s.now(), origin.clone());
-    let handle = PlainHandle::generate(&*s.entropy);
-    let key = Zeroizing::new(format!("{PREFIX}{}", handle.to_text()));
-    let new = api_keys::NewApiKey {
-        id: ApiKeyId::generate(now, &*s.entropy),
-        application,
-        handle: handle.stored(),
-        name,
-        scopes: draft.scopes,
-        hint: key[key.len() - HINT..].to_owned(),
-        expires_at: draft.lifetime.map(|lifetime| now.plus(lifetime)),
-    };
-    let made = NewKey { id: new.id, key };
-    let refused = s
-        .store
+    s.store
         .write(move |tx| {
             if !is_of(tx, &authority, application)? {
-                return Ok(Some(KeyOutcome::NotFound));
+                return Ok(KeyOutcome::NotFound);
             }
-            let live = api_keys::list(tx, application)?.iter().filter(|key| key.revoked_at.is_none()).count();
-            if live >= MOST {
-                return Ok(Some(KeyOutcome::TooMany));
-            }
-            if !api_keys::insert(tx, &authority, &new, now)? {
-                return Ok(Some(KeyOutcome::NotFound));
-            }
-            record(tx, &authority, EventKind::ApiKeyMade, &new.name, origin, now)?;
-            Ok(None)
+            Ok(match drawn.store(tx, &authority, &origin, now)? {
+                Ok(()) => KeyOutcome::Made(drawn.shown()),
+                Err(NotStored::NotFound) => KeyOutcome::NotFound,
+                Err(NotStored::TooMany) => KeyOutcome::TooMany,
+            })
         })
-        .await?;
-    Ok(refused.unwrap_or(KeyOutcome::Made(made)))
+        .await
+        .map_err(Into::into)
 }
 
 /// Revokes a key at once, for good; `false` if there is none such, or it is revoked already.
@@ -118,7 +168,7 @@ pub async fn revoke_key(
             if done {
                 let named = api_keys::list(tx, application)?.into_iter().find(|key| key.id == id);
                 let name = named.map(|key| key.name).unwrap_or_default();
-                record(tx, &authority, EventKind::ApiKeyRevoked, &name, origin, now)?;
+                record(tx, &authority, EventKind::ApiKeyRevoked, &name, &origin, now)?;
             }
             Ok(done)
         })

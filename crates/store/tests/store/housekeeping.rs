@@ -2,7 +2,7 @@
 
 use crate::harness::{DAY, HOUR, MINUTE, NOW, World, address, later, on_both, verified};
 use crate::throttles::SECOND_STEP;
-use crate::{apps, backup_codes, outbox::message, sent_codes};
+use crate::{applications, apps, backup_codes, outbox::message, sent_codes};
 use countersign_core::{
     Timestamp,
     ids::{ChallengeId, EnrolmentId},
@@ -10,9 +10,11 @@ use countersign_core::{
     throttle::{Limits, Verdict},
 };
 use countersign_store::{
+    application_reveals::{self, Reveal, SecretOf},
     backup_codes as codes, challenges, enrolments, housekeeping, known_browsers, outbox, password_resets,
     throttles,
 };
+use zeroize::Zeroizing;
 
 async fn sweep(w: &World, now: Timestamp) -> u32 {
     w.write(move |tx| housekeeping::sweep(tx, now, HOUR)).await
@@ -28,11 +30,15 @@ async fn each_thing_goes_when_its_time_has_come() {
         let (challenge, enrolment) =
             (ChallengeId::generate(NOW, &*w.entropy), EnrolmentId::generate(NOW, &*w.entropy));
         let (handle, authority) = (w.handle(), mia.authority());
+        let (application, administrator) = applications::registered_by(&w, &mia, "CRM").await;
+        let shown_to = (mia.user, mia.own.id());
         w.write(move |tx| {
             let end = later(10 * MINUTE);
             challenges::insert(tx, &verified(mia.user), challenge, &handle, None, end)?;
             enrolments::begin(tx, &authority, enrolment, &[1; 20], end)?;
             codes::put_reveal(tx, &authority, &["a code".into()], end)?;
+            let reveal = Reveal { of: SecretOf::Client, secret: Zeroizing::new("a secret".into()) };
+            application_reveals::put(tx, &administrator, shown_to, application, &reveal, end)?;
             password_resets::insert(tx, &handle, mia.user, later(HOUR))?;
             known_browsers::know(tx, &handle, mia.user, NOW)?;
             let to = Recipient::Email(address("mia@example.com"));
@@ -42,7 +48,7 @@ async fn each_thing_goes_when_its_time_has_come() {
         })
         .await;
         assert_eq!(sweep(&w, NOW).await, 0);
-        assert_eq!(sweep(&w, later(10 * MINUTE)).await, 2, "the enrolment and the reveal");
+        assert_eq!(sweep(&w, later(10 * MINUTE)).await, 3, "the enrolment and the reveals");
         assert_eq!(sweep(&w, later(HOUR)).await, 2, "the idle session and the link");
         assert_eq!(sweep(&w, later(DAY + 10 * MINUTE)).await, 2, "the challenge and the code");
         assert_eq!(sweep(&w, later(7 * DAY)).await, 1, "the message that was delivered");

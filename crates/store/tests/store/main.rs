@@ -1,6 +1,8 @@
 //! What the store promises, on both engines: every test runs on SQLite and on PostgreSQL.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod api_keys;
+mod applications;
 mod apps;
 mod backup_codes;
 mod bursts;

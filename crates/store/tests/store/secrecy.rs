@@ -1,14 +1,18 @@
 //! What a thief of the database, or somebody who can write in it, gets: nothing.
 
 use crate::harness::{LIFETIMES, MINUTE, NOW, World, address, authenticated, keys, later, on_both, origin};
-use crate::{apps, outbox::message, sent_codes};
+use crate::{applications, apps, outbox::message, sent_codes};
 use countersign_core::{
     ids::{BackupCodeId, BackupCodeSetId, EnrolmentId, SessionId},
     message::Recipient,
     secret::PlainHandle,
 };
 use countersign_store::{
-    StoreError, apps as app_table, backup_codes, backup_codes::NewCode, enrolments, outbox, sessions,
+    StoreError,
+    application_reveals::{self, Reveal, SecretOf},
+    apps as app_table, backup_codes,
+    backup_codes::NewCode,
+    enrolments, outbox, sessions,
 };
 use zeroize::Zeroizing;
 
@@ -38,7 +42,12 @@ async fn no_secret_lies_open_in_the_database() {
             BackupCodeSetId::generate(NOW, &*w.entropy),
         );
         let authority = mia.authority();
+        let (application, administrator) = applications::registered_by(&w, &mia, "CRM").await;
+        let shown_to = (mia.user, mia.own.id());
         w.write(move |tx| {
+            let secret = Zeroizing::new("csk_an-API-key".to_owned());
+            let reveal = Reveal { of: SecretOf::Client, secret };
+            application_reveals::put(tx, &administrator, shown_to, application, &reveal, later(MINUTE))?;
             sessions::insert_own(tx, authenticated(mia.user), session, &stored, &origin(), &LIFETIMES)?;
             enrolments::begin(tx, &authority, enrolment, b"an enrolment's secret", later(MINUTE))?;
             let hash = Zeroizing::new(*b"the Argon2id hash of backup code");
@@ -58,6 +67,7 @@ async fn no_secret_lies_open_in_the_database() {
             b"an enrolment's secret",
             b"the Argon2id hash of backup code",
             b"WXYZ-7531",
+            b"csk_an-API-key",
             b"735102",
         ] {
             assert_hidden(&stolen, secret);

@@ -26,6 +26,11 @@ impl Form {
         self.0.get(name).unwrap_or_default()
     }
 
+    /// The same; `None` where it is missing.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name)
+    }
+
     /// What makes the form unusable, if anything does.
     pub(crate) fn defect(&self) -> Option<Defect> {
         self.0.defect()

@@ -12,11 +12,12 @@ use crate::{
 };
 use axum::extract::FromRequestParts;
 use countersign_core::{
-    authority::{CredentialAuthority, LoginAsAuthority},
+    authority::{ApplicationAuthority, CredentialAuthority, LoginAsAuthority},
     session::{ImpersonatedSession, OwnSession, ProofTooOld, Session},
     sign_in::Challenged,
 };
 use countersign_flows::{
+    applications,
     identity::{self, Who},
     step_up,
 };
@@ -40,6 +41,14 @@ impl Own {
     /// The authority to ask for a "login as", under the same condition.
     pub(crate) fn fresh_for_login_as(&self, app: &App) -> Result<LoginAsAuthority, Problem> {
         step_up::login_as_authority(&app.services, &self.session).map_err(|ProofTooOld| self.confirm_first())
+    }
+
+    /// The authority over the applications of the organization that this account holder runs, under the same condition.
+    pub(crate) async fn fresh_for_applications(&self, app: &App) -> Result<ApplicationAuthority, Problem> {
+        match applications::authority(&app.services, &self.session).await? {
+            Ok(authority) => authority.ok_or(Problem::OnlyAdministrators),
+            Err(ProofTooOld) => Err(self.confirm_first()),
+        }
     }
 
     fn confirm_first(&self) -> Problem {

@@ -1,5 +1,6 @@
 //! `/profile/backup-codes`
 
+use super::once::is_read_by_a_person;
 use crate::{
     app::App,
     extract::{Form, Own, Query},
@@ -55,12 +56,6 @@ pub(crate) async fn reset(State(app): State<App>, own: Own, form: Form) -> Answe
     ))
 }
 
-/// The codes are shown once: not to a `HEAD`, which shows nothing, nor to a browser that loads pages ahead.
-fn is_read_by_a_person(method: &Method, headers: &HeaderMap) -> bool {
-    let purpose = headers.get("sec-purpose").map_or(&b""[..], |value| value.as_bytes());
-    method == Method::GET && !purpose.starts_with(b"prefetch")
-}
-
 fn fresh(app: &App, own: &Own, codes: Vec<String>) -> BackupCodes {
     let plain_text = format!(
         "Backup codes for {}, {}\nEach of them works once.\n\n{}\n",
@@ -73,19 +68,5 @@ fn fresh(app: &App, own: &Own, codes: Vec<String>) -> BackupCodes {
         codes,
         download_href: format!("data:text/plain;charset=utf-8,{encoded}"),
         plain_text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_person_who_looks_spends_the_one_showing() {
-        let mut headers = HeaderMap::new();
-        assert!(is_read_by_a_person(&Method::GET, &headers));
-        assert!(!is_read_by_a_person(&Method::HEAD, &headers));
-        headers.insert("sec-purpose", "prefetch;prerender".parse().unwrap());
-        assert!(!is_read_by_a_person(&Method::GET, &headers));
     }
 }

@@ -1,6 +1,7 @@
 //! Every page in every state, with invented people, for looking at (`examples/gallery.rs`) and for tests.
 
 mod account;
+mod applications;
 mod organization;
 mod signing_in;
 
@@ -22,6 +23,7 @@ pub fn all() -> askama::Result<Vec<Sample>> {
     account::add(&mut pages)?;
     account::add_history(&mut pages)?;
     organization::add(&mut pages)?;
+    applications::add(&mut pages)?;
     Ok(pages)
 }
 
@@ -111,8 +113,11 @@ mod tests {
                 let form = form.split("</form>").next().unwrap();
                 assert!(form.split('>').next().unwrap().contains("method=\"post\""), "{name}: {form}");
                 assert!(form.contains("name=\"csrf_token\" value=\"sample-token\""), "{name}: {form}");
-                let mut names: Vec<&str> =
-                    form.split(" name=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+                // Of radio buttons with one name, a browser sends one.
+                let fields = form.split('<').filter(|tag| !tag.contains("type=\"radio\""));
+                let mut names: Vec<&str> = fields
+                    .filter_map(|tag| tag.split(" name=\"").nth(1).and_then(|rest| rest.split('"').next()))
+                    .collect();
                 let count = names.len();
                 names.sort_unstable();
                 names.dedup();

@@ -1,0 +1,248 @@
+//! Applications: who may look after them, what is shown to whom, and what is refused.
+
+use crate::world::{GOOD, MINUTE, Person, World, origin};
+use countersign_core::{
+    application::{AddressKind, ClientAuth, Scope, Scopes, SigningAlgorithm},
+    authority::{ApplicationAuthority, OperatorAuthority},
+    event::EventKind,
+    ids::ApplicationId,
+    secret::{PlainHandle, StoredHandle},
+    session::OwnSession,
+};
+use countersign_flows::{
+    accounts::{self, Created},
+    applications::{
+        self, ChangeOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome, SecretOf,
+    },
+    sessions,
+};
+use countersign_store::{api_keys, applications as table};
+use std::time::Duration;
+
+async fn authority(world: &World, session: &OwnSession) -> ApplicationAuthority {
+    applications::authority(&world.s, session).await.unwrap().unwrap().unwrap()
+}
+
+async fn registered(world: &World, session: &OwnSession, name: &str) -> ApplicationId {
+    let authority = authority(world, session).await;
+    let outcome = applications::register(&world.s, authority, name, false, &origin()).await.unwrap();
+    let ChangeOutcome::Done(id) = outcome else { panic!("{outcome:?}") };
+    id
+}
+
+fn key_draft(lifetime: Option<Duration>) -> KeyDraft {
+    KeyDraft { name: "CRM server".into(), scopes: Scopes::new([Scope::Challenges]).unwrap(), lifetime }
+}
+
+fn client_draft(auth: ClientAuth, id_token_alg: SigningAlgorithm) -> ClientDraft {
+    ClientDraft { auth, id_token_alg, keys: None }
+}
+
+/// What the database keeps of an API key that was shown.
+fn stored(key: &str) -> StoredHandle {
+    PlainHandle::parse(key.strip_prefix("csk_").unwrap()).unwrap().stored()
+}
+
+async fn ida(world: &World) -> Person {
+    let operator = OperatorAuthority::at_the_console();
+    let made = accounts::create_owner(&world.s, operator, "ida@quay.example", "Ida Roth", "Quay", GOOD).await;
+    let Created::Done(id) = made.unwrap() else { panic!("not created") };
+    Person { id, email: "ida@quay.example".into(), password: GOOD.into() }
+}
+
+#[tokio::test]
+async fn the_authority_is_an_administrators_and_freshly_proven() {
+    let world = World::new().await;
+    let member = world.session(&world.mia()).await.0;
+    assert!(applications::authority(&world.s, &member).await.unwrap().unwrap().is_none());
+    assert!(applications::organization(&world.s, &member).await.unwrap().is_none());
+    for person in [world.olivia(), world.adam()] {
+        let session = world.session(&person).await.0;
+        let authority = authority(&world, &session).await;
+        assert_eq!(authority.by(), Some(person.id));
+        assert!(!authority.first_party() && !authority.for_everyone());
+        world.advance(5 * MINUTE + MINUTE);
+        assert!(applications::authority(&world.s, &session).await.unwrap().is_err());
+        assert!(applications::organization(&world.s, &session).await.unwrap().is_some(), "looking is free");
+    }
+}
+
+#[tokio::test]
+async fn a_key_works_and_is_shown_once_to_the_session_that_made_it() {
+    let world = World::new().await;
+    let (session, _) = world.session(&world.adam()).await;
+    let (other, _) = world.session(&world.adam()).await;
+    let id = registered(&world, &session, "CRM").await;
+    let draft = key_draft(Some(60 * MINUTE));
+    let authority = authority(&world, &session).await;
+    let made = applications::make_key(&world.s, authority, id, draft, &origin()).await.unwrap();
+    let KeyOutcome::Made(made) = made else { panic!("{made:?}") };
+    let handle = stored(&made.key);
+    let now = world.s.now();
+    let live = world.s.store.read(move |tx| api_keys::live(tx, &handle, now)).await.unwrap().unwrap();
+    assert_eq!((live.id, live.application), (made.id, id));
+    let end = now.plus(60 * MINUTE);
+    assert!(world.s.store.read(move |tx| api_keys::live(tx, &handle, end)).await.unwrap().is_none());
+
+    assert!(applications::reveal(&world.s, &other, id).await.unwrap().is_empty());
+    let shown = applications::reveal(&world.s, &session, id).await.unwrap();
+    assert_eq!((shown.len(), shown[0].of), (1, SecretOf::ApiKey(made.id)));
+    assert_eq!(shown[0].secret.as_str(), made.key.as_str());
+    assert!(!format!("{shown:?}{made:?}").contains(made.key.as_str()), "it hides in Debug");
+    assert!(applications::reveal(&world.s, &session, id).await.unwrap().is_empty());
+    assert!(world.recorded(&world.adam(), EventKind::ApiKeyMade).await);
+}
+
+#[tokio::test]
+async fn what_waits_is_gone_after_five_minutes() {
+    let world = World::new().await;
+    let (session, _) = world.session(&world.adam()).await;
+    let id = registered(&world, &session, "CRM").await;
+    let authority = authority(&world, &session).await;
+    applications::make_key(&world.s, authority, id, key_draft(None), &origin()).await.unwrap();
+    world.advance(5 * MINUTE);
+    assert!(applications::reveal(&world.s, &session, id).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_made_for_a_session_that_has_ended() {
+    let world = World::new().await;
+    let (session, _) = world.session(&world.adam()).await;
+    let (other, _) = world.session(&world.adam()).await;
+    let id = registered(&world, &session, "CRM").await;
+    let secret = client_draft(ClientAuth::ClientSecret, SigningAlgorithm::Rs256);
+    let [first, second] = [authority(&world, &session).await, authority(&world, &session).await];
+    assert!(sessions::end(&world.s, &other, session.id(), &origin()).await.unwrap());
+    let made = applications::make_key(&world.s, first, id, key_draft(None), &origin()).await.unwrap();
+    assert!(matches!(made, KeyOutcome::NotFound), "{made:?}");
+    let set = applications::set_client(&world.s, second, id, secret, &origin()).await.unwrap();
+    assert!(matches!(set, ClientOutcome::NotFound), "{set:?}");
+    let organization = applications::organization(&world.s, &other).await.unwrap().unwrap();
+    let view = applications::show(&world.s, organization, id).await.unwrap().unwrap();
+    assert!(view.keys.is_empty() && view.application.client.is_none());
+}
+
+#[tokio::test]
+async fn a_secret_stays_when_only_the_signing_changes() {
+    let world = World::new().await;
+    let (session, _) = world.session(&world.adam()).await;
+    let id = registered(&world, &session, "CRM").await;
+    let set = async |auth, alg| {
+        let authority = authority(&world, &session).await;
+        let draft = client_draft(auth, alg);
+        applications::set_client(&world.s, authority, id, draft, &origin()).await.unwrap()
+    };
+    let works = async |text: &str| {
+        let handle = PlainHandle::parse(text).unwrap().stored();
+        world.s.store.read(move |tx| table::has_secret(tx, id, &handle)).await.unwrap()
+    };
+    let first = set(ClientAuth::ClientSecret, SigningAlgorithm::Rs256).await;
+    let ClientOutcome::Done(Some(first)) = first else { panic!("{first:?}") };
+    assert!(works(first.text()).await);
+    let same = set(ClientAuth::ClientSecret, SigningAlgorithm::EdDsa).await;
+    assert!(matches!(same, ClientOutcome::Done(None)), "{same:?}");
+    assert!(works(first.text()).await);
+    let replaced =
+        applications::new_secret(&world.s, authority(&world, &session).await, id, &origin()).await.unwrap();
+    let ClientOutcome::Done(Some(second)) = replaced else { panic!("{replaced:?}") };
+    assert!(!works(first.text()).await && works(second.text()).await);
+    // The newest one is what the page shows.
+    let shown = applications::reveal(&world.s, &session, id).await.unwrap();
+    assert_eq!((shown.len(), shown[0].secret.as_str()), (1, second.text()));
+    let public = set(ClientAuth::None, SigningAlgorithm::Rs256).await;
+    assert!(matches!(public, ClientOutcome::Done(None)), "{public:?}");
+    assert!(!works(second.text()).await);
+    let again = set(ClientAuth::ClientSecret, SigningAlgorithm::Rs256).await;
+    let ClientOutcome::Done(Some(third)) = again else { panic!("{again:?}") };
+    assert!(!works(second.text()).await && works(third.text()).await);
+    let none = applications::remove_client(&world.s, authority(&world, &session).await, id, &origin()).await;
+    assert!(none.unwrap() && !works(third.text()).await);
+}
+
+#[tokio::test]
+async fn another_organization_reaches_nothing() {
+    let world = World::new().await;
+    let ida = ida(&world).await;
+    let (theirs, _) = world.session(&ida).await;
+    let (mine, _) = world.session(&world.olivia()).await;
+    let id = registered(&world, &mine, "CRM").await;
+    let (s, from) = (&world.s, origin());
+    let made = applications::make_key(s, authority(&world, &theirs).await, id, key_draft(None), &from).await;
+    assert!(matches!(made.unwrap(), KeyOutcome::NotFound));
+    let a = authority(&world, &theirs).await;
+    let changed = applications::update(s, a, id, Some("Mine"), None, &from).await.unwrap();
+    assert_eq!(changed, ChangeOutcome::NotFound);
+    let a = authority(&world, &theirs).await;
+    let kind = AddressKind::SecondStep;
+    let added = applications::add_address(s, a, id, kind, "https://evil.example/", &from).await.unwrap();
+    assert_eq!(added, ChangeOutcome::NotFound);
+    let a = authority(&world, &theirs).await;
+    assert!(!applications::set_active(s, a, id, false, &from).await.unwrap());
+    let organization = applications::organization(s, &theirs).await.unwrap().unwrap();
+    assert!(applications::show(s, organization, id).await.unwrap().is_none());
+    assert!(applications::list(s, organization).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_applications_addresses_and_keys() {
+    let world = World::new().await;
+    let (session, _) = world.session(&world.olivia()).await;
+    let id = registered(&world, &session, "CRM").await;
+    for _ in 1..applications::MOST {
+        registered(&world, &session, "Another").await;
+    }
+    let (s, from) = (&world.s, origin());
+    let a = authority(&world, &session).await;
+    assert_eq!(applications::register(s, a, "x", false, &from).await.unwrap(), ChangeOutcome::TooMany);
+    for number in 0..=applications::MOST {
+        let full = number == applications::MOST;
+        let a = authority(&world, &session).await;
+        let address = format!("https://crm.example/{number}");
+        let added =
+            applications::add_address(s, a, id, AddressKind::Redirect, &address, &from).await.unwrap();
+        assert_eq!(added == ChangeOutcome::TooMany, full, "{added:?}");
+        let a = authority(&world, &session).await;
+        let made = applications::make_key(s, a, id, key_draft(None), &from).await.unwrap();
+        assert_eq!(matches!(made, KeyOutcome::TooMany), full, "{made:?}");
+    }
+    // A key that is revoked makes room.
+    let organization = applications::organization(s, &session).await.unwrap().unwrap();
+    let key = applications::show(s, organization, id).await.unwrap().unwrap().keys[0].id;
+    let a = authority(&world, &session).await;
+    assert!(applications::revoke_key(s, a, id, key, &from).await.unwrap());
+    let a = authority(&world, &session).await;
+    let made = applications::make_key(s, a, id, key_draft(None), &from).await.unwrap();
+    assert!(matches!(made, KeyOutcome::Made(_)), "{made:?}");
+}
+
+#[tokio::test]
+async fn the_operator_registers_all_or_nothing_and_names_the_organization_where_there_are_several() {
+    let world = World::new().await;
+    let (s, from, operator) = (&world.s, origin(), OperatorAuthority::at_the_console());
+    let draft = |client| Draft {
+        name: "CRM".into(),
+        app_required: true,
+        addresses: vec![(AddressKind::Redirect, "https://crm.example/back".parse().unwrap())],
+        client: Some(client),
+        key: Some(key_draft(None)),
+    };
+    let alone = applications::operators_authority(s, &operator, None, true, true).await.unwrap().unwrap();
+    let no_keys = client_draft(ClientAuth::PrivateKeyJwt, SigningAlgorithm::Rs256);
+    let refused = applications::create(s, alone, draft(no_keys), &from).await.unwrap();
+    assert!(matches!(refused, CreateOutcome::ClientKeys), "{refused:?}");
+    assert!(applications::list_all(s, &operator).await.unwrap()[0].2.is_empty());
+
+    ida(&world).await;
+    let several = applications::operators_authority(s, &operator, None, true, true).await.unwrap();
+    let Err(all) = several else { panic!("one was chosen") };
+    assert_eq!(all.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["Harbour & Pine", "Quay"]);
+    let quay = applications::operators_authority(s, &operator, Some(all[1].0), true, true).await.unwrap();
+    let secret = client_draft(ClientAuth::ClientSecret, SigningAlgorithm::Es256);
+    let made = applications::create(s, quay.unwrap(), draft(secret), &from).await.unwrap();
+    let CreateOutcome::Done { id, secret: Some(_), key: Some(key) } = made else { panic!("{made:?}") };
+    let view = applications::show_any(s, &operator, id).await.unwrap().unwrap();
+    let application = &view.application;
+    assert_eq!(application.organization, all[1].0);
+    assert!(application.first_party && application.for_everyone && application.app_required);
+    assert_eq!((view.keys.len(), view.keys[0].id, view.addresses.len()), (1, key.id, 1));
+}

@@ -1,0 +1,108 @@
+//! API keys.
+
+use crate::applications::registered_by;
+use crate::harness::{DAY, MINUTE, NOW, World, later, on_both};
+use countersign_core::{
+    application::{Scope, Scopes},
+    ids::{ApiKeyId, ApplicationId},
+    secret::StoredHandle,
+};
+use countersign_store::{
+    api_keys::{self, NewApiKey},
+    applications,
+};
+
+fn new(w: &World, application: ApplicationId, handle: StoredHandle) -> NewApiKey {
+    NewApiKey {
+        id: ApiKeyId::generate(NOW, &*w.entropy),
+        application,
+        handle,
+        name: "CRM server".into(),
+        scopes: Scopes::new([Scope::Challenges, Scope::UsersRead]).unwrap(),
+        hint: "x8Kq".into(),
+        expires_at: Some(later(DAY)),
+    }
+}
+
+#[tokio::test]
+async fn a_key_lives_until_it_expires_is_revoked_or_its_application_is_switched_off() {
+    on_both(async |w| {
+        let (mia, eve) = (w.person("mia@example.com").await, w.person("eve@example.com").await);
+        let (application, mine) = registered_by(&w, &mia, "CRM").await;
+        let (other, theirs) = registered_by(&w, &eve, "Another").await;
+        let handle = w.handle();
+        let key = new(&w, application, handle);
+        let id = key.id;
+        let (refused, made) = w
+            .write(move |tx| {
+                Ok((api_keys::insert(tx, &theirs, &key, NOW)?, api_keys::insert(tx, &mine, &key, NOW)?))
+            })
+            .await;
+        assert!(!refused && made, "only for an application of the authority's own organization");
+        let live = |at| w.read(move |tx| api_keys::live(tx, &handle, at));
+        let found = live(NOW).await.unwrap();
+        assert_eq!((found.id, found.application, found.last_used_at), (id, application, None));
+        assert!(found.scopes.allow(Scope::Challenges) && !found.scopes.allow(Scope::UsersWrite));
+        assert!(live(later(DAY)).await.is_none(), "expired");
+        let nobody = w.handle();
+        assert!(w.read(move |tx| api_keys::live(tx, &nobody, NOW)).await.is_none());
+
+        w.write(move |tx| {
+            api_keys::used(tx, id, later(MINUTE))?;
+            api_keys::used(tx, id, NOW)
+        })
+        .await;
+        assert_eq!(live(NOW).await.unwrap().last_used_at, Some(later(MINUTE)), "it never goes back");
+
+        let (_, theirs) = registered_by(&w, &eve, "A third").await;
+        let refused = w
+            .write(move |tx| {
+                Ok((
+                    api_keys::revoke(tx, &theirs, application, id, NOW)?,
+                    api_keys::revoke(tx, &theirs, other, id, NOW)?,
+                ))
+            })
+            .await;
+        assert_eq!(refused, (false, false));
+        let authority = mia.own.application_authority(
+            w.read(move |tx| applications::by_id(tx, application)).await.unwrap().organization,
+            countersign_core::role::Role::Owner,
+            NOW,
+            MINUTE,
+        );
+        let authority = authority.unwrap().unwrap();
+        let seen = w
+            .write(move |tx| {
+                applications::disable(tx, &authority, application, NOW)?;
+                let off = api_keys::live(tx, &handle, NOW)?.is_none();
+                applications::enable(tx, &authority, application)?;
+                let on = api_keys::live(tx, &handle, NOW)?.is_some();
+                let revoked = api_keys::revoke(tx, &authority, application, id, later(MINUTE))?;
+                let again = api_keys::revoke(tx, &authority, application, id, later(2 * MINUTE))?;
+                Ok((off, on, revoked, again, api_keys::live(tx, &handle, NOW)?.is_none()))
+            })
+            .await;
+        assert_eq!(seen, (true, true, true, false, true));
+        let listed = w.read(move |tx| api_keys::list(tx, application)).await;
+        assert_eq!((listed.len(), listed[0].revoked_at), (1, Some(later(MINUTE))));
+        assert_eq!(listed[0].scopes.to_string(), "users:read challenges");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_cannot_be_stored_twice() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let (application, mine) = registered_by(&w, &mia, "CRM").await;
+        let handle = w.handle();
+        let (first, second) = (new(&w, application, handle), new(&w, application, handle));
+        let stored = w.store.write(move |tx| {
+            api_keys::insert(tx, &mine, &first, NOW)?;
+            api_keys::insert(tx, &mine, &second, NOW)
+        });
+        assert!(stored.await.is_err());
+        assert_eq!(w.rows_in("api_keys"), 0);
+    })
+    .await;
+}

@@ -1,0 +1,143 @@
+//! `/organization/applications/{id}`
+
+pub(crate) mod addresses;
+pub(crate) mod client;
+pub(crate) mod keys;
+mod view;
+
+use super::{
+    applications::{organization, path},
+    once::is_read_by_a_person,
+};
+use crate::{
+    app::App,
+    extract::{Administrator, Form, Id, Own},
+    notice::Done,
+    problem::Problem,
+    respond::{self, Answer, see_other},
+    views::{NewSecret, TextForm},
+    words,
+};
+use axum::extract::State;
+use countersign_core::{application::AddressKind, ids::ApplicationId};
+use countersign_flows::applications::{self, ApplicationView, ChangeOutcome};
+use http::{HeaderMap, Method, StatusCode};
+
+/// One of the page's forms that was refused.
+#[derive(Default)]
+pub(super) struct Refused {
+    name: TextForm,
+    key: Option<keys::Typed>,
+    address: Option<(AddressKind, TextForm)>,
+    client: Option<client::Typed>,
+}
+
+/// `GET /organization/applications/{id}`: with the secrets that this session has made just now, the first time. What is
+/// taken away is a copy for this one showing, as with backup codes (decision 0004).
+pub(crate) async fn show(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<ApplicationId>,
+    method: Method,
+    headers: HeaderMap,
+) -> Answer {
+    let found = find(&app, &own, id).await?;
+    let reveals = if is_read_by_a_person(&method, &headers) {
+        applications::reveal(&app.services, &own.session, id).await?
+    } else {
+        Vec::new()
+    };
+    let server = view::server(&app);
+    let new_secrets = reveals.iter().map(|reveal| view::new_secret(&server, &found, reveal)).collect();
+    render(&app, &own, found, new_secrets, Refused::default(), StatusCode::OK)
+}
+
+/// `POST /organization/applications/{id}/update`: the name, or whether an authenticator app is required; what is not sent
+/// stays.
+pub(crate) async fn update(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<ApplicationId>,
+    form: Form,
+) -> Answer {
+    let authority = own.fresh_for_applications(&app).await?;
+    let app_required = match form.get("app_required") {
+        "" => None,
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => {
+            return Err(Problem::CannotBeDone("Choose whether an authenticator app is required: on or off."));
+        }
+    };
+    let error = match form.defect() {
+        Some(defect) => defect.error.to_string(),
+        None => {
+            // A form that brings neither is one that lacks its name.
+            let name = form.given("name").or(app_required.is_none().then_some(""));
+            let origin = &own.browser.origin;
+            match applications::update(&app.services, authority, id, name, app_required, origin).await? {
+                ChangeOutcome::Done(_) => return Ok(see_other(&Done::ApplicationChanged.at(&path(id)))),
+                ChangeOutcome::Name(error) => words::text(error, "a name, for example CRM"),
+                ChangeOutcome::NotFound
+                | ChangeOutcome::Address(_)
+                | ChangeOutcome::Doubled
+                | ChangeOutcome::TooMany => return Err(Problem::NotFound),
+            }
+        }
+    };
+    let name = TextForm { value: form.get("name").to_owned(), error: Some(error) };
+    again(&app, &own, id, Refused { name, ..Refused::default() }).await
+}
+
+/// `POST /organization/applications/{id}/switch-off`
+pub(crate) async fn switch_off(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<ApplicationId>,
+    form: Form,
+) -> Answer {
+    switch(&app, &own, id, &form, false).await
+}
+
+/// `POST /organization/applications/{id}/switch-on`
+pub(crate) async fn switch_on(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<ApplicationId>,
+    form: Form,
+) -> Answer {
+    switch(&app, &own, id, &form, true).await
+}
+
+/// Switching to what it is already changes nothing, and is no mistake: somebody else was faster.
+async fn switch(app: &App, own: &Own, id: ApplicationId, form: &Form, on: bool) -> Answer {
+    let authority = own.fresh_for_applications(app).await?;
+    form.only_a_button()?;
+    find(app, own, id).await?;
+    applications::set_active(&app.services, authority, id, on, &own.browser.origin).await?;
+    let done = if on { Done::ApplicationOn } else { Done::ApplicationOff };
+    Ok(see_other(&done.at(&path(id))))
+}
+
+/// The application, if it is one of the organization's.
+async fn find(app: &App, own: &Own, id: ApplicationId) -> Result<ApplicationView, Problem> {
+    let organization = organization(app, own).await?;
+    applications::show(&app.services, organization, id).await?.ok_or(Problem::NotFound)
+}
+
+/// The page with what is wrong in one of its forms.
+async fn again(app: &App, own: &Own, id: ApplicationId, refused: Refused) -> Answer {
+    let found = find(app, own, id).await?;
+    render(app, own, found, Vec::new(), refused, respond::refused(None))
+}
+
+fn render(
+    app: &App,
+    own: &Own,
+    found: ApplicationView,
+    new_secrets: Vec<NewSecret>,
+    refused: Refused,
+    status: StatusCode,
+) -> Answer {
+    respond::page(status, &view::page(app, own, found, new_secrets, refused))
+}

@@ -1,0 +1,61 @@
+//! `/organization/applications/{id}/addresses` and `/organization/applications/{id}/addresses/remove`
+
+use super::{Refused, again, path};
+use crate::{
+    app::App,
+    extract::{Administrator, Form, Id},
+    notice::Done,
+    problem::Problem,
+    respond::{Answer, see_other},
+    views::TextForm,
+    words,
+};
+use axum::extract::State;
+use countersign_core::{application::AddressKind, ids::ApplicationId};
+use countersign_flows::applications::{self, ChangeOutcome};
+
+/// The kind is a hidden field, which nobody types.
+fn kind(form: &Form) -> Result<AddressKind, Problem> {
+    let damaged = "The form arrived damaged. Load the page again and repeat what you did.";
+    form.get("kind").parse().map_err(|_| Problem::CannotBeDone(damaged))
+}
+
+/// `POST /organization/applications/{id}/addresses`
+pub(crate) async fn add(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<ApplicationId>,
+    form: Form,
+) -> Answer {
+    let authority = own.fresh_for_applications(&app).await?;
+    let (kind, typed, origin) = (kind(&form)?, form.get("address"), &own.browser.origin);
+    let error = match form.defect() {
+        Some(defect) => defect.error.to_string(),
+        None => match applications::add_address(&app.services, authority, id, kind, typed, origin).await? {
+            ChangeOutcome::Done(_) => return Ok(see_other(&Done::AddressAdded.at(&path(id)))),
+            ChangeOutcome::Address(error) => words::applications::address(error, kind, typed),
+            ChangeOutcome::Doubled => words::applications::ADDRESS_DOUBLED.to_owned(),
+            ChangeOutcome::TooMany => words::applications::too_many("addresses of this kind"),
+            ChangeOutcome::NotFound | ChangeOutcome::Name(_) => return Err(Problem::NotFound),
+        },
+    };
+    let address = TextForm { value: typed.to_owned(), error: Some(error) };
+    again(&app, &own, id, Refused { address: Some((kind, address)), ..Refused::default() }).await
+}
+
+/// `POST /organization/applications/{id}/addresses/remove`
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<ApplicationId>,
+    form: Form,
+) -> Answer {
+    let authority = own.fresh_for_applications(&app).await?;
+    form.only_a_button()?;
+    let (kind, address, origin) = (kind(&form)?, form.get("address"), &own.browser.origin);
+    if applications::remove_address(&app.services, authority, id, kind, address, origin).await? {
+        Ok(see_other(&Done::AddressRemoved.at(&path(id))))
+    } else {
+        Err(Problem::NotFound)
+    }
+}

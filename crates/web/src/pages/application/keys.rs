@@ -1,0 +1,139 @@
+//! `/organization/applications/{id}/keys` and `/organization/applications/{id}/keys/{key}/revoke`
+
+use super::{Refused, again, path};
+use crate::{
+    app::App,
+    extract::{Administrator, Form, Id, Ids},
+    notice::Done,
+    problem::Problem,
+    respond::{Answer, see_other},
+    views::{Choice, KeyForm, TextForm},
+    words,
+};
+use axum::extract::State;
+use countersign_core::{
+    application::{Scope, Scopes},
+    ids::{ApiKeyId, ApplicationId},
+};
+use countersign_flows::applications::{self, KeyDraft, KeyOutcome};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a key may work: the word, its name, and the days.
+const LIFETIMES: [(&str, &str, Option<u32>); 4] = [
+    ("30", "30 days", Some(30)),
+    ("90", "90 days", Some(90)),
+    ("365", "A year", Some(365)),
+    ("none", "Until it is revoked", None),
+];
+
+/// What is chosen when nothing was: long enough that nobody has to renew a key in a hurry, and an end for one that is
+/// forgotten.
+const USUAL: &str = "365";
+
+/// The form as it was typed, with what is wrong in it.
+#[derive(Default)]
+pub(in crate::pages) struct Typed {
+    name: TextForm,
+    scopes: Vec<Scope>,
+    scopes_error: Option<String>,
+    lifetime: String,
+    lifetime_error: Option<String>,
+}
+
+/// The field of a scope.
+fn field(scope: Scope) -> String {
+    format!("scope-{scope}")
+}
+
+/// The form, fresh or as it was typed.
+pub(super) fn form(typed: Option<Typed>) -> KeyForm {
+    let fresh = || Typed { lifetime: USUAL.to_owned(), ..Typed::default() };
+    let typed = typed.unwrap_or_else(fresh);
+    // The one that most applications need stands first.
+    let mut scopes = Scope::ALL.to_vec();
+    scopes.sort_by_key(|scope| *scope != Scope::Challenges);
+    let scopes = scopes.into_iter().map(|scope| {
+        let (label, text) = words::applications::scope(scope);
+        Choice { word: field(scope), label, text, chosen: typed.scopes.contains(&scope) }
+    });
+    let lifetimes = LIFETIMES.iter().map(|(word, label, _)| Choice {
+        word: (*word).to_owned(),
+        label,
+        text: "",
+        chosen: *word == typed.lifetime,
+    });
+    KeyForm {
+        name: typed.name,
+        scopes: scopes.collect(),
+        scopes_error: typed.scopes_error,
+        lifetimes: lifetimes.collect(),
+        lifetime_error: typed.lifetime_error,
+    }
+}
+
+fn read(form: &Form) -> Typed {
+    Typed {
+        name: TextForm { value: form.get("name").to_owned(), error: None },
+        scopes: Scope::ALL.iter().copied().filter(|scope| form.get(&field(*scope)) == "on").collect(),
+        lifetime: form.get("lifetime").to_owned(),
+        ..Typed::default()
+    }
+}
+
+/// What is wanted, if it can be.
+fn draft(typed: &mut Typed) -> Option<KeyDraft> {
+    let scopes = Scopes::new(typed.scopes.iter().copied());
+    let lifetime = LIFETIMES.iter().find(|(word, ..)| *word == typed.lifetime);
+    match (scopes, lifetime) {
+        (Ok(scopes), Some((.., days))) => {
+            Some(KeyDraft { name: typed.name.value.clone(), scopes, lifetime: days.map(|days| DAY * days) })
+        }
+        (scopes, lifetime) => {
+            typed.scopes_error = scopes.err().map(|_| words::applications::NO_SCOPE.to_owned());
+            typed.lifetime_error = lifetime.is_none().then(|| words::applications::LIFETIME.to_owned());
+            None
+        }
+    }
+}
+
+/// `POST /organization/applications/{id}/keys`: the key waits for the page that shows it once.
+pub(crate) async fn make(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Id(id): Id<ApplicationId>,
+    form: Form,
+) -> Answer {
+    let authority = own.fresh_for_applications(&app).await?;
+    let mut typed = read(&form);
+    if let Some(defect) = form.defect() {
+        typed.name.error = Some(defect.error.to_string());
+    } else if let Some(draft) = draft(&mut typed) {
+        match applications::make_key(&app.services, authority, id, draft, &own.browser.origin).await? {
+            KeyOutcome::Made(_) => return Ok(see_other(&path(id))),
+            KeyOutcome::NotFound => return Err(Problem::NotFound),
+            KeyOutcome::Name(error) => {
+                typed.name.error = Some(words::text(error, "a name, for example CRM server"));
+            }
+            KeyOutcome::TooMany => typed.name.error = Some(words::applications::too_many("keys")),
+        }
+    }
+    again(&app, &own, id, Refused { key: Some(typed), ..Refused::default() }).await
+}
+
+/// `POST /organization/applications/{id}/keys/{key}/revoke`
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    Administrator(own): Administrator,
+    Ids(id, key): Ids<ApplicationId, ApiKeyId>,
+    form: Form,
+) -> Answer {
+    let authority = own.fresh_for_applications(&app).await?;
+    form.only_a_button()?;
+    if applications::revoke_key(&app.services, authority, id, key, &own.browser.origin).await? {
+        Ok(see_other(&Done::KeyRevoked.at(&path(id))))
+    } else {
+        Err(Problem::NotFound)
+    }
+}

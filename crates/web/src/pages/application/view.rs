@@ -1,0 +1,166 @@
+//! What an application's page shows, from what is stored.
+
+use super::{Refused, client, keys};
+use crate::{
+    app::App,
+    extract::Own,
+    times,
+    views::{AddressList, ApplicationPage, KeyRow, NewSecret, TextForm},
+    words,
+};
+use countersign_core::{
+    Timestamp,
+    application::{AddressKind, Scope},
+    ids::ApiKeyId,
+};
+use countersign_flows::applications::{ApiKeyRow, ApplicationView, Reveal, SecretOf};
+
+/// Where this server is reached.
+pub(super) fn server(app: &App) -> String {
+    app.settings.public_url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// The page.
+pub(super) fn page(
+    app: &App,
+    own: &Own,
+    found: ApplicationView,
+    new_secrets: Vec<NewSecret>,
+    mut refused: Refused,
+) -> ApplicationPage {
+    let now = app.services.now();
+    let (live, ended): (Vec<_>, Vec<_>) = found.keys.iter().partition(|key| lives(key, now));
+    let rows = |keys: Vec<&ApiKeyRow>| keys.into_iter().map(|key| row(key, now)).collect();
+    let addresses = [AddressKind::SecondStep, AddressKind::Redirect, AddressKind::PostLogout]
+        .map(|kind| list(&found, kind, &mut refused));
+    let [return_addresses, redirect_addresses, post_logout_addresses] = addresses;
+    let application = found.application;
+    let name = match &refused.name.error {
+        Some(_) => refused.name.value.clone(),
+        None => application.name.clone(),
+    };
+    ApplicationPage {
+        shell: own.shell(app),
+        organization: own.who.organization.clone().unwrap_or_default(),
+        id: application.id.to_string(),
+        name: application.name,
+        on: application.active,
+        for_everyone: application.for_everyone,
+        first_party: application.first_party,
+        server: server(app),
+        new_secrets,
+        name_form: TextForm { value: name, error: refused.name.error },
+        keys: rows(live),
+        ended_keys: rows(ended),
+        key_form: keys::form(refused.key),
+        app_required: application.app_required,
+        return_addresses,
+        client: client::form(application.client.as_ref(), refused.client),
+        redirect_addresses,
+        post_logout_addresses,
+    }
+}
+
+fn list(found: &ApplicationView, kind: AddressKind, refused: &mut Refused) -> AddressList {
+    let of_kind = found.addresses.iter().filter(|(other, _)| *other == kind);
+    AddressList {
+        kind: kind.as_str(),
+        addresses: of_kind.map(|(_, address)| address.as_str().to_owned()).collect(),
+        form: refused.address.take_if(|(other, _)| *other == kind).map(|(_, form)| form).unwrap_or_default(),
+    }
+}
+
+fn lives(key: &ApiKeyRow, now: Timestamp) -> bool {
+    key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now)
+}
+
+fn row(key: &ApiKeyRow, now: Timestamp) -> KeyRow {
+    let standing = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", times::day(at)),
+        (None, Some(at)) if at <= now => format!("expired {}", times::day(at)),
+        (None, Some(at)) => format!("works until {}", times::day(at)),
+        (None, None) => "works until it is revoked".to_owned(),
+    };
+    KeyRow {
+        id: key.id.to_string(),
+        name: key.name.clone(),
+        allows: key.scopes.iter().map(|scope| words::applications::scope(scope).0).collect(),
+        hint: key.hint.clone(),
+        made: times::day(key.created_at),
+        last_used: key.last_used_at.map(|at| times::ago(at, now)),
+        standing,
+    }
+}
+
+/// A secret for its one showing, with what to do next.
+pub(super) fn new_secret(server: &str, found: &ApplicationView, reveal: &Reveal) -> NewSecret {
+    let secret = reveal.secret.to_string();
+    match reveal.of {
+        SecretOf::ApiKey(id) => new_key(server, found, id, secret),
+        SecretOf::Client => NewSecret {
+            kind: "client-secret",
+            heading: "Your new client secret".to_owned(),
+            secret,
+            next: "Give it to your application’s server together with the client ID, and never to a browser or an app. \
+                   What else it asks for stands here:"
+                .to_owned(),
+            command: format!("curl {server}/.well-known/openid-configuration"),
+        },
+    }
+}
+
+fn new_key(server: &str, found: &ApplicationView, id: ApiKeyId, secret: String) -> NewSecret {
+    let key = found.keys.iter().find(|key| key.id == id);
+    let heading = match key {
+        Some(key) => format!("Your new API key “{}”", key.name),
+        None => "Your new API key".to_owned(),
+    };
+    NewSecret {
+        kind: "api-key",
+        heading,
+        secret,
+        next: "Give it to your application’s server, for example as the environment variable COUNTERSIGN_API_KEY, and \
+               never to a browser or an app. Then try it:"
+            .to_owned(),
+        command: command(server, |scope| key.is_some_and(|key| key.scopes.allow(scope))),
+    }
+}
+
+/// Something that the key may do, the most harmless first.
+fn command(server: &str, allows: impl Fn(Scope) -> bool) -> String {
+    let bearer = "-H \"Authorization: Bearer $COUNTERSIGN_API_KEY\"";
+    let json = "-H \"Content-Type: application/json\"";
+    if allows(Scope::UsersRead) {
+        format!("curl {bearer} {server}/api/v1/users")
+    } else if allows(Scope::UsersWrite) {
+        let body = r#"{"email": "mia@example.com", "name": "Mia"}"#;
+        format!("curl -X PUT {bearer} {json} -d '{body}' {server}/api/v1/users/42")
+    } else if allows(Scope::Challenges) {
+        format!("curl -X POST {bearer} {json} -d '{{\"user\": \"42\"}}' {server}/api/v1/challenges")
+    } else {
+        let body = r#"{"first_enrolment": true}"#;
+        format!("curl -X POST {bearer} {json} -d '{body}' {server}/api/v1/users/42/account-holder-tokens")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_one_that_the_key_may_run() {
+        for (scope, path) in [
+            (Scope::UsersRead, "/api/v1/users"),
+            (Scope::UsersWrite, "/api/v1/users/42"),
+            (Scope::Challenges, "/api/v1/challenges"),
+            (Scope::Authenticators, "/api/v1/users/42/account-holder-tokens"),
+        ] {
+            let line = command("https://id.example", |asked| asked == scope);
+            assert!(
+                line.starts_with("curl ") && line.ends_with(&format!("https://id.example{path}")),
+                "{line}"
+            );
+            assert!(line.contains("$COUNTERSIGN_API_KEY") && !line.contains("csk_"), "{line}");
+        }
+    }
+}
