@@ -28,6 +28,10 @@ impl Channel {
 pub struct Message {
     /// The recipient's name, for the greeting.
     pub name: String,
+    /// The application that knows the recipient by an id of its own: it is what they know, and they cannot open this
+    /// server's pages. `None` for those who sign in here.
+    #[serde(default)]
+    pub application: Option<String>,
     /// When what it tells happened, in milliseconds since the Unix epoch.
     pub at_millis: i64,
     /// What it says.
@@ -39,6 +43,13 @@ pub struct Message {
 pub enum Content {
     /// A code for the second step of a sign-in.
     SignInCode {
+        /// Six digits.
+        code: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
+    /// The same, to be typed on a page of the application that asked for it, and not on one of this server's.
+    SignInCodeElsewhere {
         /// Six digits.
         code: String,
         /// For how long it can be used.

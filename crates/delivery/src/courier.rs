@@ -250,6 +250,7 @@ fn pause(attempt: u32) -> Duration {
 fn is_too_old(message: &Message, now: Timestamp) -> bool {
     let minutes = match &message.content {
         Content::SignInCode { minutes, .. }
+        | Content::SignInCodeElsewhere { minutes, .. }
         | Content::ConfirmIdentityCode { minutes, .. }
         | Content::ConfirmPhoneCode { minutes, .. }
         | Content::ConfirmEmailCode { minutes, .. }
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_code_ages_and_a_notice_does_not() {
-        let message = |content| Message { name: "Mia".into(), at_millis: 0, content };
+        let message = |content| Message { name: "Mia".into(), application: None, at_millis: 0, content };
         let code = message(Content::SignInCode { code: "048151".into(), minutes: 10 });
         assert!(!is_too_old(&code, Timestamp::from_millis(599_999)));
         assert!(is_too_old(&code, Timestamp::from_millis(600_000)));

@@ -1,5 +1,6 @@
 //! Messages in words. What is said, and when, is core's; how it is said is decided here.
 
+mod application;
 mod email;
 mod layout;
 mod notice;
@@ -36,10 +37,16 @@ impl fmt::Debug for Rendered {
 /// The words of `message` for `channel`. `None` for what is never sent that way: an SMS carries a code and nothing else.
 pub fn render(message: &Message, channel: Channel, words: &Words) -> Option<Rendered> {
     match channel {
-        Channel::Email => Some(email::letter(message, words).rendered(&message.name, words)),
-        Channel::Sms => {
-            sms::text(&message.content, words).map(|text| Rendered { subject: String::new(), text })
-        }
+        Channel::Email => Some(match application::letter(message) {
+            Some((letter, application)) => {
+                let sender = format!("Sent by {} for {application}", words.service_name);
+                letter.rendered(&message.name, application, &sender)
+            }
+            None => {
+                email::letter(message, words).rendered(&message.name, &words.service_name, &words.public_url)
+            }
+        }),
+        Channel::Sms => sms::text(message, words).map(|text| Rendered { subject: String::new(), text }),
     }
 }
 
@@ -53,12 +60,22 @@ mod samples {
     }
 
     pub(super) fn message(content: Content) -> Message {
-        Message { name: "Mia Lund".into(), at_millis: 1_795_499_640_000, content }
+        Message { name: "Mia Lund".into(), application: None, at_millis: 1_795_499_640_000, content }
+    }
+
+    /// The same to somebody whom an application knows.
+    pub(super) fn of_an_application(content: Content) -> Message {
+        Message { application: Some("Brightbooks".into()), ..message(content) }
     }
 
     /// Subject and text in one, and the rule of plain-text e-mail checked: no line but one that holds a link is long.
     pub(super) fn email(content: Content) -> String {
-        let Rendered { subject, text } = render(&message(content), Channel::Email, &words()).unwrap();
+        written(&message(content))
+    }
+
+    /// The same of a whole message.
+    pub(super) fn written(message: &Message) -> String {
+        let Rendered { subject, text } = render(message, Channel::Email, &words()).unwrap();
         for line in text.lines() {
             assert!(line.chars().count() < 76 || line.trim().starts_with("https://"), "{line:?}");
         }

@@ -4,7 +4,7 @@
 //! address everything happens as for a free one, and no message leaves.
 
 use crate::{
-    Fault, Services, activity, enrolment, profile,
+    Fault, Services, activity, enrolment, letter, profile,
     second_step::{self, CodeRefusal, Purpose, SendOutcome, Target},
     sessions,
 };
@@ -13,7 +13,7 @@ use countersign_core::{
     authority::CredentialAuthority,
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
-    message::{Content, Message, Notice, Recipient},
+    message::{Content, Notice, Recipient},
     second_step::Method,
     session::OwnSession,
 };
@@ -137,9 +137,9 @@ fn tell_both(
     notice: &Notice,
     now: Timestamp,
 ) -> StoreResult<()> {
-    for address in [before.email, new] {
+    for address in [before.email.clone(), new] {
         let content = Content::Notice(notice.clone());
-        let message = Message { name: before.name.clone(), at_millis: now.millis(), content };
+        let message = letter::to(tx, &before, content, now)?;
         outbox::push(tx, &Recipient::Email(address), &message, now)?;
     }
     Ok(())

@@ -13,7 +13,9 @@ use countersign_core::{
     text::{TextError, short_text},
 };
 use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
-use countersign_store::{applications, apps, backup_codes, challenges, enrolments, sessions, users};
+use countersign_store::{
+    StoreResult, Tx, applications, apps, backup_codes, challenges, enrolments, sessions, users,
+};
 
 /// An app's name has at most this many characters.
 pub const NAME_LENGTH: usize = 40;
@@ -124,6 +126,19 @@ pub async fn confirm(
     name: &str,
     origin: &Origin,
 ) -> Result<ConfirmOutcome, Fault> {
+    confirm_with(s, session, code, name, origin, |_, _| Ok(true)).await
+}
+
+/// The same, and `answers` in the same write: what the set-up is also the answer to. Where that says `false`, there is
+/// nothing left to answer, and nothing was set up.
+pub(crate) async fn confirm_with(
+    s: &Services,
+    session: &OwnSession,
+    code: &str,
+    name: &str,
+    origin: &Origin,
+    answers: impl FnOnce(&mut Tx<'_>, Timestamp) -> StoreResult<bool> + Send + 'static,
+) -> Result<ConfirmOutcome, Fault> {
     let (now, id, user) = (s.now(), session.id(), session.user());
     let (found, before) =
         s.store.read(move |tx| Ok((enrolments::of_session(tx, id)?, apps::list(tx, user)?))).await?;
@@ -151,7 +166,7 @@ pub async fn confirm(
         .store
         .write(move |tx| {
             users::take_turn(tx, user)?;
-            if !enrolments::take(tx, &authority, enrolment)? {
+            if !enrolments::take(tx, &authority, enrolment)? || !answers(tx, now)? {
                 return Ok(None);
             }
             apps::insert(tx, &authority, app, &secret, &name, step, now)?;
@@ -201,10 +216,7 @@ pub async fn remove(
 }
 
 /// Whoever else is in the account, or half in, is out.
-pub(crate) fn end_the_rest(
-    tx: &mut countersign_store::Tx<'_>,
-    authority: &CredentialAuthority,
-) -> countersign_store::StoreResult<u32> {
+pub(crate) fn end_the_rest(tx: &mut Tx<'_>, authority: &CredentialAuthority) -> StoreResult<u32> {
     challenges::end_of_user(tx, authority.user())?;
     sessions::end_others(tx, authority.user(), authority.session())
 }

@@ -15,6 +15,7 @@ mod fault;
 pub mod forward_auth;
 pub mod hashing;
 pub mod identity;
+mod letter;
 pub mod login_as;
 pub mod members;
 pub mod password_change;

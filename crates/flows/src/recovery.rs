@@ -9,11 +9,11 @@
 //! sign-in asks for one of them (ASVS 5.0 V6.4.3). What it does take back are wrong codes *by e-mail*: whoever holds the
 //! link has just proven the mailbox anew, which is all that enrolling it again would be (NIST SP 800-63B-4 §3.2.2).
 
-use crate::{Fault, Services, activity, password_change::chosen, second_step, sign_in::network};
+use crate::{Fault, Services, activity, letter, password_change::chosen, second_step, sign_in::network};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
-    message::{Content, Message, Notice, Recipient},
+    message::{Content, Notice, Recipient},
     password::PasswordError,
     second_step::Method,
     secret::{PlainHandle, StoredHandle},
@@ -84,7 +84,7 @@ pub async fn ask(s: &Services, email: &str, origin: &Origin) -> Result<Asked, Fa
             password_resets::insert(tx, &stored, account.id, expires_at)?;
             let kind = EventKind::PasswordResetAsked;
             activity::record(tx, account.id, kind, Detail::default(), origin, now)?;
-            let message = Message { name: account.name, at_millis: now.millis(), content };
+            let message = letter::to(tx, &account, content, now)?;
             outbox::push(tx, &Recipient::Email(account.email), &message, now)?;
             Ok(Ok(()))
         })

@@ -28,12 +28,12 @@ pub(crate) use sent_code::{Target, send};
 pub use view::{SentView, StepView};
 pub(crate) use view::{due_at_step_up, permitted, usable, view};
 
-use crate::{Fault, Services, activity};
+use crate::{Fault, Services, activity, letter};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
     ids::UserId,
-    message::{Content, Message, Notice, Recipient},
+    message::{Content, Notice, Recipient},
     second_step::Method,
     throttle::{Ticket, Verdict},
 };
@@ -276,7 +276,7 @@ fn record(
 /// Queues a notice to the account holder's mailbox.
 pub(crate) fn tell(tx: &mut Tx<'_>, user: UserId, notice: Notice, now: Timestamp) -> StoreResult<()> {
     let Some(user) = users::by_id(tx, user)? else { return Ok(()) };
-    let message = Message { name: user.name, at_millis: now.millis(), content: Content::Notice(notice) };
+    let message = letter::to(tx, &user, Content::Notice(notice), now)?;
     outbox::push(tx, &Recipient::Email(user.email), &message, now).map(drop)
 }
 

@@ -7,16 +7,19 @@
 //!   Own              the account holder's own session          (impersonated: 403, nobody: 303 to /sign-in)
 //!   Administrator    the same, of an administrator or owner    (member: 403)
 //!   Impersonated     a "login as"
+//!   Hosted           whoever has the address of a second step that an application asks for (unknown: 404)
 //!   Form             the posted fields, under a csrf_token that fits the handle; always the last one
 //! ```
 
 mod browser;
 mod fields;
 mod form;
+mod hosted;
 mod id;
 mod session;
 
 pub(crate) use browser::{Browser, Visitor};
 pub(crate) use form::{Defect, Form, Query};
+pub(crate) use hosted::{Hosted, HostedPages};
 pub(crate) use id::{Id, Ids};
 pub(crate) use session::{Administrator, Impersonated, Own, Waiting};

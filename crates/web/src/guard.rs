@@ -3,8 +3,10 @@
 use crate::{
     app::App,
     extract::Browser,
+    onward::FormTargets,
     problem::Problem,
     respond::{self, ResponseExt as _},
+    routes::{self, Access},
     shell::shell,
     times,
     views::ErrorPage,
@@ -76,9 +78,13 @@ pub(crate) async fn observed(State(app): State<App>, mut request: Request, next:
 /// Security headers, and no copy of a page anywhere.
 pub(crate) async fn protected(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let onward = response.extensions_mut().remove::<FormTargets>();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(policy) = onward.and_then(|targets| targets.policy(CONTENT_SECURITY_POLICY)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     if app.settings.secure_cookies {
         // RFC 6797; a year, for this host alone: what else is on the domain is not ours to decide.
@@ -93,6 +99,8 @@ pub(crate) async fn protected(State(app): State<App>, request: Request, next: Ne
 pub(crate) async fn problems(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let browser = Browser::read(&parts, &app);
+    // On an application's pages nobody's session counts, and so none is shown.
+    let looks = routes::access_of(&parts) != Some(Access::Hosted);
     let number = parts.extensions.get::<Number>().map(|number| number.0.clone()).unwrap_or_default();
     let request = Request::from_parts(parts, body);
     let response = match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
@@ -103,7 +111,7 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
     let labels = [("reason", problem.reason().to_owned()), ("status", problem.status().as_str().to_owned())];
     metrics::counter!("countersign_refusals_total", &labels).increment(1);
     tracing::info!(reason = problem.reason(), "refused");
-    let who = who(&app, &browser, &problem).await;
+    let who = if looks { who(&app, &browser, &problem).await } else { None };
     let page = error_page(&app, &browser, who.as_ref(), &problem, &number);
     with_body(response, page)
 }

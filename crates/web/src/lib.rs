@@ -19,6 +19,7 @@ mod extract;
 mod forward_auth;
 mod guard;
 mod notice;
+mod onward;
 mod pages;
 mod problem;
 mod qr;

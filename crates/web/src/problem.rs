@@ -34,6 +34,8 @@ pub(crate) enum Problem {
     NoSecondStepLeft,
     /// No such page, or somebody else's.
     NotFound,
+    /// No second step is asked for at this address of an application's.
+    NoChallenge,
     /// Not with this method.
     MethodNotAllowed,
     /// The form is longer than any of ours.
@@ -104,7 +106,7 @@ impl Problem {
             | Self::OnlyAdministrators
             | Self::LoginAsRefused(_)
             | Self::NoSecondStepLeft => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoChallenge => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::CannotBeDone(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -125,6 +127,7 @@ impl Problem {
             Self::LoginAsRefused(_) => "login-as-refused",
             Self::NoSecondStepLeft => "no-second-step-left",
             Self::NotFound => "not-found",
+            Self::NoChallenge => "no-challenge",
             Self::MethodNotAllowed => "method",
             Self::TooLarge => "too-large",
             Self::CannotBeDone(_) => "cannot-be-done",
@@ -189,6 +192,10 @@ impl Problem {
             Self::Elsewhere(_) | Self::NotFound => {
                 plain("There is nothing here", "Perhaps the link is old, or it belongs to somebody else.")
             }
+            Self::NoChallenge => plain(
+                "There is nothing here",
+                "Perhaps the link is old. Go back to where you wanted to sign in, and begin again there.",
+            ),
             Self::MethodNotAllowed => {
                 plain("This does not work that way", "The address is right, but it cannot be used like this.")
             }
@@ -220,6 +227,8 @@ impl Problem {
         let go = |label: &str, href: &str| Some(ErrorAction { label: label.into(), href: href.into() });
         match (self, subject) {
             (Self::StaleForm { page }, _) => go("Open the page again", page),
+            // An application's people have no start page here.
+            (Self::NoChallenge, _) => None,
             (Self::TooMany { .. } | Self::Away | Self::Busy | Self::TimedOut, _) => None,
             (_, Some(subject)) => go(&format!("Go on as {subject}"), "/"),
             (Self::LoginAsRefused(_), None) => go("Back to the members", "/members"),

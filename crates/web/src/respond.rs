@@ -1,6 +1,6 @@
 //! The few shapes that answers have.
 
-use crate::{problem::Problem, times};
+use crate::{onward::FormTargets, problem::Problem, times};
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::{
@@ -25,10 +25,12 @@ pub(crate) fn page(status: StatusCode, template: &impl Template) -> Answer {
 
 /// 303: go on with a GET (RFC 9110 §15.4.4).
 pub(crate) fn see_other(to: &str) -> Response {
-    let Ok(location) = HeaderValue::try_from(to) else {
+    let Ok(mut location) = HeaderValue::try_from(to) else {
         tracing::error!("a redirect leads to what is no address");
         return Problem::Internal.into_response();
     };
+    // It may hold the result of a second step, or the handle of a challenge.
+    location.set_sensitive(true);
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
 
@@ -44,6 +46,8 @@ pub(crate) trait ResponseExt {
     fn with_cookie(self, cookie: Option<HeaderValue>) -> Self;
     /// Adds `Retry-After`.
     fn with_retry_after(self, wait: Option<Duration>) -> Self;
+    /// Lets the page's forms lead to this origin as well.
+    fn with_form_target(self, origin: &str) -> Self;
     /// Sets a header.
     fn with_header(self, name: HeaderName, value: &'static str) -> Self;
 }
@@ -60,6 +64,11 @@ impl ResponseExt for Response {
         if let Some(wait) = wait {
             self.headers_mut().insert(RETRY_AFTER, times::seconds_up(wait).max(1).into());
         }
+        self
+    }
+
+    fn with_form_target(mut self, origin: &str) -> Self {
+        FormTargets::add(&mut self, origin);
         self
     }
 

@@ -7,8 +7,8 @@ use crate::{
     forward_auth, guard,
     pages::{
         activity, app as authenticator_app, application, applications, assets, backup_codes,
-        confirm_identity, dev, email, forgot_password, home, login_as, machine, members, password, phone,
-        profile, reset_password, sessions, sign_in, sign_out, verify,
+        confirm_identity, dev, email, forgot_password, home, hosted, login_as, machine, members, password,
+        phone, profile, reset_password, sessions, sign_in, sign_out, verify,
     },
     problem::Problem,
     return_to,
@@ -47,6 +47,8 @@ pub enum Access {
     /// The proxy of a protected site, or a browser on that site's host; nobody else: 403 or 404. No session of this
     /// server's own host is looked at.
     Site,
+    /// Whoever has the address, which an application gave them. Whatever session the browser has is not looked at.
+    Hosted,
     /// Programs: no session, no form.
     Machine,
     /// `serve --dev` on loopback; otherwise 404.
@@ -83,12 +85,16 @@ const fn posted(
 }
 
 use Access::{
-    Administrator, AdministratorFresh, AnySession, Anyone, Development, Impersonated, Machine, Own, OwnFresh,
-    Site, Waiting,
+    Administrator, AdministratorFresh, AnySession, Anyone, Development, Hosted, Impersonated, Machine, Own,
+    OwnFresh, Site, Waiting,
 };
 
 /// The page on which one application is looked after.
 const APPLICATION: &str = "/organization/applications/{id}";
+/// The pages of a second step that an application asks for.
+const HOSTED: &str = "/second-step/{handle}";
+const HOSTED_SET_UP: &str = "/second-step/{handle}/set-up";
+const HOSTED_CODES: &str = "/second-step/{handle}/backup-codes";
 
 static TABLE: &[RouteInfo] = &[
     shown("/", Anyone, || get(home::show)),
@@ -162,6 +168,15 @@ static TABLE: &[RouteInfo] = &[
     }),
     shown("/login-as", Impersonated, || get(login_as::show)),
     posted("/login-as/stop", Impersonated, "/login-as", || post(login_as::stop)),
+    shown(HOSTED, Hosted, || get(hosted::show)),
+    posted("/second-step/{handle}/verify", Hosted, HOSTED, || post(hosted::verify)),
+    posted("/second-step/{handle}/send-code", Hosted, HOSTED, || post(hosted::send_code)),
+    posted("/second-step/{handle}/cancel", Hosted, HOSTED, || post(hosted::cancel)),
+    shown(HOSTED_SET_UP, Hosted, || get(hosted::set_up::show)),
+    posted(HOSTED_SET_UP, Hosted, HOSTED, || post(hosted::set_up::begin)),
+    posted("/second-step/{handle}/set-up/confirm", Hosted, HOSTED_SET_UP, || post(hosted::set_up::confirm)),
+    shown(HOSTED_CODES, Hosted, || get(hosted::set_up::backup_codes)),
+    posted("/second-step/{handle}/continue", Hosted, HOSTED_CODES, || post(hosted::set_up::go_on)),
     shown("/assets/{name}", Anyone, || get(assets::show)),
     shown("/forward-auth", Site, || get(forward_auth::ask)),
     shown("/forward-auth/sign-in", AnySession, || get(forward_auth::sign_in)),
@@ -197,6 +212,12 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
         .layer(from_fn_with_state(app.clone(), guard::protected))
         .layer(from_fn_with_state(app.clone(), guard::observed))
         .with_state(app)
+}
+
+/// Who may use the route of this request; `None` where there is no such route.
+pub(crate) fn access_of(parts: &Parts) -> Option<Access> {
+    let matched = parts.extensions.get::<MatchedPath>()?.as_str();
+    TABLE.iter().find(|route| route.path == matched).map(|route| route.access)
 }
 
 /// The page to come back to after this request led somewhere else: itself, or the page that holds the form.

@@ -2,7 +2,7 @@
 //!
 //! A handler fills one of these structs and renders it; a template that names a field which is not there does not
 //! compile. Every text in a context is plain text: askama escapes it. The only exception is
-//! [`AppSetupPage::qr_svg`], which is markup made on this server.
+//! [`AppSetup::qr_svg`], which is markup made on this server.
 //!
 //! The contexts are inert: no clock, no database, no translation of errors. Times arrive as texts ready to be read,
 //! addresses and phone numbers that must not be shown in full arrive masked.
@@ -19,6 +19,7 @@ mod application;
 mod backup_codes;
 mod contact;
 mod history;
+mod hosted;
 mod members;
 mod profile;
 pub mod samples;
@@ -27,14 +28,17 @@ mod shell;
 mod sign_in;
 mod system;
 
-pub use app_setup::AppSetupPage;
+pub use app_setup::{AppSetup, AppSetupPage};
 pub use application::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
     NewSecret, TextForm,
 };
-pub use backup_codes::{BackupCodes, BackupCodesPage};
+pub use backup_codes::{BackupCodes, BackupCodesPage, FreshCodes};
 pub use contact::{EmailConfirmPage, PhoneConfirmPage};
 pub use history::{ActivityPage, ActivityRow, SessionRow, SessionsPage};
+pub use hosted::{
+    HostedAbout, HostedBeginPage, HostedCodesPage, HostedEnd, HostedEndPage, HostedSetUpPage, HostedStepPage,
+};
 pub use members::{LoginAsPage, MemberPage, MemberRow, MembersPage};
 pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage};
 pub use second_step::{ConfirmIdentityPage, SecondStep, SentState, VerifyPage};

@@ -55,7 +55,8 @@ fn expected(access: Access, who: Who) -> Expected {
     let member = matches!(who, Who::Member | Who::StaleMember);
     match access {
         A::Anyone | A::Machine | A::Development => E::Let,
-        A::Site => E::Nothing,
+        // Every address that was not given leads nowhere.
+        A::Site | A::Hosted => E::Nothing,
         A::AnySession if signed_in => E::Let,
         A::Waiting if who == Who::Waiting => E::Let,
         A::Waiting => E::Redirect,
@@ -113,6 +114,7 @@ async fn ask(server: &Server, route: &RouteInfo, who: Who) -> Page {
         .replace("{id}", "01890000-0000-7000-8000-000000000000")
         .replace("{key}", "01890000-0000-7000-8000-000000000001")
         .replace("{token}", "nonsense")
+        .replace("{handle}", "nonsense")
         .replace("{name}", "app.css");
     if route.method == "GET" {
         return client.get(&path).await;

@@ -14,7 +14,9 @@ use countersign_core::message::{Content, Message};
 pub(super) fn letter(message: &Message, words: &Words) -> Letter {
     let when = moment(message.at_millis);
     match &message.content {
-        Content::SignInCode { code, minutes } => sign_in(code, *minutes, &when, words),
+        Content::SignInCode { code, minutes } | Content::SignInCodeElsewhere { code, minutes } => {
+            sign_in(code, *minutes, &when, words)
+        }
         Content::ConfirmIdentityCode { code, minutes } => identity(code, *minutes, &when, words),
         Content::ConfirmPhoneCode { code, minutes } => phone(code, *minutes, &when, words),
         Content::ConfirmEmailCode { code, minutes } => address(code, *minutes, &when, words),
@@ -28,7 +30,7 @@ fn sign_in(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
     Letter::about(format!("Your sign-in code for {service_name}"))
         .says(&format!("Here is the code that completes your sign-in to {service_name}:"))
         .shows(code)
-        .says(&once(when, minutes))
+        .says(&once(when, minutes, "us"))
         .says(
             "If you are not signing in, somebody else is trying to, and they know your password. They cannot get in \
              without this code, so keep it to yourself. Then choose a new password here:",
@@ -44,7 +46,7 @@ fn identity(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
              confirmation. Here is the code for it:"
         ))
         .shows(code)
-        .says(&once(when, minutes))
+        .says(&once(when, minutes, "us"))
         .says(
             "If this was not you, somebody else is signed in to your account. It is not done without this code, \
              so keep it to yourself. Then end the sessions that are not yours and change your password:",
@@ -57,7 +59,7 @@ fn phone(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
     Letter::about(format!("Your code to confirm a phone for {service_name}"))
         .says(&format!("Here is the code that confirms the phone for your {service_name} account:"))
         .shows(code)
-        .says(&once(when, minutes))
+        .says(&once(when, minutes, "us"))
         .says(
             "If this was not you, somebody else is signed in to your account. No phone is added without this code, \
              so keep it to yourself. Then end the sessions that are not yours and change your password:",
@@ -74,7 +76,7 @@ fn address(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
              code that confirms it:"
         ))
         .shows(code)
-        .says(&once(when, minutes))
+        .says(&once(when, minutes, "us"))
         .says(&format!(
             "If this was not you, somebody may have mistyped an address. You need do nothing: without the code \
              this address is not used. If you have a {service_name} account of your own, you can see on this page \
@@ -103,10 +105,11 @@ fn reset(link: &str, minutes: u64, when: &str, words: &Words) -> Letter {
         .shows(&format!("{public_url}/profile/activity"))
 }
 
-fn once(when: &str, minutes: u64) -> String {
+/// The advice beside every code; `whom` is who would never ask for it.
+pub(super) fn once(when: &str, minutes: u64, whom: &str) -> String {
     format!(
         "It was asked for on {when}, and works once, within {}. Type it only on the page that you opened yourself. \
-         Nobody who works for us will ever ask you for it.",
+         Nobody who works for {whom} will ever ask you for it.",
         span(minutes)
     )
 }

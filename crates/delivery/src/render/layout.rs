@@ -1,6 +1,6 @@
 //! The shape of an e-mail: greeting, paragraphs, what is set off, and the service's name at the end.
 
-use super::{Rendered, Words};
+use super::Rendered;
 
 /// RFC 5322 §2.1.1 asks for lines of at most 78 characters; this leaves room for the marks of a quoted answer.
 const WIDTH: usize = 72;
@@ -31,11 +31,11 @@ impl Letter {
         self
     }
 
-    pub(super) fn rendered(self, name: &str, words: &Words) -> Rendered {
-        let greeting = wrapped(&greeting(name));
-        let service = wrapped(&words.service_name);
+    /// The whole, signed with the name that the reader knows, and below it where or from whom it comes.
+    pub(super) fn rendered(self, name: &str, signed: &str, from: &str) -> Rendered {
+        let (greeting, signed, from) = (wrapped(&greeting(name)), wrapped(signed), wrapped(from));
         // "-- " on a line of its own: what follows is the signature (RFC 3676 §4.3).
-        let text = format!("{greeting}\n\n{}-- \n{service}\n{}\n", self.body, words.public_url);
+        let text = format!("{greeting}\n\n{}-- \n{signed}\n{from}\n", self.body);
         Rendered { subject: self.subject, text }
     }
 }

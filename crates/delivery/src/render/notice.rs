@@ -29,7 +29,7 @@ fn subject(notice: &Notice) -> &'static str {
     }
 }
 
-fn happened(notice: &Notice, when: &str, service: &str) -> String {
+pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
     match notice {
         Notice::AppAdded { app } => format!(
             "The authenticator app \"{app}\" was added to your {service} account on {when}. The codes that it shows \

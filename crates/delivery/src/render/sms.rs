@@ -5,7 +5,7 @@
 
 use super::Words;
 use super::layout::span;
-use countersign_core::message::Content;
+use countersign_core::message::{Content, Message};
 
 /// What one SMS holds in the GSM 7-bit alphabet (3GPP TS 23.040 §9.2.3.16); more would be split, and paid for twice.
 const SEPTETS: usize = 160;
@@ -17,18 +17,24 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 /// Its extension: these take two septets each (§6.2.1.1).
 const EXTENSION: &str = "^{}\\[~]|€";
 
-/// The SMS for `content`; `None` for what is not sent that way.
-pub(super) fn text(content: &Content, words: &Words) -> Option<String> {
-    let (code, minutes, purpose) = match content {
-        Content::SignInCode { code, minutes } => (code, *minutes, "code to sign in"),
+/// The SMS for `message`; `None` for what is not sent that way.
+pub(super) fn text(message: &Message, words: &Words) -> Option<String> {
+    let (code, minutes, purpose) = match &message.content {
+        Content::SignInCode { code, minutes } | Content::SignInCodeElsewhere { code, minutes } => {
+            (code, *minutes, "code to sign in")
+        }
         Content::ConfirmIdentityCode { code, minutes } => (code, *minutes, "code to confirm that it is you"),
         Content::ConfirmPhoneCode { code, minutes } => (code, *minutes, "code to confirm this phone"),
         Content::ConfirmEmailCode { .. } | Content::ResetPassword { .. } | Content::Notice(_) => return None,
     };
     let advice = format!("It works once, within {}. Never share it.", span(minutes));
-    let named = format!("{code} is your {} {purpose}. {advice}", words.service_name);
+    let service = message.application.as_ref().unwrap_or(&words.service_name);
+    let named = format!("{code} is your {service} {purpose}. {advice}");
     let nameless = format!("{code} is your {purpose}. {advice}");
-    let bound = origin(words).map_or_else(String::new, |host| format!("\n\n@{host} #{code}"));
+    // A code that is typed on an application's own page would not be offered there if it were bound to this host.
+    let here = !matches!(message.content, Content::SignInCodeElsewhere { .. });
+    let host = origin(words).filter(|_| here);
+    let bound = host.map_or_else(String::new, |host| format!("\n\n@{host} #{code}"));
     // A name that is too long or needs another alphabet would split the message; it is left out, never mangled. A host
     // that is too long even so is left out last.
     [format!("{named}{bound}"), format!("{nameless}{bound}")]
@@ -59,7 +65,11 @@ mod tests {
     use insta::assert_snapshot;
 
     fn sms(content: &Content) -> String {
-        let text = text(content, &samples::words()).unwrap();
+        checked(&samples::message(content.clone()))
+    }
+
+    fn checked(message: &Message) -> String {
+        let text = text(message, &samples::words()).unwrap();
         assert!(fits(&text) && text.is_ascii() && !text.contains("://"), "{text}");
         text
     }
@@ -89,13 +99,25 @@ mod tests {
     }
 
     #[test]
+    fn a_code_of_an_application_has_its_name_and_the_host_of_the_page_if_that_is_ours() {
+        let (code, minutes) = ("048151".to_owned(), 10);
+        assert_snapshot!(checked(&samples::of_an_application(sign_in())), @r#"
+    048151 is your Brightbooks code to sign in. It works once, within 10 minutes. Never share it.
+
+    @accounts.harbour.example #048151
+    "#);
+        let elsewhere = Content::SignInCodeElsewhere { code, minutes };
+        assert_snapshot!(checked(&samples::of_an_application(elsewhere)), @"048151 is your Brightbooks code to sign in. It works once, within 10 minutes. Never share it.");
+    }
+
+    #[test]
     fn nothing_but_codes() {
         for content in [
             Content::ConfirmEmailCode { code: "048151".into(), minutes: 10 },
             Content::ResetPassword { link: "https://x.example".into(), minutes: 60 },
             Content::Notice(Notice::PasswordChanged),
         ] {
-            assert!(text(&content, &samples::words()).is_none());
+            assert!(text(&samples::message(content), &samples::words()).is_none());
         }
     }
 
@@ -104,7 +126,7 @@ mod tests {
         let plain = "048151 is your code to sign in. It works once, within 10 minutes. Never share it.";
         let with = |service_name: &str, public_url: &str| {
             let words = Words { service_name: service_name.into(), public_url: public_url.into() };
-            text(&sign_in(), &words).unwrap()
+            text(&samples::message(sign_in()), &words).unwrap()
         };
         let bound = format!("{plain}\n\n@a.example #048151");
         assert_eq!(with("Łódź", "https://a.example"), bound);

@@ -92,7 +92,8 @@ impl House {
 
     async fn push(&self, recipient: Recipient, content: Content) {
         let now = self.clock.now();
-        let message = Message { name: "Mia Lund".into(), at_millis: now.millis(), content };
+        let message =
+            Message { name: "Mia Lund".into(), application: None, at_millis: now.millis(), content };
         self.store.write(move |tx| outbox::push(tx, &recipient, &message, now)).await.unwrap();
     }
 

@@ -2,13 +2,13 @@
 //! (NIST SP 800-63B-4 §3.1.3; ASVS 5.0 V6.6).
 
 use super::{Asked, CodeRefusal, Found, SendOutcome, claim::Spendable, counter, six_digits, usable};
-use crate::{Fault, Services, activity};
+use crate::{Fault, Services, activity, letter};
 use countersign_core::{
     Entropy,
     ambient::random,
     event::{Detail, EventKind, Origin},
     ids::{SentCodeId, UserId},
-    message::{Content, Message, Recipient},
+    message::{Content, Recipient},
     second_step::Method,
     secret::PlainHandle,
     throttle::Verdict,
@@ -133,7 +133,7 @@ pub(crate) async fn send(
             }
             if !withheld {
                 let content = content(code.clone(), (lifetime.as_secs() / 60).max(1));
-                let message = Message { name: account.name, at_millis: now.millis(), content };
+                let message = letter::to(tx, &account, content, now)?;
                 outbox::push(tx, &recipient, &message, now)?;
             }
             let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };

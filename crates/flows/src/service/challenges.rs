@@ -285,7 +285,12 @@ pub(super) async fn send_for(
     method: Method,
     origin: &Origin,
 ) -> Result<SendOutcome, Fault> {
-    let content = |code, minutes| Content::SignInCode { code, minutes };
+    // Which page the code is typed on decides whether the message may bind it to this server's host.
+    let content: fn(String, u64) -> Content = if pending.is_hosted() {
+        |code, minutes| Content::SignInCode { code, minutes }
+    } else {
+        |code, minutes| Content::SignInCodeElsewhere { code, minutes }
+    };
     second_step::send(s, pending.user(), asked(pending), method, Target::Own, content, origin).await
 }
 

@@ -24,11 +24,15 @@ use countersign_core::{
     session::HolderSession,
 };
 use countersign_store::{
-    StoreError, application_challenges,
+    StoreError, Tx, application_challenges,
     applications::{self, Application},
     second_steps, sessions, users,
 };
+use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// How long the backup codes may be read after a set-up that was finished in the challenge's last moment.
+const READING: Duration = Duration::from_secs(10 * 60);
 
 /// A hosted challenge, as the browser that has its address may see it.
 pub struct Visit {
@@ -107,16 +111,13 @@ pub async fn visit(s: &Services, handle: &PlainHandle) -> Result<Option<Visit>, 
         .await?;
     let Some((record, steps, session, application, about)) = found else { return Ok(None) };
     let session = session.and_then(|session| HolderSession::restore(session, application, now));
-    let in_time = now < record.expires_at;
     let stage = match (Pending::restore(record.clone(), now), session) {
         (Some(pending), session) => match (pending.step(&steps), session) {
             (Step::Show, _) => Stage::Show(pending),
             (Step::SetUp, None) => Stage::SetUp(pending),
             (Step::SetUp, Some(session)) => Stage::SettingUp(pending, session),
         },
-        (None, Some(session)) if record.enrolled && !record.has_result && in_time => {
-            Stage::Enrolled(record, session)
-        }
+        (None, Some(session)) if record.enrolled && !record.has_result => Stage::Enrolled(record, session),
         (None, _) => Stage::Over,
     };
     Ok(Some(Visit { stage, about }))
@@ -182,9 +183,14 @@ pub async fn begin_set_up(s: &Services, pending: Pending, origin: &Origin) -> Re
             let Some(grant) = HolderGrant::first_enrolment(user, application, &steps, now) else {
                 return Ok(None);
             };
+            // Of two browsers with this address the later one sets up: what the earlier one was shown is forgotten.
+            let before = application_challenges::by_id(tx, pending.id())?.and_then(|record| record.session);
+            if let Some(before) = before {
+                sessions::end(tx, before)?;
+            }
             // The pages of the set-up may be read for as long as the challenge lives, and a little longer: the backup
             // codes come last.
-            let expires_at = pending.record().expires_at;
+            let expires_at = pending.record().expires_at.plus(READING);
             sessions::insert_held(tx, grant, id, &stored, &origin, now, expires_at)?;
             if !application_challenges::set_up_in(tx, pending.id(), user, id, now)? {
                 sessions::end(tx, id)?;
@@ -204,7 +210,8 @@ pub async fn pending_app(s: &Services, session: &HolderSession) -> Result<Option
     enrolment::pending(s, session.own()).await
 }
 
-/// Makes the pending app active, if the code is right, and answers the challenge with it.
+/// Makes the pending app active, if the code is right, and answers the challenge with it in the same write: an app whose
+/// backup codes nobody could come back to read is not set up.
 pub async fn confirm_set_up(
     s: &Services,
     pending: Pending,
@@ -213,19 +220,15 @@ pub async fn confirm_set_up(
     name: &str,
     origin: &Origin,
 ) -> Result<ConfirmOutcome, Fault> {
-    let outcome = enrolment::confirm(s, session.own(), code, name, origin).await?;
-    if matches!(outcome, ConfirmOutcome::Added { .. }) {
-        let (now, id, origin) = (s.now(), session.own().id(), origin.clone());
-        s.store
-            .write(move |tx| {
-                if application_challenges::enrolled(tx, pending.id(), id, now)? {
-                    told(tx, &pending, Method::App, origin, now)?;
-                }
-                Ok(())
-            })
-            .await?;
-    }
-    Ok(outcome)
+    let (id, from) = (session.own().id(), origin.clone());
+    let answers = move |tx: &mut Tx<'_>, now| {
+        let answered = application_challenges::enrolled(tx, pending.id(), id, now)?;
+        if answered {
+            told(tx, &pending, Method::App, from, now)?;
+        }
+        Ok(answered)
+    };
+    enrolment::confirm_with(s, session.own(), code, name, origin, answers).await
 }
 
 /// The ten backup codes, the first time this is asked.

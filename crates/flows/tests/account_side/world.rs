@@ -261,7 +261,8 @@ impl World {
         let secret = match letter.content {
             Content::ConfirmEmailCode { code, .. }
             | Content::ConfirmPhoneCode { code, .. }
-            | Content::SignInCode { code, .. } => code,
+            | Content::SignInCode { code, .. }
+            | Content::SignInCodeElsewhere { code, .. } => code,
             Content::ResetPassword { link, .. } => link,
             _ => panic!("not a code and not a link"),
         };

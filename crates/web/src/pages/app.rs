@@ -1,36 +1,21 @@
 //! `/profile/app/…`: setting up and removing authenticator apps.
 
+use super::set_up::{self, Errors, NAME, Place};
 use crate::{
     app::App,
     extract::{Form, Id, Own},
     notice::Done,
     problem::Problem,
-    qr,
     respond::{self, Answer, see_other},
-    times,
     views::AppSetupPage,
-    words,
 };
 use axum::extract::State;
-use countersign_core::{ids::AuthenticatorId, second_step::Method};
+use countersign_core::ids::AuthenticatorId;
 use countersign_flows::{
     enrolment::{self, ConfirmOutcome},
     profile,
-    second_step::CodeRefusal,
 };
 use http::StatusCode;
-
-/// The name that an app has unless the person says otherwise.
-const NAME: &str = "Authenticator app";
-
-/// What is wrong with the form.
-#[derive(Default)]
-struct Errors {
-    code: Option<String>,
-    name: Option<String>,
-    form: Option<String>,
-    clock: Option<String>,
-}
 
 /// `POST /profile/app/begin`
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
@@ -49,38 +34,17 @@ pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
     let (code, typed) = (form.get("code"), form.get("name"));
     if let Some(defect) = form.defect() {
-        let text = Some(defect.error.to_string());
-        let errors = match defect.field.as_str() {
-            "code" => Errors { code: text, ..Errors::default() },
-            "name" => Errors { name: text, ..Errors::default() },
-            _ => Errors { form: text, ..Errors::default() },
-        };
-        return again(&app, &own, typed, errors).await;
+        return again(&app, &own, typed, Errors::defect(&defect)).await;
     }
-    let errors =
-        match enrolment::confirm(&app.services, &own.session, code, typed, &own.browser.origin).await? {
-            ConfirmOutcome::Added { ended, first, .. } => {
-                // The first one brings backup codes, which are shown before anything else.
-                let next = if first { "/profile/backup-codes" } else { "/profile" };
-                return own.renewed(&app, &Done::AppAdded.ending(next, ended)).await;
-            }
-            ConfirmOutcome::NotPending => return Ok(see_other(&Done::SetUpOver.at("/profile"))),
-            ConfirmOutcome::Code(error) => {
-                Errors { code: Some(words::code(CodeRefusal::from(error), Method::App)), ..Errors::default() }
-            }
-            ConfirmOutcome::Wrong { phone_off_by_seconds: Some(off) } => Errors {
-                code: Some("This code is not right for the present time.".into()),
-                clock: Some(words::clock_hint(off)),
-                ..Errors::default()
-            },
-            ConfirmOutcome::Wrong { phone_off_by_seconds: None } => {
-                Errors { code: Some(words::code(CodeRefusal::Wrong, Method::App)), ..Errors::default() }
-            }
-            ConfirmOutcome::Name(error) => {
-                Errors { name: Some(words::text(error, "a name for this app")), ..Errors::default() }
-            }
-        };
-    again(&app, &own, typed, errors).await
+    match enrolment::confirm(&app.services, &own.session, code, typed, &own.browser.origin).await? {
+        ConfirmOutcome::Added { ended, first, .. } => {
+            // The first one brings backup codes, which are shown before anything else.
+            let next = if first { "/profile/backup-codes" } else { "/profile" };
+            own.renewed(&app, &Done::AppAdded.ending(next, ended)).await
+        }
+        ConfirmOutcome::NotPending => Ok(see_other(&Done::SetUpOver.at("/profile"))),
+        refusal => again(&app, &own, typed, Errors::refused(refusal)).await,
+    }
 }
 
 /// `POST /profile/app/cancel`
@@ -114,19 +78,16 @@ async fn page(app: &App, own: &Own, name: &str, status: StatusCode, errors: Erro
         return Ok(see_other(&Done::SetUpOver.at("/profile")));
     };
     let overview = profile::overview(&app.services, &own.session).await?;
+    let expires_text = set_up::until(&pending);
+    let place = Place {
+        issuer: &app.services.rules.service_name,
+        confirm_url: "/profile/app/confirm".to_owned(),
+        cancel_to: Some("/profile".to_owned()),
+    };
     let page = AppSetupPage {
         shell: own.shell(app),
-        qr_svg: qr::svg(&pending.uri)?,
-        otpauth_uri: pending.uri,
-        key_groups: pending.key_grouped,
-        key_plain: pending.key_plain,
-        account_label: format!("{} ({})", app.services.rules.service_name, pending.account),
-        name: name.to_owned(),
-        name_error: errors.name,
-        code_error: errors.code,
-        form_error: errors.form,
-        clock_hint: errors.clock,
-        expires_text: format!("until {}", times::time_of_day(pending.expires_at)),
+        set_up: set_up::part(pending, name, errors, place)?,
+        expires_text,
         has_other_app: !overview.apps.is_empty(),
     };
     respond::page(status, &page)

@@ -7,7 +7,7 @@ use crate::{
     problem::Problem,
     respond::{self, Answer, see_other},
     return_to,
-    views::{BackupCodes, BackupCodesPage},
+    views::{BackupCodes, BackupCodesPage, FreshCodes},
 };
 use axum::extract::State;
 use countersign_flows::backup_codes;
@@ -31,7 +31,10 @@ pub(crate) async fn show(
         None
     };
     let state = match shown {
-        Some(codes) => fresh(&app, &own, codes),
+        Some(codes) => {
+            let owner = format!("{}, {}", app.settings.service_name, own.who.email);
+            BackupCodes::Fresh(fresh(owner, codes))
+        }
         None => {
             let count = backup_codes::left(&app.services, &own.session).await?;
             let low = count.is_some_and(|left| left <= FEW);
@@ -56,17 +59,9 @@ pub(crate) async fn reset(State(app): State<App>, own: Own, form: Form) -> Answe
     ))
 }
 
-fn fresh(app: &App, own: &Own, codes: Vec<String>) -> BackupCodes {
-    let plain_text = format!(
-        "Backup codes for {}, {}\nEach of them works once.\n\n{}\n",
-        app.settings.service_name,
-        own.who.email,
-        codes.join("\n")
-    );
+/// Ten new codes, with a file to keep them in that says whose they are.
+pub(super) fn fresh(owner: String, codes: Vec<String>) -> FreshCodes {
+    let plain_text = format!("Backup codes for {owner}\nEach of them works once.\n\n{}\n", codes.join("\n"));
     let encoded = utf8_percent_encode(&plain_text, NON_ALPHANUMERIC);
-    BackupCodes::Fresh {
-        codes,
-        download_href: format!("data:text/plain;charset=utf-8,{encoded}"),
-        plain_text,
-    }
+    FreshCodes { owner, codes, download_href: format!("data:text/plain;charset=utf-8,{encoded}"), plain_text }
 }

@@ -109,8 +109,10 @@ async fn page(
 ) -> Result<ConfirmIdentityPage, Problem> {
     let view = step_up::view(&app.services, &own.session).await?;
     let place = Place {
-        page_url: "/confirm-identity",
-        send_url: "/confirm-identity/send-code",
+        listed_as: app.settings.service_name.clone(),
+        page_url: "/confirm-identity".to_owned(),
+        verify_url: "/confirm-identity".to_owned(),
+        send_url: "/confirm-identity/send-code".to_owned(),
         return_to: Some(back.clone()),
     };
     let mut step = second_step::step(&view, asked, place);

@@ -1,4 +1,5 @@
-//! The part of a page on which a second step is taken, shared by the sign-in and the step-up.
+//! The part of a page on which a second step is taken, shared by the sign-in, the step-up, and what
+//! applications ask for.
 
 use crate::{extract::Defect, times, views, words};
 use countersign_core::second_step::Method;
@@ -56,8 +57,11 @@ impl Errors {
 
 /// Where the part stands.
 pub(super) struct Place {
-    pub(super) page_url: &'static str,
-    pub(super) send_url: &'static str,
+    /// The name under which an app lists the account.
+    pub(super) listed_as: String,
+    pub(super) page_url: String,
+    pub(super) verify_url: String,
+    pub(super) send_url: String,
     pub(super) return_to: Option<String>,
 }
 
@@ -83,8 +87,10 @@ pub(super) fn step(view: &StepView, asked: Option<Method>, place: Place) -> Opti
         sent,
         to_masked,
         code_error: None,
-        page_url: place.page_url.to_owned(),
-        send_url: place.send_url.to_owned(),
+        listed_as: place.listed_as,
+        page_url: place.page_url,
+        verify_url: place.verify_url,
+        send_url: place.send_url,
         return_to: place.return_to,
     })
 }

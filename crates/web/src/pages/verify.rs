@@ -80,7 +80,13 @@ async fn page(
     errors: Errors,
 ) -> Result<VerifyPage, Problem> {
     let view = sign_in::step(&app.services, &waiting.challenge).await?;
-    let place = Place { page_url: "/sign-in/verify", send_url: "/sign-in/send-code", return_to: None };
+    let place = Place {
+        listed_as: app.settings.service_name.clone(),
+        page_url: "/sign-in/verify".to_owned(),
+        verify_url: "/sign-in/verify".to_owned(),
+        send_url: "/sign-in/send-code".to_owned(),
+        return_to: None,
+    };
     let mut step = second_step::step(&view, asked, place).ok_or(Problem::NoSecondStepLeft)?;
     step.code_error = errors.code;
     Ok(VerifyPage { shell: shell(app, &waiting.browser, None), step, form_error: errors.form })

@@ -4,12 +4,9 @@ use askama::Template;
 
 use super::Shell;
 
-/// `GET /profile/app/setup`, and the answer (422) to a refused `POST /profile/app/confirm`.
-#[derive(Template)]
-#[template(path = "app_setup.html")]
-pub struct AppSetupPage {
-    /// What surrounds the page.
-    pub shell: Shell,
+/// The three steps of a set-up, which [`AppSetupPage`] and [`HostedSetUpPage`](super::HostedSetUpPage) share.
+#[derive(Clone)]
+pub struct AppSetup {
     /// The QR code as one `<svg>` element made by this server: the only field that is not escaped. Dark modules on
     /// transparent or white ground; the page gives it a white panel.
     pub qr_svg: String,
@@ -31,6 +28,28 @@ pub struct AppSetupPage {
     pub form_error: Option<String>,
     /// By how much the phone's clock is off and how to put it right, where the code would be right for another time.
     pub clock_hint: Option<String>,
+    /// Where code and name are posted to.
+    pub confirm_url: String,
+    /// Where the Cancel link leads; `None` where the page has another way out.
+    pub cancel_to: Option<String>,
+}
+
+impl AppSetup {
+    /// Whether anything was refused; the title says so.
+    #[must_use]
+    pub fn has_error(&self) -> bool {
+        self.form_error.is_some() || self.code_error.is_some() || self.name_error.is_some()
+    }
+}
+
+/// `GET /profile/app/setup`, and the answer (422) to a refused `POST /profile/app/confirm`.
+#[derive(Template)]
+#[template(path = "app_setup.html")]
+pub struct AppSetupPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The picture, the key and the form.
+    pub set_up: AppSetup,
     /// Until when this set-up can be completed, for example `"until 14:35 UTC"`.
     pub expires_text: String,
     /// Whether another app is active: the page says that it goes on working.

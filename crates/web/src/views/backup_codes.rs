@@ -16,17 +16,23 @@ pub struct BackupCodesPage {
     pub continue_to: String,
 }
 
+/// Ten new codes, on the one page that shows them.
+#[derive(Clone)]
+pub struct FreshCodes {
+    /// What they are for and whose they are, as in `"Countersign, mia@example.com"`.
+    pub owner: String,
+    /// The codes, grouped for reading.
+    pub codes: Vec<String>,
+    /// A `data:text/plain` address of the file, so that the download works without script.
+    pub download_href: String,
+    /// The same text, for the copy button.
+    pub plain_text: String,
+}
+
 /// What [`BackupCodesPage`] can show.
 pub enum BackupCodes {
     /// Just made: shown this once.
-    Fresh {
-        /// The codes, grouped for reading.
-        codes: Vec<String>,
-        /// A `data:text/plain` address of the file, so that the download works without script.
-        download_href: String,
-        /// The same text, for the copy button.
-        plain_text: String,
-    },
+    Fresh(FreshCodes),
     /// Later: only how many are left.
     Left {
         /// `None` where there was never a set.

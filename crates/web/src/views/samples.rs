@@ -2,6 +2,7 @@
 
 mod account;
 mod applications;
+mod hosted;
 mod organization;
 mod signing_in;
 
@@ -24,6 +25,7 @@ pub fn all() -> askama::Result<Vec<Sample>> {
     account::add_history(&mut pages)?;
     organization::add(&mut pages)?;
     applications::add(&mut pages)?;
+    hosted::add(&mut pages)?;
     Ok(pages)
 }
 

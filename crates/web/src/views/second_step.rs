@@ -19,7 +19,7 @@ pub enum SentState {
     },
 }
 
-/// The part that [`VerifyPage`] and [`ConfirmIdentityPage`] share.
+/// The part that [`VerifyPage`], [`ConfirmIdentityPage`] and [`HostedStepPage`](super::HostedStepPage) share.
 #[derive(Clone)]
 pub struct SecondStep {
     /// The methods of this account that policy allows, best first; the selected one is among them.
@@ -32,8 +32,12 @@ pub struct SecondStep {
     pub to_masked: String,
     /// What is wrong with the code, and what to do.
     pub code_error: Option<String>,
-    /// The page's own path: `/sign-in/verify` or `/confirm-identity`.
+    /// The name under which an authenticator app lists this account.
+    pub listed_as: String,
+    /// The page's own path, for the method links: `/sign-in/verify`, `/confirm-identity`, or a hosted one.
     pub page_url: String,
+    /// Where the code is posted to.
+    pub verify_url: String,
     /// Where the send button posts `method` (and `return_to`) to.
     pub send_url: String,
     /// Kept through the method links and the send button, where the page has one.

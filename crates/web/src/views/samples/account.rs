@@ -2,9 +2,9 @@
 
 use super::{Sample, member, push, some, with_notice};
 use crate::views::{
-    ActivityPage, ActivityRow, AppRow, AppSetupPage, BackupCodes, BackupCodesPage, EmailConfirmPage,
-    EmailForm, NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, SessionRow,
-    SessionsPage,
+    ActivityPage, ActivityRow, AppRow, AppSetup, AppSetupPage, BackupCodes, BackupCodesPage,
+    EmailConfirmPage, EmailForm, FreshCodes, NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage,
+    PhoneForm, ProfilePage, SessionRow, SessionsPage,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -93,51 +93,71 @@ fn profile(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "profile-refused", &refused)
 }
 
-fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
-    let uri = "otpauth://totp/Countersign:mia%40brightwater.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\
-               &issuer=Countersign";
-    let qr_svg = qrcode::QrCode::with_error_correction_level(uri, qrcode::EcLevel::M)
+/// An app that is being set up, for an account that an app lists under `issuer`.
+pub(super) fn set_up(issuer: &str) -> AppSetup {
+    let encoded = issuer.replace(' ', "%20");
+    let uri = format!(
+        "otpauth://totp/{encoded}:mia%40brightwater.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer={encoded}"
+    );
+    let qr_svg = qrcode::QrCode::with_error_correction_level(&uri, qrcode::EcLevel::M)
         .map(|qr| qr.render::<qrcode::render::svg::Color<'_>>().min_dimensions(220, 220).build())
         .unwrap_or_default();
-    // As the markup goes into a page, it must not bring an XML declaration.
-    let qr_svg = qr_svg.find("<svg").map(|at| qr_svg[at..].to_owned()).unwrap_or_default();
-    let page = |has_other_app| AppSetupPage {
-        shell: member(),
-        qr_svg: qr_svg.clone(),
-        otpauth_uri: uri.into(),
+    AppSetup {
+        // As the markup goes into a page, it must not bring an XML declaration.
+        qr_svg: qr_svg.find("<svg").map(|at| qr_svg[at..].to_owned()).unwrap_or_default(),
+        otpauth_uri: uri,
         key_groups: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP".into(),
         key_plain: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".into(),
-        account_label: "Countersign (mia@brightwater.example)".into(),
+        account_label: format!("{issuer} (mia@brightwater.example)"),
         name: "Authenticator app".into(),
         name_error: None,
         code_error: None,
         form_error: None,
         clock_hint: None,
-        expires_text: "until 14:35 UTC".into(),
-        has_other_app,
-    };
-    push(pages, "app-setup", &page(false))?;
-    let refused = AppSetupPage {
+        confirm_url: "/profile/app/confirm".into(),
+        cancel_to: some("/profile"),
+    }
+}
+
+/// The same with a code that is right for another time.
+pub(super) fn off_clock(set_up: AppSetup) -> AppSetup {
+    AppSetup {
         code_error: some("This code is not right for the present time."),
         clock_hint: some(
             "Your phone’s clock is about 7 minutes behind. In the phone’s settings, under date and time, switch on \
              “Set automatically”. Then type the code that the app shows.",
         ),
-        ..page(true)
-    };
-    push(pages, "app-setup-clock", &refused)
+        ..set_up
+    }
 }
 
-fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
-    let page = |state| BackupCodesPage { shell: member(), state, continue_to: "/profile".into() };
+fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let page = |set_up, has_other_app| AppSetupPage {
+        shell: member(),
+        set_up,
+        expires_text: "until 14:35 UTC".into(),
+        has_other_app,
+    };
+    push(pages, "app-setup", &page(set_up("Countersign"), false))?;
+    push(pages, "app-setup-clock", &page(off_clock(set_up("Countersign")), true))
+}
+
+/// Ten codes of this owner.
+pub(super) fn fresh_codes(owner: &str) -> FreshCodes {
     let codes: Vec<String> = ["7K3M", "Q9XW", "2HPD", "R5TV", "MB8E", "4ZJC", "GY6N", "XF2A", "W9QK", "D7RH"]
         .into_iter()
         .map(|group| format!("{group}-N4VX-8TQP-ZC3W-{}", &group[1..2]))
         .collect();
-    let plain_text = format!("Countersign backup codes\n\n{}\n", codes.join("\n"));
+    let plain_text = format!("Backup codes for {owner}\n\n{}\n", codes.join("\n"));
     let encoded = percent_encoding::utf8_percent_encode(&plain_text, percent_encoding::NON_ALPHANUMERIC);
     let download_href = format!("data:text/plain;charset=utf-8,{encoded}");
-    push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh { codes, download_href, plain_text }))?;
+    FreshCodes { owner: owner.into(), codes, download_href, plain_text }
+}
+
+fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let page = |state| BackupCodesPage { shell: member(), state, continue_to: "/profile".into() };
+    let fresh = fresh_codes("Countersign, mia@brightwater.example");
+    push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh(fresh)))?;
     let left =
         |count, just_used| BackupCodes::Left { count, low: count.is_some_and(|left| left <= 3), just_used };
     push(pages, "backup-codes-left", &page(left(Some(8), false)))?;

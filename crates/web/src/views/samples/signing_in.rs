@@ -7,7 +7,7 @@ use crate::views::{
 };
 use countersign_core::second_step::Method;
 
-const SENT: SentState = SentState::Sent { resend_after_seconds: 42, expires_minutes: 10 };
+pub(super) const SENT: SentState = SentState::Sent { resend_after_seconds: 42, expires_minutes: 10 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
     password(pages)?;
@@ -71,7 +71,7 @@ fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
     )
 }
 
-fn step(selected: Method, sent: SentState) -> SecondStep {
+pub(super) fn step(selected: Method, sent: SentState) -> SecondStep {
     let to_masked = match selected {
         Method::Sms => "+44 ••• ••42",
         Method::Email => "m•••@brightwater.example",
@@ -83,7 +83,9 @@ fn step(selected: Method, sent: SentState) -> SecondStep {
         sent,
         to_masked: to_masked.into(),
         code_error: None,
+        listed_as: "Countersign".into(),
         page_url: "/sign-in/verify".into(),
+        verify_url: "/sign-in/verify".into(),
         send_url: "/sign-in/send-code".into(),
         return_to: None,
     }
@@ -116,6 +118,7 @@ fn verify(pages: &mut Vec<Sample>) -> askama::Result<()> {
 fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let step = |selected, sent| SecondStep {
         page_url: "/confirm-identity".into(),
+        verify_url: "/confirm-identity".into(),
         send_url: "/confirm-identity/send-code".into(),
         return_to: some("/profile"),
         ..step(selected, sent)

@@ -1,0 +1,90 @@
+//! The part of a page on which an app is set up, shared by *My Profile* and what applications ask for.
+
+use crate::{extract::Defect, problem::Problem, qr, times, views::AppSetup, words};
+use countersign_core::second_step::Method;
+use countersign_flows::{
+    enrolment::{ConfirmOutcome, PendingView},
+    second_step::CodeRefusal,
+};
+
+/// The name that an app has unless the person says otherwise.
+pub(super) const NAME: &str = "Authenticator app";
+
+/// What is wrong with the form.
+#[derive(Default)]
+pub(super) struct Errors {
+    code: Option<String>,
+    name: Option<String>,
+    form: Option<String>,
+    clock: Option<String>,
+}
+
+impl Errors {
+    /// A form that arrived damaged.
+    pub(super) fn defect(defect: &Defect) -> Self {
+        let text = Some(defect.error.to_string());
+        match defect.field.as_str() {
+            "code" => Self { code: text, ..Self::default() },
+            "name" => Self { name: text, ..Self::default() },
+            _ => Self { form: text, ..Self::default() },
+        }
+    }
+
+    /// A code or a name that was refused; nothing is wrong where it was not.
+    pub(super) fn refused(outcome: ConfirmOutcome) -> Self {
+        match outcome {
+            ConfirmOutcome::Code(error) => Self::code(words::code(CodeRefusal::from(error), Method::App)),
+            ConfirmOutcome::Wrong { phone_off_by_seconds: Some(off) } => Self {
+                clock: Some(words::clock_hint(off)),
+                ..Self::code("This code is not right for the present time.".into())
+            },
+            ConfirmOutcome::Wrong { phone_off_by_seconds: None } => {
+                Self::code(words::code(CodeRefusal::Wrong, Method::App))
+            }
+            ConfirmOutcome::Name(error) => {
+                Self { name: Some(words::text(error, "a name for this app")), ..Self::default() }
+            }
+            ConfirmOutcome::Added { .. } | ConfirmOutcome::NotPending => Self::default(),
+        }
+    }
+
+    fn code(text: String) -> Self {
+        Self { code: Some(text), ..Self::default() }
+    }
+}
+
+/// Where the part stands.
+pub(super) struct Place<'a> {
+    /// Under which name the app lists the account.
+    pub(super) issuer: &'a str,
+    pub(super) confirm_url: String,
+    pub(super) cancel_to: Option<String>,
+}
+
+/// The picture, the key and the form, with the name for the app as it was typed.
+pub(super) fn part(
+    pending: PendingView,
+    name: &str,
+    errors: Errors,
+    place: Place<'_>,
+) -> Result<AppSetup, Problem> {
+    Ok(AppSetup {
+        qr_svg: qr::svg(&pending.uri)?,
+        otpauth_uri: pending.uri,
+        key_groups: pending.key_grouped,
+        key_plain: pending.key_plain,
+        account_label: format!("{} ({})", place.issuer, pending.account),
+        name: name.to_owned(),
+        name_error: errors.name,
+        code_error: errors.code,
+        form_error: errors.form,
+        clock_hint: errors.clock,
+        confirm_url: place.confirm_url,
+        cancel_to: place.cancel_to,
+    })
+}
+
+/// Until when it can be completed.
+pub(super) fn until(pending: &PendingView) -> String {
+    format!("until {}", times::time_of_day(pending.expires_at))
+}

@@ -1,0 +1,106 @@
+//! A second step that an application asks for, on this server's own pages. The people may have no account here: nothing on
+//! these pages leads to any other of ours.
+
+use askama::Template;
+
+use super::{AppSetup, FreshCodes, SecondStep, Shell};
+use countersign_core::second_step::Method;
+
+/// What all of these pages say.
+#[derive(Clone)]
+pub struct HostedAbout {
+    /// Which application asks.
+    pub application: String,
+    /// The name of the person who has to show the second step.
+    pub name: String,
+    /// In the application's "log in as": the name of the one whose account it is about.
+    pub subject: Option<String>,
+    /// The origin to which the person goes back.
+    pub origin: String,
+    /// The same as people read it: `"crm.example"`.
+    pub site: String,
+    /// The pages' own path: `/second-step/{handle}`.
+    pub path: String,
+}
+
+/// `GET /second-step/{handle}`, and the answer (422, 429) to a refused `POST` of a code or of a wish to have one sent.
+#[derive(Template)]
+#[template(path = "hosted/step.html")]
+pub struct HostedStepPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Who asks, and whom.
+    pub about: HostedAbout,
+    /// The methods, the code field and the send button.
+    pub step: SecondStep,
+    /// What does not belong to the code field, such as too many attempts.
+    pub form_error: Option<String>,
+}
+
+/// `GET /second-step/{handle}` for somebody who has to set up their first app.
+#[derive(Template)]
+#[template(path = "hosted/begin.html")]
+pub struct HostedBeginPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Who asks, and whom.
+    pub about: HostedAbout,
+}
+
+/// `GET /second-step/{handle}/set-up`, and the answer (422) to a refused `POST /second-step/{handle}/set-up/confirm`.
+#[derive(Template)]
+#[template(path = "hosted/set_up.html")]
+pub struct HostedSetUpPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Who asks, and whom.
+    pub about: HostedAbout,
+    /// The picture, the key and the form.
+    pub set_up: AppSetup,
+    /// Until when this set-up can be completed, for example `"until 14:35 UTC"`.
+    pub expires_text: String,
+}
+
+/// `GET /second-step/{handle}/backup-codes`.
+#[derive(Template)]
+#[template(path = "hosted/codes.html")]
+pub struct HostedCodesPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Who asks, and whom.
+    pub about: HostedAbout,
+    /// The codes, the first time; later nothing.
+    pub fresh: Option<FreshCodes>,
+}
+
+/// Why there is nothing more to do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostedEnd {
+    /// Answered, or not in time.
+    Over,
+    /// A second step is due, and none of the account's works.
+    NothingLeft,
+}
+
+/// The end of a challenge that does not lead back with an answer.
+#[derive(Template)]
+#[template(path = "hosted/end.html")]
+pub struct HostedEndPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Who asked, and whom.
+    pub about: HostedAbout,
+    /// Why.
+    pub end: HostedEnd,
+}
+
+impl HostedEndPage {
+    /// A few words.
+    #[must_use]
+    pub fn heading(&self) -> &'static str {
+        match self.end {
+            HostedEnd::Over => "This second step is over",
+            HostedEnd::NothingLeft => "No second step is left",
+        }
+    }
+}
