@@ -84,6 +84,8 @@ pub struct Config {
     pub password: Password,
     /// Wrong passwords from one network, over all accounts, before it has to wait.
     pub network_wrong_before_delay: u32,
+    /// Requests that an application may send to the API in a minute, to each node.
+    pub api_requests_per_minute: u32,
     /// Logging.
     pub log: Log,
     /// The sites whose proxies ask here who may see a page.

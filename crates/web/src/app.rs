@@ -1,6 +1,6 @@
 //! What every handler has at hand.
 
-use crate::{cookies::Cookies, pages::assets, settings::WebSettings};
+use crate::{api::Api, cookies::Cookies, pages::assets, settings::WebSettings};
 use countersign_flows::Services;
 use std::{ops::Deref, sync::Arc};
 
@@ -17,6 +17,7 @@ pub(crate) struct Inner {
     pub(crate) cookies: Cookies,
     /// Changes whenever an asset does.
     pub(crate) assets_version: String,
+    pub(crate) api: Api,
 }
 
 impl App {
@@ -24,7 +25,8 @@ impl App {
         let origin = settings.public_url.origin().ascii_serialization();
         let cookies = Cookies::new(settings.secure_cookies);
         let assets_version = format!("{}-{}", settings.assets_version, assets::digest());
-        Self(Arc::new(Inner { services, settings, origin, cookies, assets_version }))
+        let api = Api::new(&settings);
+        Self(Arc::new(Inner { services, settings, origin, cookies, assets_version, api }))
     }
 }
 

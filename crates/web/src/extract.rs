@@ -19,7 +19,7 @@ mod id;
 mod session;
 
 pub(crate) use browser::{Browser, Visitor};
-pub(crate) use form::{Defect, Form, Query};
+pub(crate) use form::{Defect, Form, Query, read_body};
 pub(crate) use hosted::{Hosted, HostedPages};
 pub(crate) use id::{Id, Ids};
 pub(crate) use session::{Administrator, Impersonated, Own, Waiting};

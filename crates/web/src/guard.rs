@@ -1,6 +1,7 @@
 //! What holds for every request, whatever its route.
 
 use crate::{
+    api::{ApiProblem, told::is_api},
     app::App,
     extract::Browser,
     onward::FormTargets,
@@ -95,12 +96,13 @@ pub(crate) async fn protected(State(app): State<App>, request: Request, next: Ne
     response
 }
 
-/// The time limit, and the page for every [`Problem`].
+/// The time limit, and the page for every [`Problem`]; below `/api/v1` the same as JSON.
 pub(crate) async fn problems(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let browser = Browser::read(&parts, &app);
     // On an application's pages nobody's session counts, and so none is shown.
     let looks = routes::access_of(&parts) != Some(Access::Hosted);
+    let api = is_api(parts.uri.path());
     let number = parts.extensions.get::<Number>().map(|number| number.0.clone()).unwrap_or_default();
     let request = Request::from_parts(parts, body);
     let response = match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
@@ -108,6 +110,10 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
         Err(_) => Problem::TimedOut.into_response(),
     };
     let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
+    if api {
+        // Logged and counted by `api::told`, like the API's own.
+        return with_body(response, ApiProblem::from(&problem).into_response());
+    }
     let labels = [("reason", problem.reason().to_owned()), ("status", problem.status().as_str().to_owned())];
     metrics::counter!("countersign_refusals_total", &labels).increment(1);
     tracing::info!(reason = problem.reason(), "refused");
@@ -149,6 +155,7 @@ fn with_body(bare: Response, page: Response) -> Response {
     parts.extensions.remove::<Problem>();
     parts.status = page.status;
     parts.headers.extend(page.headers);
+    parts.extensions.extend(page.extensions);
     Response::from_parts(parts, body)
 }
 
@@ -156,7 +163,8 @@ fn with_body(bare: Response, page: Response) -> Response {
 /// that says nothing about it is no browser of today; the `csrf_token` stands against the rest.
 pub(crate) async fn foreign(State(app): State<App>, request: Request, next: Next) -> Response {
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-    if reads || is_ours(request.headers(), &app.origin) {
+    // An API key is sent by a program on purpose, and never by a browser by itself, so no other site can borrow it.
+    if reads || is_api(request.uri().path()) || is_ours(request.headers(), &app.origin) {
         return next.run(request).await;
     }
     Problem::ForeignOrigin.into_response()

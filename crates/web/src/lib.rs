@@ -4,6 +4,7 @@
 //! - `extract`: what a handler asks for: the browser, an own session, a waiting sign-in, a form.
 //! - `pages`: one file for each page; [`views`] and the templates say what they show.
 //! - `forward_auth`: the answers to reverse proxies that ask who may see a page.
+//! - [`api`]: the same for applications' own servers, in JSON.
 //! - `guard`: what holds for every request: foreign origins, security headers, time limits, error pages.
 //! - `words`: every refusal as a sentence for a person.
 //!
@@ -11,6 +12,7 @@
 //! are in the core, and the flows apply them.
 
 mod agent;
+pub mod api;
 mod app;
 mod client_address;
 mod cookies;

@@ -2,6 +2,7 @@
 //! which it is tested with every kind of session.
 
 use crate::{
+    api::{self, told::told},
     app::App,
     extract::Query,
     forward_auth, guard,
@@ -17,9 +18,10 @@ use crate::{
 use axum::{
     Router,
     extract::MatchedPath,
-    middleware::from_fn_with_state,
-    routing::{MethodRouter, get, post},
+    middleware::{from_fn, from_fn_with_state},
+    routing::{MethodRouter, delete, get, post, put},
 };
+use countersign_core::application::Scope;
 use countersign_flows::Services;
 use http::{Method, request::Parts};
 use std::any::Any;
@@ -51,6 +53,12 @@ pub enum Access {
     Hosted,
     /// Programs: no session, no form.
     Machine,
+    /// An application's server, with an API key that has this scope; 401 without a key, 403 without the scope.
+    Api(Scope),
+    /// The same, and no actor at the keyboard: 403.
+    ApiAlone(Scope),
+    /// The same with the scope `authenticators`, and with the account holder's own token: 403 without.
+    ApiHolder,
     /// `serve --dev` on loopback; otherwise 404.
     Development,
 }
@@ -84,10 +92,21 @@ const fn posted(
     RouteInfo { method: Method::POST, path, access, page, handler }
 }
 
+/// An operation of the API.
+const fn operation(
+    method: Method,
+    path: &'static str,
+    access: Access,
+    handler: fn() -> MethodRouter<App>,
+) -> RouteInfo {
+    RouteInfo { method, path, access, page: path, handler }
+}
+
 use Access::{
-    Administrator, AdministratorFresh, AnySession, Anyone, Development, Hosted, Impersonated, Machine, Own,
-    OwnFresh, Site, Waiting,
+    Administrator, AdministratorFresh, AnySession, Anyone, Api, ApiAlone, ApiHolder, Development, Hosted,
+    Impersonated, Machine, Own, OwnFresh, Site, Waiting,
 };
+use Scope::{Authenticators, Challenges, UsersRead, UsersWrite};
 
 /// The page on which one application is looked after.
 const APPLICATION: &str = "/organization/applications/{id}";
@@ -185,6 +204,42 @@ static TABLE: &[RouteInfo] = &[
     shown("/.countersign/start", Site, || get(forward_auth::start)),
     shown("/.countersign/finish", Site, || get(forward_auth::finish)),
     shown("/.countersign/sign-out", Site, || get(forward_auth::leave)),
+    operation(Method::GET, "/api/v1/users", Api(UsersRead), || get(api::users::list)),
+    operation(Method::PUT, "/api/v1/users/{user}", Api(UsersWrite), || put(api::users::put)),
+    operation(Method::GET, "/api/v1/users/{user}", Api(UsersRead), || get(api::users::show)),
+    operation(Method::DELETE, "/api/v1/users/{user}", Api(UsersWrite), || delete(api::users::switch_off)),
+    operation(Method::POST, "/api/v1/users/{user}/reactivate", Api(UsersWrite), || {
+        post(api::users::reactivate)
+    }),
+    operation(Method::GET, "/api/v1/users/{user}/authenticators", Api(UsersRead), || {
+        get(api::authenticators::list)
+    }),
+    operation(Method::POST, "/api/v1/users/{user}/authenticators", ApiHolder, || {
+        post(api::authenticators::begin)
+    }),
+    operation(Method::POST, "/api/v1/users/{user}/authenticators/{id}/confirm", ApiHolder, || {
+        post(api::authenticators::confirm)
+    }),
+    operation(Method::DELETE, "/api/v1/users/{user}/authenticators/{id}", ApiHolder, || {
+        delete(api::authenticators::remove)
+    }),
+    operation(Method::GET, "/api/v1/users/{user}/backup-codes", Api(UsersRead), || {
+        get(api::backup_codes::show)
+    }),
+    operation(Method::POST, "/api/v1/users/{user}/backup-codes", ApiHolder, || post(api::backup_codes::make)),
+    operation(Method::POST, "/api/v1/users/{user}/account-holder-tokens", ApiAlone(Authenticators), || {
+        post(api::tokens::make)
+    }),
+    operation(Method::POST, "/api/v1/challenges", Api(Challenges), || post(api::challenges::create)),
+    operation(Method::GET, "/api/v1/challenges/{id}", Api(Challenges), || get(api::challenges::show)),
+    operation(Method::POST, "/api/v1/challenges/{id}/send", Api(Challenges), || post(api::challenges::send)),
+    operation(Method::POST, "/api/v1/challenges/{id}/verify", Api(Challenges), || {
+        post(api::challenges::verify)
+    }),
+    operation(Method::POST, "/api/v1/challenges/redeem", Api(Challenges), || post(api::challenges::redeem)),
+    shown("/openapi.json", Anyone, || get(api::pages::document)),
+    shown("/api", Anyone, || get(api::pages::reference)),
+    shown("/api/errors/{type}", Anyone, || get(api::pages::error)),
     shown("/healthz", Machine, || get(machine::healthz)),
     shown("/readyz", Machine, || get(machine::readyz)),
     shown("/metrics", Machine, || get(machine::metrics)),
@@ -209,6 +264,7 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
         .layer(from_fn_with_state(app.clone(), guard::foreign))
         .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| guard::panicked(&*cause)))
         .layer(from_fn_with_state(app.clone(), guard::problems))
+        .layer(from_fn(told))
         .layer(from_fn_with_state(app.clone(), guard::protected))
         .layer(from_fn_with_state(app.clone(), guard::observed))
         .with_state(app)
@@ -237,14 +293,23 @@ pub(crate) fn page_of(parts: &Parts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::told::is_api;
     use std::collections::BTreeSet;
 
     #[test]
     fn every_form_stands_on_a_page_of_the_table() {
         let pages: BTreeSet<_> =
             TABLE.iter().filter(|route| route.method == Method::GET).map(|route| route.path).collect();
-        for route in TABLE {
+        for route in TABLE.iter().filter(|route| !is_api(route.path)) {
             assert!(pages.contains(route.page), "{} comes back to {}", route.path, route.page);
+        }
+    }
+
+    #[test]
+    fn everything_below_the_version_wants_a_key_and_nothing_else_does() {
+        for route in TABLE {
+            let keyed = matches!(route.access, Api(_) | ApiAlone(_) | ApiHolder);
+            assert_eq!(keyed, is_api(route.path), "{} {}", route.method, route.path);
         }
     }
 

@@ -17,6 +17,8 @@ pub struct WebSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// The name on every page.
     pub service_name: String,
+    /// Requests that an application may send to the API in a minute.
+    pub api_requests_per_minute: u32,
     /// The program's version. A digest of the assets is added to it before it stands in their addresses.
     pub assets_version: String,
     /// The messages that would have left; `None` hides `/dev/outbox`.

@@ -18,6 +18,11 @@ pub(crate) fn time_of_day(at: Timestamp) -> String {
     format(at, "%H:%M UTC")
 }
 
+/// `"2026-11-24T05:54:00.123Z"` (RFC 3339).
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    format(at, "%Y-%m-%dT%H:%M:%S%.fZ")
+}
+
 fn format(at: Timestamp, pattern: &str) -> String {
     let time = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     time.strftime(pattern).to_string()
@@ -62,6 +67,8 @@ mod tests {
         assert_eq!(moment(at), "24 November 2026, 05:54 UTC");
         assert_eq!(day(at), "24 November 2026");
         assert_eq!(time_of_day(at), "05:54 UTC");
+        assert_eq!(rfc3339(at), "2026-11-24T05:54:00Z");
+        assert_eq!(rfc3339(at.plus(Duration::from_millis(7))), "2026-11-24T05:54:00.007Z");
     }
 
     #[test]

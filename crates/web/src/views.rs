@@ -14,6 +14,7 @@
 //! - an error stands beside its field, is tied to it with `aria-describedby`, and says the next step;
 //! - no cognitive test to sign in: every code and password can be pasted (WCAG 2.2, 3.3.8).
 
+mod api;
 mod app_setup;
 mod application;
 mod backup_codes;
@@ -28,6 +29,9 @@ mod shell;
 mod sign_in;
 mod system;
 
+pub use api::{
+    ApiErrorPage, ApiMember, ApiOperation, ApiProblemRow, ApiReferencePage, ApiRow, ApiSection, Span,
+};
 pub use app_setup::{AppSetup, AppSetupPage};
 pub use application::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,

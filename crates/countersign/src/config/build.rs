@@ -45,6 +45,7 @@ impl Settings {
             enrolment_lifetime: self.minutes("enrolment.lifetime_minutes")?,
             password: self.password()?,
             network_wrong_before_delay: self.number("network.wrong_before_delay")?,
+            api_requests_per_minute: self.number("api.requests_per_minute")?,
             log: self.log()?,
             sites: self.sites.clone(),
             public_url_follows_listen: self.text("public_url").is_none(),

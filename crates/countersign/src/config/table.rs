@@ -265,6 +265,12 @@ pub const SETTINGS: &[Setting] = &[
         Value("50"),
         "Wrong passwords from one network, over all accounts, before it has to wait",
     ),
+    setting(
+        "api.requests_per_minute",
+        number(1, 1_000_000),
+        Value("600"),
+        "Requests that an application's server may send to the API in a minute, to each node",
+    ),
     setting("log.format", Choice(&["text", "json"]), Value("text"), "The form of log lines"),
     setting(
         "log.level",

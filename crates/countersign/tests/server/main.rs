@@ -1,6 +1,7 @@
 //! The running server, black box: the binary, on both engines, over HTTP and in a browser.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod api;
 mod application_commands;
 mod applications;
 mod bad_input;
@@ -11,6 +12,7 @@ mod crash;
 mod forward_auth;
 mod guessing;
 mod login_as;
+mod openapi;
 mod profile;
 mod routes;
 mod secrets;

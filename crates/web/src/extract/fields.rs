@@ -73,6 +73,11 @@ impl Fields {
         value.as_deref().ok()
     }
 
+    /// The names, each once.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The first thing that is wrong, if anything is.
     pub(crate) fn defect(&self) -> Option<Defect> {
         if let Some(error) = self.whole {

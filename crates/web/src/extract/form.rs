@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, Uri, header::CONTENT_TYPE, request::Parts};
 use std::{convert::Infallible, future::poll_fn, pin::Pin};
 
-/// No form of ours comes near this.
+/// No form and no JSON of ours comes near this.
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// How much of a longer body is still read before the answer, because a browser that is sending does not listen.
@@ -52,7 +52,7 @@ impl FromRequest<App> for Form {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(body).await?;
+        let bytes = read_body(body).await?;
         let fields = if is_form(&parts.headers) { Fields::parse(&bytes) } else { Fields::default() };
         let browser = Browser::read(&parts, app);
         let fits = match (&browser.handle, fields.get("csrf_token")) {
@@ -69,7 +69,8 @@ fn is_form(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
+/// A whole body, if it is no longer than any of ours.
+pub(crate) async fn read_body(body: Body) -> Result<bytes::Bytes, Problem> {
     let mut body = body;
     let mut read = bytes::BytesMut::new();
     let mut total = 0_usize;
@@ -97,6 +98,16 @@ impl Query {
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name)
+    }
+
+    /// What makes it unusable, for who wants it whole.
+    pub(crate) fn defect(&self) -> Option<Defect> {
+        self.0.defect()
+    }
+
+    /// The names of what is in it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.names()
     }
 }
 

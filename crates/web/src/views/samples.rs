@@ -1,6 +1,7 @@
 //! Every page in every state, with invented people, for looking at (`examples/gallery.rs`) and for tests.
 
 mod account;
+mod api;
 mod applications;
 mod hosted;
 mod organization;
@@ -26,6 +27,7 @@ pub fn all() -> askama::Result<Vec<Sample>> {
     organization::add(&mut pages)?;
     applications::add(&mut pages)?;
     hosted::add(&mut pages)?;
+    api::add(&mut pages)?;
     Ok(pages)
 }
 

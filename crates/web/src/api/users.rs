@@ -1,0 +1,223 @@
+//! `/api/v1/users`: whom the application knows.
+
+use super::{
+    json::{Body, Members, Nothing},
+    key::{At, Key, UserWriter, UsersRead, UsersWrite, actor_may_not},
+    path::UserPath,
+    posted::{Posted, Put},
+    problem::ApiProblem,
+    problem_type as kinds,
+    query::{self, Listing},
+    reply::{Answer, Reply},
+    shape::Method,
+};
+use crate::{app::App, times, words};
+use axum::extract::State;
+use countersign_core::{application::ExternalId, email::EmailError};
+use countersign_flows::service::{
+    Caller,
+    users::{self, NAME_LENGTH, PutOutcome, UserView},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What an application says of one of its users.
+#[derive(ToSchema)]
+pub(crate) struct UserDraft {
+    /// Where codes and notices go. Changing it takes the account holder’s token.
+    #[schema(format = "email", min_length = 3, max_length = 254, example = "mia@brightwater.example")]
+    email: String,
+    /// How messages address the person: one line.
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[^\s\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff][^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]*$",
+        example = "Mia Lund"
+    )]
+    name: String,
+}
+
+impl Body for UserDraft {
+    const MEMBERS: &'static [&'static str] = &["email", "name"];
+
+    fn read(members: &mut Members) -> Result<Self, ApiProblem> {
+        Ok(Self { email: members.text("email", 254)?, name: members.text("name", NAME_LENGTH)? })
+    }
+}
+
+/// A user. Nothing secret is ever in it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub(crate) struct User {
+    /// The application’s own id.
+    #[schema(example = "user_42")]
+    id: String,
+    /// Where codes and notices go.
+    #[schema(example = "mia@brightwater.example")]
+    email: String,
+    /// How messages address the person.
+    #[schema(example = "Mia Lund")]
+    name: String,
+    /// Whether anything can be done for this user.
+    active: bool,
+    /// Since when the user has been known.
+    #[schema(format = "date-time", example = "2026-11-24T05:54:00Z")]
+    created_at: String,
+    /// The second steps that can be used now.
+    methods: Vec<Method>,
+    /// How many authenticator apps are set up.
+    apps: u32,
+    /// Whether there is a confirmed phone.
+    phone: bool,
+    /// How many backup codes are left; null where there were never any.
+    backup_codes_left: Option<u32>,
+}
+
+impl From<UserView> for User {
+    fn from(view: UserView) -> Self {
+        Self {
+            id: view.id.to_string(),
+            email: view.email,
+            name: view.name,
+            active: view.active,
+            created_at: times::rfc3339(view.created_at),
+            methods: view.methods.into_iter().map(Method::from).collect(),
+            apps: view.apps,
+            phone: view.phone,
+            backup_codes_left: view.backup_codes_left,
+        }
+    }
+}
+
+/// Some of the users.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserList {
+    /// In the order in which they became known.
+    users: Vec<User>,
+    /// What to send as `cursor` for the next ones; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// Make a user known, or change one
+///
+/// The id is the application’s own. The first time, the user is known from then on; later, name and e-mail address are as they
+/// are told here. A changed e-mail address takes the account holder’s token, since codes go there, and no actor may be at the
+/// keyboard.
+#[utoipa::path(
+    put, path = "/api/v1/users/{user}", tag = "Users", operation_id = "putUser",
+    request_body = UserDraft,
+    responses(
+        (status = 200, description = "The user was known, and is now as told.", body = User),
+        (status = 201, description = "The user is known now.", body = User),
+    ),
+    extensions(
+        ("x-account-holder" = json!("optional")),
+        ("x-problems" = json!(["account-holder-token-refused", "actor-may-not-change", "user-not-found", "user-inactive"])),
+    ),
+)]
+pub(crate) async fn put(State(app): State<App>, put: Put<UserWriter, UserDraft>) -> Answer {
+    let Put { party: UserWriter { key, user, holder }, body } = put;
+    let Key { caller, actor, origin, .. } = key;
+    let outcome =
+        users::put(&app.services, &caller, &user, &body.email, &body.name, holder.as_ref(), &origin).await?;
+    match outcome {
+        PutOutcome::Created(view) => Reply::created(&User::from(view)),
+        PutOutcome::Updated(view) => Reply::ok(&User::from(view)),
+        PutOutcome::TokenNeeded if actor.is_some() => Err(actor_may_not()),
+        PutOutcome::TokenNeeded => Err(ApiProblem::new(
+            kinds::ACCOUNT_HOLDER_TOKEN_REFUSED,
+            "The e-mail address changes, and codes go there. Send an account-holder token that a second step has bought.",
+        )),
+        PutOutcome::Email(error) => Err(bad_email(error)),
+        PutOutcome::Name(error) => Err(ApiProblem::invalid("name", words::text(error, "a name"))
+            .with("expected", format!("one line of 1 to {NAME_LENGTH} characters"))),
+        PutOutcome::Inactive => Err(ApiProblem::plain(kinds::USER_INACTIVE)),
+    }
+}
+
+fn bad_email(error: EmailError) -> ApiProblem {
+    ApiProblem::invalid("email", words::email(error)).with("expected", "an e-mail address")
+}
+
+/// List the users
+///
+/// In the order in which they became known. Follow `next_cursor` to the end; who becomes known meanwhile comes last.
+#[utoipa::path(
+    get, path = "/api/v1/users", tag = "Users", operation_id = "listUsers",
+    params(
+        ("limit" = Option<u32>, Query, description = "How many at most; 50 unless it is said.", minimum = 1, maximum = 100, example = 50),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the answer before.", min_length = 2, max_length = 171, pattern = r"^[A-Za-z0-9_-]+$"),
+    ),
+    responses((status = 200, description = "Some of the users.", body = UserList)),
+    extensions(("x-problems" = json!(["bad-cursor"]))),
+)]
+pub(crate) async fn list(State(app): State<App>, listing: Listing) -> Answer {
+    let Listing { key, after, limit } = listing;
+    // One more than is shown tells whether there is a next page.
+    let found = users::list(&app.services, &key.caller, after.as_ref(), limit + 1).await?;
+    let mut found = found.ok_or_else(|| ApiProblem::plain(kinds::BAD_CURSOR))?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > shown;
+    found.truncate(shown);
+    let next_cursor = found.last().filter(|_| more).map(|last| query::cursor(&last.id));
+    Reply::ok(&UserList { users: found.into_iter().map(User::from).collect(), next_cursor })
+}
+
+/// Show a user
+#[utoipa::path(
+    get, path = "/api/v1/users/{user}", tag = "Users", operation_id = "getUser",
+    responses((status = 200, description = "The user.", body = User)),
+    extensions(("x-problems" = json!(["user-not-found"]))),
+)]
+pub(crate) async fn show(State(app): State<App>, key: Key<UsersRead>, UserPath(user): UserPath) -> Answer {
+    shown(&app, &key.caller, &user).await
+}
+
+async fn shown(app: &App, caller: &Caller, user: &ExternalId) -> Answer {
+    match users::get(&app.services, caller, user).await? {
+        Some(view) => Reply::ok(&User::from(view)),
+        None => Err(ApiProblem::plain(kinds::USER_NOT_FOUND)),
+    }
+}
+
+/// Switch a user off
+///
+/// Waiting challenges and account-holder tokens end at once. The id stays taken and the second steps stay as they are:
+/// otherwise forgetting a user and making them known again would take their second step away without their doing.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{user}", tag = "Users", operation_id = "switchUserOff",
+    responses((status = 204, description = "The user is switched off.")),
+    extensions(("x-problems" = json!(["user-not-found"]))),
+)]
+pub(crate) async fn switch_off(
+    State(app): State<App>,
+    key: Key<UsersWrite>,
+    UserPath(user): UserPath,
+) -> Answer {
+    match users::set_active(&app.services, &key.caller, &user, false).await? {
+        true => Reply::done(),
+        false => Err(ApiProblem::plain(kinds::USER_NOT_FOUND)),
+    }
+}
+
+/// Switch a user on again
+///
+/// The second steps are those from before.
+#[utoipa::path(
+    post, path = "/api/v1/users/{user}/reactivate", tag = "Users", operation_id = "reactivateUser",
+    responses((status = 200, description = "The user, switched on.", body = User)),
+    extensions(("x-problems" = json!(["user-not-found"]))),
+)]
+pub(crate) async fn reactivate(
+    State(app): State<App>,
+    posted: Posted<At<Key<UsersWrite>, UserPath>, Nothing>,
+) -> Answer {
+    let work = async |app: App, who: At<Key<UsersWrite>, UserPath>, _: Nothing| {
+        let At { party: key, at: UserPath(user) } = who;
+        if !users::set_active(&app.services, &key.caller, &user, true).await? {
+            return Err(ApiProblem::plain(kinds::USER_NOT_FOUND));
+        }
+        shown(&app, &key.caller, &user).await
+    };
+    posted.once(app, work).await
+}
