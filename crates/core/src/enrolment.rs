@@ -71,6 +71,7 @@ mod tests {
             expires_at: at.plus(Duration::from_secs(86_400)),
             proven_at: at,
             second_step: None,
+            second_step_at: None,
             application: None,
             login_as: None,
         };

@@ -83,6 +83,14 @@ event_kinds! {
     VerifiedForApplication = "verified-for-application";
     /// The identity was confirmed to an application, for a change of the second step.
     TokenForApplication = "token-for-application";
+    /// Signed in to an application.
+    SignedInToApplication = "signed-in-to-application";
+    /// Agreed to what an application asked for.
+    ConsentGiven = "consent-given";
+    /// Took it back.
+    ConsentWithdrawn = "consent-withdrawn";
+    /// A code or token of an application was shown a second time: what it had been granted has ended.
+    TokenReused = "token-reused";
 }
 
 impl std::str::FromStr for EventKind {

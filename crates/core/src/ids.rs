@@ -78,6 +78,8 @@ typed_ids! {
     ApiKeyId;
     /// A second step that an application has asked for.
     ApplicationChallengeId;
+    /// What an application was granted at one sign-in of one person.
+    GrantId;
 }
 
 #[cfg(test)]

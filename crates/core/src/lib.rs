@@ -11,17 +11,22 @@
 //! - [`throttle`]: how wrong guesses are counted and when they are refused.
 //! - [`password`], [`email`], [`phone`]: what people type, parsed once.
 //! - [`application`]: what uses this server, what it may ask for, and where it may send people back to.
+//! - [`assurance`], [`authorization`], [`oauth`], [`signing`]: what an application that signs people in may be told, what
+//!   follows its request, its words, and the keys that sign the answer.
 //! - [`message`], [`event`]: what people are told, and what is recorded.
 
 pub mod ambient;
 pub mod application;
 pub mod application_challenge;
+pub mod assurance;
 pub mod authority;
+pub mod authorization;
 pub mod email;
 pub mod enrolment;
 pub mod event;
 pub mod ids;
 pub mod message;
+pub mod oauth;
 pub mod password;
 pub mod phone;
 pub mod role;
@@ -29,6 +34,7 @@ pub mod second_step;
 pub mod secret;
 pub mod session;
 pub mod sign_in;
+pub mod signing;
 pub mod site_access;
 pub mod text;
 pub mod throttle;

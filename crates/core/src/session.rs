@@ -11,6 +11,7 @@
 //! ```
 
 use crate::ambient::Timestamp;
+use crate::assurance::Proofs;
 use crate::authority::{ApplicationAuthority, CredentialAuthority, LoginAsAuthority};
 use crate::ids::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::role::Role;
@@ -44,8 +45,10 @@ pub struct SessionRecord {
     pub expires_at: Timestamp,
     /// When the account holder last proved who they are; meaningless in an impersonated session.
     pub proven_at: Timestamp,
-    /// The second step with which it began, if there was one.
+    /// The last second step that was shown in it, if there was one: at the sign-in, or in a step-up.
     pub second_step: Option<Method>,
+    /// When that was.
+    pub second_step_at: Option<Timestamp>,
     /// Set in a session that an application holds for its user, and only there. See [`HolderSession`].
     pub application: Option<ApplicationId>,
     /// Set in an impersonated session, and only there.
@@ -63,6 +66,15 @@ pub struct LoginAsRecord {
     pub organization: OrganizationId,
     /// Why, in the actor's words.
     pub reason: String,
+}
+
+impl SessionRecord {
+    /// What has been shown in it. Of an impersonated session this says nothing: ask the actor's own.
+    pub fn proofs(&self) -> Proofs {
+        // A second step without a moment of its own was shown when the session began.
+        let at = self.second_step_at.unwrap_or(self.created_at);
+        Proofs { password_at: self.proven_at, second_step: self.second_step.map(|method| (method, at)) }
+    }
 }
 
 /// A live session.
@@ -216,6 +228,7 @@ impl ImpersonatedSession {
 pub struct ProvenAgain {
     session: SessionId,
     user: UserId,
+    second_step: Option<Method>,
     at: Timestamp,
 }
 
@@ -244,7 +257,8 @@ impl ProvenAgain {
         if second_step_is_due && second_step.is_none() {
             return Err(StepUpRefusal::SecondStepMissing);
         }
-        Ok(Self { session: session.id(), user: session.user(), at: password.at() })
+        let second_step = second_step.map(Evidence::method);
+        Ok(Self { session: session.id(), user: session.user(), second_step, at: password.at() })
     }
 
     /// The session that proved it.
@@ -255,6 +269,11 @@ impl ProvenAgain {
     /// The account holder.
     pub fn user(&self) -> UserId {
         self.user
+    }
+
+    /// The second step that was part of it, if one was.
+    pub fn second_step(&self) -> Option<Method> {
+        self.second_step
     }
 
     /// When.
@@ -287,6 +306,7 @@ mod tests {
             expires_at: at.plus(24 * 60 * MINUTE),
             proven_at: at,
             second_step: Some(Method::App),
+            second_step_at: Some(at),
             application: None,
             login_as: None,
         }

@@ -38,6 +38,9 @@ pub enum Command {
     /// Look after an application's API keys
     #[command(subcommand)]
     ApiKey(ApiKey),
+    /// Look after the keys that sign what applications are told
+    #[command(subcommand)]
+    Keys(Keys),
 }
 
 /// The server that a command is about: by its configuration, or by the data directory of a `serve --dev`.
@@ -71,6 +74,25 @@ impl Place {
             }
         }
     }
+}
+
+/// Options of `countersign keys`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make new keys that sign ID tokens; they are published now and sign in a day
+    RotateSigning(RotateSigning),
+}
+
+/// Options of `countersign keys rotate-signing`.
+#[derive(Debug, Args)]
+pub struct RotateSigning {
+    /// Which server.
+    #[command(flatten)]
+    pub place: Place,
+
+    /// After a key has leaked: the new keys sign at once, and all others are withdrawn with everything they signed
+    #[arg(long)]
+    pub now: bool,
 }
 
 /// Options of `countersign serve`.

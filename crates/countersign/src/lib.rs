@@ -6,4 +6,5 @@ pub mod config;
 pub mod keys;
 pub mod owner;
 pub mod serve;
+pub mod signing_keys;
 mod wiring;

@@ -1,7 +1,7 @@
 //! `countersign`: see `countersign --help`.
 
 use clap::Parser as _;
-use countersign::cli::{Cli, Command, Owner};
+use countersign::cli::{Cli, Command, Keys, Owner};
 use std::process::ExitCode;
 
 /// glibc's allocator keeps what a burst of password hashes needed; this one gives it back.
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Owner(Owner::Create(options)) => countersign::owner::create(&options),
         Command::Application(command) => countersign::application::run(&command),
         Command::ApiKey(command) => countersign::application::api_keys(&command),
+        Command::Keys(Keys::RotateSigning(options)) => countersign::signing_keys::rotate(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

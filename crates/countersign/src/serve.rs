@@ -22,7 +22,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// How often what has ended is swept away, and metrics are tidied.
+/// How often what has ended is swept away, signing keys are looked after, and metrics are tidied. The first time is at once:
+/// a new server makes its keys while it serves already.
 const HOUSEKEEPING: Duration = Duration::from_secs(10 * 60);
 
 /// How long requests that are under way may take after the signal to stop.
@@ -145,6 +146,9 @@ async fn housekeeping(services: Services, metrics: PrometheusHandle, stopped: wa
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "swept"),
             Err(error) => tracing::warn!(%error, "housekeeping failed; it will be tried again"),
+        }
+        if let Err(fault) = countersign_flows::openid_connect::keys::tend(&services).await {
+            tracing::warn!(%fault, "the signing keys were not looked after; it will be tried again");
         }
     }
 }

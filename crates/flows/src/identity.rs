@@ -101,7 +101,7 @@ pub async fn renewed(s: &Services, session: &OwnSession) -> Result<Option<PlainH
 }
 
 /// An actor who was switched off, has lost the role, or whose own session has run out, no longer looks into anything.
-fn may_still_look(
+pub(crate) fn may_still_look(
     tx: &mut Tx<'_>,
     subject: UserId,
     login_as: &LoginAsRecord,

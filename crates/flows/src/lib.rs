@@ -18,6 +18,7 @@ pub mod identity;
 mod letter;
 pub mod login_as;
 pub mod members;
+pub mod openid_connect;
 pub mod password_change;
 pub mod phone;
 pub mod profile;

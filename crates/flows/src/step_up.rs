@@ -60,9 +60,21 @@ pub fn login_as_authority(s: &Services, session: &OwnSession) -> Result<LoginAsA
     session.login_as_authority(s.now(), s.rules.step_up_max_age)
 }
 
-/// What the page offers.
-pub async fn view(s: &Services, session: &OwnSession) -> Result<StepView, Fault> {
-    second_step::view(s, session.user(), asked(session)).await
+/// What the page offers. An application that signs people in can want a second step where we would not ask for one
+/// (`wanted`): then any that the account has is taken.
+pub async fn view(s: &Services, session: &OwnSession, wanted: bool) -> Result<StepView, Fault> {
+    let mut view = second_step::view(s, session.user(), asked(session)).await?;
+    if wanted && !view.due {
+        view.methods = second_step::usable(s, session.user()).await?;
+        view.due = !view.methods.is_empty();
+    }
+    Ok(view)
+}
+
+/// Whether this step-up asks for a second step.
+async fn is_due(s: &Services, session: &OwnSession, wanted: bool) -> Result<bool, Fault> {
+    let due = second_step::due_at_step_up(s, session.user()).await?;
+    Ok(due || (wanted && !second_step::usable(s, session.user()).await?.is_empty()))
 }
 
 /// Sends a code for this step-up.
@@ -76,13 +88,14 @@ pub async fn send_code(
     second_step::send(s, session.user(), asked(session), method, Target::Own, content, origin).await
 }
 
-/// Checks password and code; one write spends the code and renews the proof.
+/// Checks password and code; one write spends the code and renews the proof. `wanted` as for [`view`].
 pub async fn confirm(
     s: &Services,
     session: &OwnSession,
     password: &str,
     method: Option<Method>,
     code: &str,
+    wanted: bool,
     origin: &Origin,
 ) -> Result<StepUpOutcome, Fault> {
     let typed = match PlainPassword::typed(password) {
@@ -94,7 +107,7 @@ pub async fn confirm(
         OwnPassword::Wrong => return Ok(StepUpOutcome::WrongPassword),
         OwnPassword::Closed { retry_after } => return Ok(StepUpOutcome::Closed { retry_after }),
     };
-    let due = second_step::due_at_step_up(s, session.user()).await?;
+    let due = is_due(s, session, wanted).await?;
     let claim = match (due, method) {
         (false, _) => None,
         (true, None) => return Ok(StepUpOutcome::Code(CodeRefusal::Empty)),

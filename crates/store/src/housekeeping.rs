@@ -22,6 +22,12 @@ sql! {
     APPLICATION_CHALLENGES = "DELETE FROM application_challenges WHERE expires_at <= $1";
     IDEMPOTENCY_KEYS = "DELETE FROM idempotency_keys WHERE created_at <= $1";
     SITE_TICKETS = "DELETE FROM site_tickets WHERE expires_at <= $1";
+    GRANTS = "DELETE FROM grants WHERE expires_at <= $1";
+    GRANTS_ENDED = "DELETE FROM grants WHERE ended_at <= $1";
+    AUTHORIZATION_CODES = "DELETE FROM authorization_codes WHERE expires_at <= $1";
+    REFRESH_TOKENS = "DELETE FROM refresh_tokens WHERE expires_at <= $1";
+    ACCESS_TOKENS = "DELETE FROM access_tokens WHERE expires_at <= $1";
+    CLIENT_ASSERTIONS = "DELETE FROM client_assertions WHERE expires_at <= $1";
     KNOWN_BROWSERS = "DELETE FROM known_browsers WHERE last_seen_at <= $1";
 }
 
@@ -45,6 +51,13 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (APPLICATION_CHALLENGES, now.minus(DAY)),
         (IDEMPOTENCY_KEYS, now.minus(idempotency_keys::KEPT)),
         (SITE_TICKETS, now),
+        (GRANTS, now),
+        (GRANTS_ENDED, now.minus(DAY)),
+        // For a day, a code that is shown again still ends what it bought.
+        (AUTHORIZATION_CODES, now.minus(DAY)),
+        (REFRESH_TOKENS, now),
+        (ACCESS_TOKENS, now),
+        (CLIENT_ASSERTIONS, now),
         (KNOWN_BROWSERS, now.minus(365 * DAY)),
     ];
     ended

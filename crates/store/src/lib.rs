@@ -12,19 +12,24 @@
 #[macro_use]
 mod sql;
 
+pub mod access_tokens;
 pub mod api_keys;
 pub mod application_challenges;
 pub mod application_reveals;
 pub mod application_users;
 pub mod applications;
 pub mod apps;
+pub mod authorization_codes;
 pub mod backup_codes;
 pub mod challenges;
+pub mod client_assertions;
+pub mod consents;
 mod engine;
 pub mod enrolments;
 mod error;
 pub mod events;
 pub mod failures;
+pub mod grants;
 pub mod housekeeping;
 pub mod idempotency_keys;
 mod key_checks;
@@ -35,9 +40,11 @@ mod migrations;
 pub mod outbox;
 pub mod password_resets;
 pub mod phones;
+pub mod refresh_tokens;
 pub mod second_steps;
 pub mod sent_codes;
 pub mod sessions;
+pub mod signing_keys;
 pub mod sites;
 mod store;
 pub mod throttles;

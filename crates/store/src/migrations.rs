@@ -10,6 +10,7 @@ use countersign_core::Timestamp;
 const VERSIONS: &[&str] = &[
     include_str!("migrations/0001_beginning.sql"),
     include_str!("migrations/0002_applications.sql"),
+    include_str!("migrations/0003_openid_connect.sql"),
     include_str!("migrations/0004_forward_auth.sql"),
     include_str!("migrations/0005_reveals.sql"),
 ];

@@ -3,6 +3,7 @@
 use crate::{
     Tx,
     error::{StoreError, StoreResult},
+    grants,
     sql::Row,
 };
 use countersign_core::{
@@ -17,25 +18,28 @@ use countersign_core::{
 
 sql! {
     INSERT_OWN = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, expires_at, \
-        second_step, address, user_agent) VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8)";
+        second_step, second_step_at, address, user_agent) VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9)";
     INSERT_HELD = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, expires_at, \
-        second_step, address, user_agent, application_id) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10)";
+        second_step, second_step_at, address, user_agent, application_id) \
+        VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11)";
     INSERT_IMPERSONATED = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, \
         expires_at, address, user_agent, actor_id, actor_session_id, organization_id, reason) \
         VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9, $10, $11)";
-    BY_HANDLE = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, \
+    BY_HANDLE = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, second_step_at, \
         application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE handle = $1";
-    BY_ID = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, \
+    BY_ID = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, second_step_at, \
         application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE id = $1";
     TOUCH = "UPDATE sessions SET last_seen_at = $1 WHERE id = $2 AND last_seen_at < $1";
     RENEW_PROOF = "UPDATE sessions SET handle = $1, proven_at = $2 \
+        WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
+    RENEW_BOTH = "UPDATE sessions SET handle = $1, proven_at = $2, second_step = $5, second_step_at = $2 \
         WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
     ROTATE = "UPDATE sessions SET handle = $1 WHERE id = $2";
     END = "DELETE FROM sessions WHERE id = $1";
     END_OF_USER = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
     END_OTHERS = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE user_id = $1";
-    LIST = "SELECT s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.proven_at, s.second_step, \
+    LIST = "SELECT s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.proven_at, s.second_step, s.second_step_at, \
         s.application_id, s.actor_id, s.actor_session_id, s.organization_id, s.reason, s.address, s.user_agent, actor.name \
         FROM sessions AS s LEFT JOIN users AS actor ON actor.id = s.actor_id \
         WHERE s.user_id = $1 AND s.last_seen_at > $2 AND s.expires_at > $3 \
@@ -64,6 +68,7 @@ fn read(row: &mut Row) -> StoreResult<SessionRecord> {
         expires_at: row.time()?,
         proven_at: row.time()?,
         second_step: row.maybe_parsed()?,
+        second_step_at: row.maybe_time()?,
         application: row.maybe_parsed()?,
         login_as: login_as(row)?,
     })
@@ -98,6 +103,7 @@ pub fn insert_own(
         at,
         at.plus(lifetimes.absolute),
         authenticated.second_step(),
+        authenticated.second_step().map(|_| at),
         origin.address.to_string(),
         &origin.user_agent,
     ];
@@ -123,6 +129,7 @@ pub fn insert_held(
         grant.proven_at(),
         expires_at,
         grant.second_step(),
+        grant.second_step().map(|_| grant.proven_at()),
         origin.address.to_string(),
         &origin.user_agent,
         grant.application(),
@@ -174,9 +181,14 @@ pub fn touch(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> StoreResult<()> 
     tx.execute(TOUCH, values![now, id]).map(drop)
 }
 
-/// Writes a step-up down, under a new handle (ASVS 5.0 V7.2.4); `false` if the session has ended meanwhile.
+/// Writes a step-up down, under a new handle (ASVS 5.0 V7.2.4); `false` if the session has ended meanwhile. A second
+/// step that was part of it is the session's from now on; without one, the older one stays as old as it is.
 pub fn renew_proof(tx: &mut Tx<'_>, proven: &ProvenAgain, new: &StoredHandle) -> StoreResult<bool> {
-    tx.changes_one(RENEW_PROOF, values![new, proven.at(), proven.session(), proven.user()])
+    let (at, session, user) = (proven.at(), proven.session(), proven.user());
+    match proven.second_step() {
+        None => tx.changes_one(RENEW_PROOF, values![new, at, session, user]),
+        Some(method) => tx.changes_one(RENEW_BOTH, values![new, at, session, user, method]),
+    }
 }
 
 /// Gives a session a new handle; `false` if it has ended meanwhile.
@@ -194,13 +206,15 @@ pub fn end_of_user(tx: &mut Tx<'_>, user: UserId, id: SessionId) -> StoreResult<
     tx.changes_one(END_OF_USER, values![id, user])
 }
 
-/// Ends the user's sessions but `keep`: how many.
+/// Ends the user's sessions but `keep`, and what applications were granted beyond any session: how many sessions.
 pub fn end_others(tx: &mut Tx<'_>, user: UserId, keep: SessionId) -> StoreResult<u32> {
+    grants::end_offline(tx, user)?;
     tx.counts(END_OTHERS, values![user, keep])
 }
 
-/// Ends all of the user's sessions: how many.
+/// Ends all of the user's sessions, and what applications were granted beyond them: how many sessions.
 pub fn end_all(tx: &mut Tx<'_>, user: UserId) -> StoreResult<u32> {
+    grants::end_offline(tx, user)?;
     tx.counts(END_ALL, values![user])
 }
 

@@ -8,7 +8,7 @@ use countersign_core::{
     event::EventKind,
     ids::{
         ApiKeyId, ApplicationChallengeId, ApplicationId, AuthenticatorId, BackupCodeId, BackupCodeSetId,
-        ChallengeId, EnrolmentId, EventId, MessageId, OrganizationId, SentCodeId, SessionId, UserId,
+        ChallengeId, EnrolmentId, EventId, GrantId, MessageId, OrganizationId, SentCodeId, SessionId, UserId,
     },
     message::Channel,
     role::Role,
@@ -30,17 +30,22 @@ macro_rules! sql {
 /// Every statement of every table's file: the file, the name, the text.
 pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let files: &[(&str, &[(&str, &str)])] = &[
+        ("access_tokens", crate::access_tokens::STATEMENTS),
         ("api_keys", crate::api_keys::STATEMENTS),
         ("application_challenges", crate::application_challenges::STATEMENTS),
         ("application_users", crate::application_users::STATEMENTS),
         ("application_reveals", crate::application_reveals::STATEMENTS),
         ("applications", crate::applications::STATEMENTS),
         ("apps", crate::apps::STATEMENTS),
+        ("authorization_codes", crate::authorization_codes::STATEMENTS),
         ("backup_codes", crate::backup_codes::STATEMENTS),
         ("challenges", crate::challenges::STATEMENTS),
+        ("client_assertions", crate::client_assertions::STATEMENTS),
+        ("consents", crate::consents::STATEMENTS),
         ("enrolments", crate::enrolments::STATEMENTS),
         ("events", crate::events::STATEMENTS),
         ("failures", crate::failures::STATEMENTS),
+        ("grants", crate::grants::STATEMENTS),
         ("housekeeping", crate::housekeeping::STATEMENTS),
         ("idempotency_keys", crate::idempotency_keys::STATEMENTS),
         ("key_checks", crate::key_checks::STATEMENTS),
@@ -49,9 +54,11 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("outbox", crate::outbox::STATEMENTS),
         ("password_resets", crate::password_resets::STATEMENTS),
         ("phones", crate::phones::STATEMENTS),
+        ("refresh_tokens", crate::refresh_tokens::STATEMENTS),
         ("sent_codes", crate::sent_codes::STATEMENTS),
         ("sessions", crate::sessions::STATEMENTS),
         ("sites", crate::sites::STATEMENTS),
+        ("signing_keys", crate::signing_keys::STATEMENTS),
         ("throttles", crate::throttles::STATEMENTS),
         ("users", crate::users::STATEMENTS),
     ];
@@ -105,6 +112,7 @@ into_value! {
     ApplicationId => |v| Value::Text(v.to_string());
     ApiKeyId => |v| Value::Text(v.to_string());
     ApplicationChallengeId => |v| Value::Text(v.to_string());
+    GrantId => |v| Value::Text(v.to_string());
     AddressKind => |v| Value::Text(v.as_str().to_owned());
     ClientAuth => |v| Value::Text(v.as_str().to_owned());
     SigningAlgorithm => |v| Value::Text(v.as_str().to_owned());

@@ -8,6 +8,7 @@
 //!   Administrator    the same, of an administrator or owner    (member: 403)
 //!   Impersonated     a "login as"
 //!   Hosted           whoever has the address of a second step that an application asks for (unknown: 404)
+//!   Sent             the parameters of a protocol request, from a program or another site: no csrf_token
 //!   Form             the posted fields, under a csrf_token that fits the handle; always the last one
 //! ```
 
@@ -19,7 +20,7 @@ mod id;
 mod session;
 
 pub(crate) use browser::{Browser, Visitor};
-pub(crate) use form::{Defect, Form, Query, read_body};
+pub(crate) use form::{Defect, Form, Query, Sent, parameters, read_body};
 pub(crate) use hosted::{Hosted, HostedPages};
 pub(crate) use id::{Id, Ids};
 pub(crate) use session::{Administrator, Impersonated, Own, Waiting};

@@ -21,7 +21,7 @@ use countersign_core::ambient::random;
 use countersign_flows::identity::{self, Who};
 use data_encoding::HEXLOWER;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{self, CACHE_CONTROL, ORIGIN},
 };
 use std::{any::Any, time::Duration};
@@ -101,7 +101,7 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
     let (parts, body) = request.into_parts();
     let browser = Browser::read(&parts, &app);
     // On an application's pages nobody's session counts, and so none is shown.
-    let looks = routes::access_of(&parts) != Some(Access::Hosted);
+    let looks = routes::access(&parts.method, &parts.extensions) != Some(Access::Hosted);
     let api = is_api(parts.uri.path());
     let number = parts.extensions.get::<Number>().map(|number| number.0.clone()).unwrap_or_default();
     let request = Request::from_parts(parts, body);
@@ -162,12 +162,33 @@ fn with_body(bare: Response, page: Response) -> Response {
 /// Refuses what a page of another origin sends (Fetch Metadata; OWASP Cross-Site Request Forgery Prevention). A client
 /// that says nothing about it is no browser of today; the `csrf_token` stands against the rest.
 pub(crate) async fn foreign(State(app): State<App>, request: Request, next: Next) -> Response {
+    match routes::access(request.method(), request.extensions()) {
+        Some(Access::Protocol) => return cross_origin(request, next).await,
+        // Nothing follows from such a form that the page behind it does not ask for once more.
+        Some(Access::Crossing) => return next.run(request).await,
+        _ => {}
+    }
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     // An API key is sent by a program on purpose, and never by a browser by itself, so no other site can borrow it.
     if reads || is_api(request.uri().path()) || is_ours(request.headers(), &app.origin) {
         return next.run(request).await;
     }
     Problem::ForeignOrigin.into_response()
+}
+
+/// The endpoints for programs are there for programs in a browser as well, of whatever origin: no cookie opens anything
+/// there, so nothing is at stake that a stranger could not ask for from anywhere (Fetch §3.3; no credentials).
+async fn cross_origin(request: Request, next: Next) -> Response {
+    let response = match *request.method() {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => next.run(request).await,
+    };
+    response
+        .with_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+        .with_header(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST")
+        .with_header(header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type")
+        .with_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate")
+        .with_header(header::ACCESS_CONTROL_MAX_AGE, "3600")
 }
 
 fn is_ours(headers: &HeaderMap, origin: &str) -> bool {

@@ -5,6 +5,7 @@
 //! - `pages`: one file for each page; [`views`] and the templates say what they show.
 //! - `forward_auth`: the answers to reverse proxies that ask who may see a page.
 //! - [`api`]: the same for applications' own servers, in JSON.
+//! - `openid_connect`: the endpoints at which applications sign people in; `onward`: where a form may lead in the end.
 //! - `guard`: what holds for every request: foreign origins, security headers, time limits, error pages.
 //! - `words`: every refusal as a sentence for a person.
 //!
@@ -22,6 +23,7 @@ mod forward_auth;
 mod guard;
 mod notice;
 mod onward;
+mod openid_connect;
 mod pages;
 mod problem;
 mod qr;

@@ -30,10 +30,11 @@ pub(crate) enum Done {
     KeyRevoked,
     AddressAdded,
     AddressRemoved,
+    AccessWithdrawn,
 }
 
 impl Done {
-    const ALL: [Self; 24] = [
+    const ALL: &[Self] = &[
         Self::AppAdded,
         Self::AppRemoved,
         Self::LastAppRemoved,
@@ -58,6 +59,7 @@ impl Done {
         Self::KeyRevoked,
         Self::AddressAdded,
         Self::AddressRemoved,
+        Self::AccessWithdrawn,
     ];
 
     fn word(self) -> &'static str {
@@ -86,6 +88,7 @@ impl Done {
             Self::KeyRevoked => "key-revoked",
             Self::AddressAdded => "address-added",
             Self::AddressRemoved => "address-removed",
+            Self::AccessWithdrawn => "access-withdrawn",
         }
     }
 
@@ -125,6 +128,7 @@ impl Done {
             Self::KeyRevoked => "The key is revoked. It works no longer.",
             Self::AddressAdded => "The address is registered.",
             Self::AddressRemoved => "The address is removed. Nobody is sent back to it any more.",
+            Self::AccessWithdrawn => "That application no longer has access to your account.",
         }
     }
 
@@ -147,7 +151,7 @@ impl Done {
 
     /// The notice that an address asks for.
     pub(crate) fn read(done: &str, ended: Option<&str>) -> Option<Notice> {
-        let done = Self::ALL.into_iter().find(|known| known.word() == done)?;
+        let done = Self::ALL.iter().copied().find(|known| known.word() == done)?;
         let mut text = done.text().to_owned();
         match ended.and_then(|ended| ended.parse::<u16>().ok()) {
             None | Some(0) => {}

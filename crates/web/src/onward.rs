@@ -1,60 +1,126 @@
-//! Where a form may lead besides this server.
+//! Where a form's answer may lead in the end.
 //!
-//! A browser holds a form's whole way against the policy of the page that it stands on, redirects as well (CSP Level 3,
-//! `form-action`): a page whose form ends at an application has to name the application's origin.
+//! Chromium holds `form-action` against every hop of the redirects that follow a form, and not only against its target
+//! (CSP Level 3 §6.4.1.1 leaves it to the navigation). A sign-in that began at an application ends at the application's
+//! address, so the pages on that way have to permit that one origin, and only where the address is a registered one.
 
-use axum::response::Response;
+use crate::{
+    app::App,
+    extract::{Query, parameters},
+    return_to,
+};
+use countersign_core::application::ReturnAddress;
+use countersign_flows::{
+    forward_auth,
+    openid_connect::authorize::{self, CANCELLED},
+};
 use http::HeaderValue;
 
-/// Origins to which the forms of this page may lead, beside our own.
+/// The request of an application, as [`return_to`] carries it.
+const AUTHORIZE: &str = "/oauth2/authorize?";
+
+/// The way to a site behind a proxy.
+const SITE: &str = "/forward-auth/sign-in?";
+
+/// Further targets of a page's forms: a response extension, which `guard::protected` turns into the policy.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FormTargets(Vec<String>);
+pub(crate) struct FormTargets(pub(crate) Vec<String>);
 
 impl FormTargets {
-    /// `policy` with these origins beside `'self'`.
+    /// The policy with these targets beside `'self'`.
     pub(crate) fn policy(&self, policy: &str) -> Option<HeaderValue> {
-        let targets = self.0.join(" ");
-        HeaderValue::try_from(policy.replace("form-action 'self'", &format!("form-action 'self' {targets}")))
-            .ok()
-    }
-
-    /// Adds an origin to a response's; what is none (and could say something else in the policy) is left out.
-    pub(crate) fn add(response: &mut Response, origin: &str) {
-        let whole = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
-        if whole {
-            response.extensions_mut().get_or_insert_default::<Self>().0.push(origin.to_owned());
+        if self.0.is_empty() {
+            return None;
         }
+        let targets = format!("form-action 'self' {}", self.0.join(" "));
+        HeaderValue::try_from(policy.replace("form-action 'self'", &targets)).ok()
+    }
+}
+
+/// What waits behind a detour.
+#[derive(Default)]
+pub(crate) struct Behind {
+    /// The application that asked.
+    pub(crate) application: Option<String>,
+    /// Whether it wants a second step.
+    pub(crate) second_step: bool,
+    /// The origins to which it may lead.
+    pub(crate) origins: Vec<String>,
+}
+
+/// What waits behind the detour that leads back to `return_to`. A fault leaves the strict policy in force.
+pub(crate) async fn behind(app: &App, return_to: &str) -> Behind {
+    if let Some(query) = return_to.strip_prefix(SITE) {
+        return Behind { origins: site(app, query).into_iter().collect(), ..Behind::default() };
+    }
+    let Some(query) = return_to.strip_prefix(AUTHORIZE) else { return Behind::default() };
+    match authorize::waiting(&app.services, &parameters(query)).await {
+        Ok(Some(waiting)) => Behind {
+            application: Some(waiting.application),
+            second_step: waiting.second_step,
+            origins: source(&waiting.redirect_uri).into_iter().collect(),
+        },
+        Ok(None) => Behind::default(),
+        Err(fault) => {
+            tracing::warn!(%fault, "where a form may lead is not known");
+            Behind::default()
+        }
+    }
+}
+
+/// The origin of the protected site to which a query leads, if there is such a site.
+fn site(app: &App, query: &str) -> Option<String> {
+    let origin = Query::parse(query).get("site")?.to_owned();
+    forward_auth::site(&app.services, &origin).map(|site| site.origin.clone())
+}
+
+/// The origins to which a form may lead whose answer leads to `return_to`.
+pub(crate) async fn origins(app: &App, return_to: &str) -> Vec<String> {
+    behind(app, return_to).await.origins
+}
+
+/// An address as a policy names it: its origin, or an app's own scheme (CSP Level 3 §2.3.1).
+pub(crate) fn source(address: &ReturnAddress) -> Option<String> {
+    let origin = address.origin();
+    if origin != "null" {
+        return Some(origin).filter(|origin| !origin.is_empty());
+    }
+    address.as_str().split_once(':').map(|(scheme, _)| format!("{scheme}:"))
+}
+
+/// Where *Cancel* leads: for a request of an application, to the answer that the person did not want to.
+pub(crate) fn cancelled(path: &str) -> String {
+    if path.starts_with(AUTHORIZE) {
+        format!("{path}&{}=yes", return_to::encode(CANCELLED))
+    } else {
+        path.to_owned()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::respond::ResponseExt as _;
-    use axum::response::IntoResponse as _;
 
-    fn policy(origins: &[&str]) -> Option<String> {
-        let start = ().into_response();
-        let response = origins.iter().fold(start, |response, origin| response.with_form_target(origin));
-        let targets = response.extensions().get::<FormTargets>()?;
-        let policy = targets.policy("default-src 'none'; form-action 'self'; base-uri 'none'")?;
-        Some(policy.to_str().unwrap().to_owned())
+    #[test]
+    fn the_policy_names_one_more_target() {
+        let policy = "default-src 'none'; form-action 'self'; base-uri 'none'";
+        let with = |list: &[&str]| {
+            let targets = FormTargets(list.iter().map(|text| (*text).to_owned()).collect());
+            targets.policy(policy).map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(with(&[]), None);
+        assert_eq!(
+            with(&["https://crm.example"]).unwrap(),
+            "default-src 'none'; form-action 'self' https://crm.example; base-uri 'none'"
+        );
+        assert_eq!(with(&["https://crm.example\n"]), None);
     }
 
     #[test]
-    fn an_origin_is_added_to_form_action_alone() {
-        let two = policy(&["https://crm.example", "http://127.0.0.1:3000"]).unwrap();
-        let expected = "default-src 'none'; \
-                        form-action 'self' https://crm.example http://127.0.0.1:3000; base-uri 'none'";
-        assert_eq!(two, expected);
-    }
-
-    #[test]
-    fn what_is_no_origin_adds_nothing() {
-        for bad in
-            ["", "null", "*", "https:", "https://crm.example/", "https://crm.example; script-src *", "x y"]
-        {
-            assert_eq!(policy(&[bad]), None, "{bad:?}");
-        }
+    fn an_address_is_named_by_its_origin_or_its_scheme() {
+        let named = |text: &str| source(&text.parse().unwrap());
+        assert_eq!(named("https://crm.example/back?x=1").as_deref(), Some("https://crm.example"));
+        assert_eq!(named("http://127.0.0.1:4000/back").as_deref(), Some("http://127.0.0.1:4000"));
+        assert_eq!(named("com.example.app:/back").as_deref(), Some("com.example.app:"));
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod applications;
 pub(crate) mod assets;
 pub(crate) mod backup_codes;
 pub(crate) mod confirm_identity;
+pub(crate) mod connected;
 pub(crate) mod dev;
 pub(crate) mod email;
 pub(crate) mod forgot_password;

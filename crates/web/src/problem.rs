@@ -5,7 +5,7 @@
 
 use crate::{app::App, respond, views::ErrorAction};
 use axum::response::{IntoResponse, Response};
-use countersign_flows::Fault;
+use countersign_flows::{Fault, openid_connect::authorize::NotAClient};
 use http::StatusCode;
 use std::time::Duration;
 
@@ -36,6 +36,10 @@ pub(crate) enum Problem {
     NotFound,
     /// No second step is asked for at this address of an application's.
     NoChallenge,
+    /// An application's request that leads nowhere.
+    NotAClient(NotAClient),
+    /// A request that arrived damaged.
+    BadRequest,
     /// Not with this method.
     MethodNotAllowed,
     /// The form is longer than any of ours.
@@ -107,6 +111,7 @@ impl Problem {
             | Self::LoginAsRefused(_)
             | Self::NoSecondStepLeft => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoChallenge => StatusCode::NOT_FOUND,
+            Self::NotAClient(_) | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::CannotBeDone(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -128,6 +133,10 @@ impl Problem {
             Self::NoSecondStepLeft => "no-second-step-left",
             Self::NotFound => "not-found",
             Self::NoChallenge => "no-challenge",
+            Self::NotAClient(NotAClient::Unknown) => "unknown-client",
+            Self::NotAClient(NotAClient::Address) => "unregistered-address",
+            Self::NotAClient(NotAClient::TooLong) => "request-too-long",
+            Self::BadRequest => "bad-request",
             Self::MethodNotAllowed => "method",
             Self::TooLarge => "too-large",
             Self::CannotBeDone(_) => "cannot-be-done",
@@ -195,6 +204,22 @@ impl Problem {
             Self::NoChallenge => plain(
                 "There is nothing here",
                 "Perhaps the link is old. Go back to where you wanted to sign in, and begin again there.",
+            ),
+            Self::NotAClient(why) => {
+                let text = match why {
+                    NotAClient::Unknown => "It is not known here, or it has been switched off.",
+                    NotAClient::Address => {
+                        "The address to which you would go back is not one that it has registered here."
+                    }
+                    NotAClient::TooLong => "What it sent is longer than it has to be.",
+                };
+                let advice =
+                    "You were not sent on, and nothing was given away. Tell whoever runs the application.";
+                ("This application cannot sign you in".into(), format!("{text} {advice}"))
+            }
+            Self::BadRequest => plain(
+                "This arrived damaged",
+                "Something was missing, or came twice. Go back to where you came from and try again.",
             ),
             Self::MethodNotAllowed => {
                 plain("This does not work that way", "The address is right, but it cannot be used like this.")

@@ -40,14 +40,20 @@ pub(crate) fn text(body: String) -> Response {
     ([(CONTENT_TYPE, kind)], body).into_response()
 }
 
+/// JSON for programs.
+pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    (status, [(CONTENT_TYPE, kind)], body.to_string()).into_response()
+}
+
 /// What an answer is given on its way.
 pub(crate) trait ResponseExt {
     /// Adds a cookie.
     fn with_cookie(self, cookie: Option<HeaderValue>) -> Self;
     /// Adds `Retry-After`.
     fn with_retry_after(self, wait: Option<Duration>) -> Self;
-    /// Lets the page's forms lead to this origin as well.
-    fn with_form_target(self, origin: &str) -> Self;
+    /// Permits the page's forms to lead further than to this server.
+    fn with_form_targets(self, targets: FormTargets) -> Self;
     /// Sets a header.
     fn with_header(self, name: HeaderName, value: &'static str) -> Self;
 }
@@ -67,8 +73,8 @@ impl ResponseExt for Response {
         self
     }
 
-    fn with_form_target(mut self, origin: &str) -> Self {
-        FormTargets::add(&mut self, origin);
+    fn with_form_targets(mut self, targets: FormTargets) -> Self {
+        self.extensions_mut().insert(targets);
         self
     }
 

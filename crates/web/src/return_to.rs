@@ -3,8 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Position, Url};
 
-/// Longer ones are no page of ours.
-const LONGEST: usize = 2_000;
+/// Longer ones are no page of ours. The longest is an application's request to sign somebody in.
+const LONGEST: usize = 8_000;
 
 /// Everything but RFC 3986's unreserved characters and the slash, which is harmless in a query.
 const IN_QUERY: &AsciiSet =

@@ -6,10 +6,11 @@ use crate::{
     app::App,
     extract::Query,
     forward_auth, guard,
+    openid_connect::{authorize, logout, metadata, token},
     pages::{
         activity, app as authenticator_app, application, applications, assets, backup_codes,
-        confirm_identity, dev, email, forgot_password, home, hosted, login_as, machine, members, password,
-        phone, profile, reset_password, sessions, sign_in, sign_out, verify,
+        confirm_identity, connected, dev, email, forgot_password, home, hosted, login_as, machine, members,
+        password, phone, profile, reset_password, sessions, sign_in, sign_out, verify,
     },
     problem::Problem,
     return_to,
@@ -23,7 +24,7 @@ use axum::{
 };
 use countersign_core::application::Scope;
 use countersign_flows::Services;
-use http::{Method, request::Parts};
+use http::{Extensions, Method, request::Parts};
 use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -59,6 +60,10 @@ pub enum Access {
     ApiAlone(Scope),
     /// The same with the scope `authenticators`, and with the account holder's own token: 403 without.
     ApiHolder,
+    /// Programs of applications, in a browser as well: no session, no `csrf_token`, any origin.
+    Protocol,
+    /// Anybody, in any state, sent here by an application: a foreign origin is what is expected.
+    Crossing,
     /// `serve --dev` on loopback; otherwise 404.
     Development,
 }
@@ -103,8 +108,8 @@ const fn operation(
 }
 
 use Access::{
-    Administrator, AdministratorFresh, AnySession, Anyone, Api, ApiAlone, ApiHolder, Development, Hosted,
-    Impersonated, Machine, Own, OwnFresh, Site, Waiting,
+    Administrator, AdministratorFresh, AnySession, Anyone, Api, ApiAlone, ApiHolder, Crossing, Development,
+    Hosted, Impersonated, Machine, Own, OwnFresh, Protocol, Site, Waiting,
 };
 use Scope::{Authenticators, Challenges, UsersRead, UsersWrite};
 
@@ -150,6 +155,21 @@ static TABLE: &[RouteInfo] = &[
     posted("/profile/sessions/{id}/end", Own, "/profile/sessions", || post(sessions::end)),
     posted("/profile/sessions/end-others", Own, "/profile/sessions", || post(sessions::end_others)),
     shown("/profile/activity", Own, || get(activity::show)),
+    shown("/profile/applications", Own, || get(connected::show)),
+    posted("/profile/applications/{id}/withdraw", Own, "/profile/applications", || post(connected::withdraw)),
+    shown("/.well-known/openid-configuration", Protocol, || get(metadata::show)),
+    shown("/.well-known/oauth-authorization-server", Protocol, || get(metadata::show)),
+    shown("/oauth2/jwks", Protocol, || get(metadata::jwks)),
+    shown("/oauth2/authorize", Crossing, || get(authorize::ask)),
+    posted("/oauth2/authorize", Crossing, "/oauth2/authorize", || post(authorize::sent)),
+    posted("/oauth2/consent", Own, "/oauth2/authorize", || post(authorize::answer)),
+    posted("/oauth2/token", Protocol, "/", || post(token::token)),
+    shown("/oauth2/userinfo", Protocol, || get(token::userinfo)),
+    posted("/oauth2/userinfo", Protocol, "/", || post(token::userinfo)),
+    posted("/oauth2/revoke", Protocol, "/", || post(token::revoke)),
+    posted("/oauth2/introspect", Protocol, "/", || post(token::introspect)),
+    shown("/oauth2/logout", Crossing, || get(logout::ask)),
+    posted("/oauth2/logout", Crossing, "/oauth2/logout", || post(logout::sent)),
     shown("/members", Administrator, || get(members::list)),
     shown("/members/{id}", Administrator, || get(members::show)),
     posted("/members/{id}/login-as", AdministratorFresh, "/members/{id}", || post(login_as::begin)),
@@ -270,10 +290,14 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
         .with_state(app)
 }
 
-/// Who may use the route of this request; `None` where there is no such route.
-pub(crate) fn access_of(parts: &Parts) -> Option<Access> {
-    let matched = parts.extensions.get::<MatchedPath>()?.as_str();
-    TABLE.iter().find(|route| route.path == matched).map(|route| route.access)
+/// Who may use the route of this request; `None` where there is no such route. A preflight asks about a route of
+/// whatever method.
+pub(crate) fn access(method: &Method, extensions: &Extensions) -> Option<Access> {
+    let matched = extensions.get::<MatchedPath>()?.as_str();
+    let fits = |route: &&RouteInfo| {
+        route.path == matched && (route.method == *method || [Method::OPTIONS, Method::HEAD].contains(method))
+    };
+    TABLE.iter().find(fits).map(|route| route.access)
 }
 
 /// The page to come back to after this request led somewhere else: itself, or the page that holds the form.
@@ -323,7 +347,7 @@ mod tests {
     fn everything_below_the_profile_the_members_and_the_organization_is_behind_a_session() {
         for route in TABLE {
             let guarded = matches!(route.access, Own | OwnFresh | Administrator | AdministratorFresh);
-            let section = ["/profile", "/members", "/organization", "/confirm-identity"]
+            let section = ["/profile", "/members", "/organization", "/confirm-identity", "/oauth2/consent"]
                 .iter()
                 .any(|start| route.path.starts_with(start));
             assert_eq!(guarded, section, "{} {}", route.method, route.path);

@@ -22,6 +22,7 @@ mod contact;
 mod history;
 mod hosted;
 mod members;
+mod openid_connect;
 mod profile;
 pub mod samples;
 mod second_step;
@@ -44,6 +45,7 @@ pub use hosted::{
     HostedAbout, HostedBeginPage, HostedCodesPage, HostedEnd, HostedEndPage, HostedSetUpPage, HostedStepPage,
 };
 pub use members::{LoginAsPage, MemberPage, MemberRow, MembersPage};
+pub use openid_connect::{ConnectedPage, ConnectedRow, ConsentPage, LogoutPage};
 pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage};
 pub use second_step::{ConfirmIdentityPage, SecondStep, SentState, VerifyPage};
 pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};

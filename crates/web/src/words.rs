@@ -6,6 +6,7 @@ use crate::times;
 use countersign_core::{
     authority::LoginAsRefusal,
     email::EmailError,
+    oauth::{OauthScope, ScopeSet},
     password::{LONGEST, PasswordError, SHORTEST},
     phone::PhoneError,
     role::Role,
@@ -196,6 +197,22 @@ pub(crate) fn role(role: Role) -> &'static str {
         Role::Admin => "Administrator",
         Role::Member => "Member",
     }
+}
+
+/// Neither button of the consent page.
+pub(crate) const CHOOSE_ALLOW_OR_NOT: &str =
+    "It did not arrive whether you allow this. Go back to the application and sign in once more.";
+
+/// What an application may learn or do with these scopes, for somebody who has never heard of them: "it will …".
+pub(crate) fn learns(scope: &ScopeSet) -> Vec<&'static str> {
+    let sentence = |scope| match scope {
+        OauthScope::OpenId => "Recognise you when you come back.",
+        OauthScope::Profile => "See your name.",
+        OauthScope::Email => "See your e-mail address.",
+        OauthScope::Organizations => "See which organizations you belong to, and your role there.",
+        OauthScope::OfflineAccess => "Keep this access for up to 30 days, even after you have signed out.",
+    };
+    scope.iter().map(sentence).collect()
 }
 
 #[cfg(test)]

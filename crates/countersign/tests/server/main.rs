@@ -13,6 +13,8 @@ mod forward_auth;
 mod guessing;
 mod login_as;
 mod openapi;
+mod openid;
+mod openid_clients;
 mod profile;
 mod routes;
 mod secrets;

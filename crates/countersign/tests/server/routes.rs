@@ -43,6 +43,8 @@ enum Expected {
     Forbidden,
     /// There is nothing here: 403 or 404, whoever asks.
     Nothing,
+    /// As if nobody were signed in: a cookie opens nothing, and none is set. An error is told in JSON.
+    AsAProgram,
     /// Elsewhere, because there is nothing to do here for this one.
     Redirect,
     /// 401, whoever is signed in: only a key counts. `api/keys.rs` asks with keys.
@@ -56,11 +58,12 @@ fn expected(access: Access, who: Who) -> Expected {
     let stale = matches!(who, Who::StaleMember | Who::StaleAdmin);
     let member = matches!(who, Who::Member | Who::StaleMember);
     match access {
-        A::Anyone | A::Machine | A::Development => E::Let,
         // Every address that was not given leads nowhere.
         A::Site | A::Hosted => E::Nothing,
         A::AnySession if signed_in => E::Let,
         A::Api(_) | A::ApiAlone(_) | A::ApiHolder => E::NoKey,
+        A::Anyone | A::Machine | A::Development | A::Crossing => E::Let,
+        A::Protocol => E::AsAProgram,
         A::Waiting if who == Who::Waiting => E::Let,
         A::Waiting => E::Redirect,
         A::Impersonated if who == Who::Impersonated => E::Let,
@@ -147,6 +150,14 @@ fn check(route: &RouteInfo, who: Who, page: &Page) {
     assert!(page.status < 500, "{case}");
     match expected(route.access, who) {
         Expected::NoKey => assert!(page.status == 401 && page.body.contains("api-key-refused"), "{case}"),
+        Expected::AsAProgram => {
+            assert!(matches!(page.status, 200 | 400 | 401) && page.location().is_none(), "{case}");
+            assert!(page.set_cookies().is_empty() && !page.body.contains("<html"), "{case}");
+        }
+        // Another site's form, which leads to the page that asks: nothing follows from it.
+        _ if route.access == Access::Crossing && route.method == "POST" => {
+            assert!(page.status == 303 && to.starts_with(route.path), "{case}");
+        }
         // Without a cookie there is no token that could be right.
         _ if who == Who::Nobody && route.method == "POST" => {
             assert!(page.status == 403 || to_sign_in, "{case}");

@@ -1,6 +1,7 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL §5.1), read strictly: what is not UTF-8, or not percent-encoded as it
 //! has to be, is refused and not repaired, and so is a field that comes twice.
 
+use countersign_flows::openid_connect::Parameters;
 use std::fmt;
 
 /// None of our forms has more.
@@ -76,6 +77,13 @@ impl Fields {
     /// The names, each once.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Those that can be used, and whether anything was wrong with any.
+    pub(crate) fn into_parameters(self) -> Parameters {
+        let damaged = self.defect().is_some();
+        let usable = self.known.into_iter().filter_map(|(name, value)| Some((name, value.ok()?)));
+        Parameters::new(usable, damaged)
     }
 
     /// The first thing that is wrong, if anything is.

@@ -7,6 +7,7 @@ use axum::{
     body::{Body, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Request},
 };
+use countersign_flows::openid_connect::Parameters;
 use http::{HeaderMap, Uri, header::CONTENT_TYPE, request::Parts};
 use std::{convert::Infallible, future::poll_fn, pin::Pin};
 
@@ -63,6 +64,26 @@ impl FromRequest<App> for Form {
     }
 }
 
+/// The parameters of a protocol request in a form: from a program, or sent here by another site. No `csrf_token` is asked
+/// for, and so nothing may follow from it that a session alone would permit.
+pub(crate) struct Sent(pub(crate) Parameters);
+
+impl FromRequest<App> for Sent {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_body(body).await?;
+        let fields = if is_form(&parts.headers) { Fields::parse(&bytes) } else { Fields::default() };
+        Ok(Self(fields.into_parameters()))
+    }
+}
+
+/// The same, from a query.
+pub(crate) fn parameters(query: &str) -> Parameters {
+    Fields::parse(query.as_bytes()).into_parameters()
+}
+
 fn is_form(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
@@ -93,7 +114,11 @@ pub(crate) struct Query(Fields);
 
 impl Query {
     pub(crate) fn of(uri: &Uri) -> Self {
-        Self(Fields::parse(uri.query().unwrap_or_default().as_bytes()))
+        Self::parse(uri.query().unwrap_or_default())
+    }
+
+    pub(crate) fn parse(query: &str) -> Self {
+        Self(Fields::parse(query.as_bytes()))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {

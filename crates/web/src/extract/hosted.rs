@@ -3,6 +3,7 @@
 use super::Visitor;
 use crate::{
     app::App,
+    onward::FormTargets,
     problem::Problem,
     respond::{Answer, ResponseExt as _, see_other},
     shell::shell,
@@ -92,6 +93,9 @@ impl HostedPages {
 
     /// One of them, whose forms may end at the application.
     pub(crate) fn page(self, status: StatusCode, template: &impl Template) -> Answer {
-        Ok(self.visitor.page(status, template)?.with_form_target(&self.about.origin))
+        Ok(self
+            .visitor
+            .page(status, template)?
+            .with_form_targets(FormTargets(vec![self.about.origin.clone()])))
     }
 }

@@ -81,6 +81,10 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::ClientSecretMade => quoted("New secret made for the application"),
         EventKind::KnownToApplication => quoted("Account made known by the application"),
         EventKind::VerifiedForApplication => quoted("Second step shown to the application"),
+        EventKind::SignedInToApplication => quoted("Signed in to the application"),
+        EventKind::ConsentGiven => quoted("Access given to the application"),
+        EventKind::ConsentWithdrawn => quoted("Access taken back from the application"),
+        EventKind::TokenReused => quoted("A key of the application came twice, so its access was ended"),
         EventKind::TokenForApplication => quoted("Changes of the second step opened to the application"),
     }
 }
@@ -105,6 +109,7 @@ fn who(event: &EventRow) -> String {
         (None, EventKind::CodeWrong | EventKind::CodeReplayed | EventKind::CodeSent) => {
             "You, or someone who has your password".into()
         }
+        (None, EventKind::TokenReused) => "The application, or someone who has its key".into(),
         (None, EventKind::SecondStepPaused | EventKind::SecondStepDisabled) => "The server".into(),
         (None, EventKind::AccountCreated) => "The operator".into(),
         (None, _) => "You".into(),

@@ -4,6 +4,7 @@ use super::second_step::{self, Errors, Place};
 use crate::{
     app::App,
     extract::{Form, Own, Query},
+    onward::{self, Behind, FormTargets},
     problem::Problem,
     respond::{self, Answer, ResponseExt as _, see_other},
     return_to,
@@ -35,13 +36,15 @@ impl Refused {
 /// `GET /confirm-identity`
 pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
     let asked = query.get("method").and_then(|method| method.parse().ok());
-    let back = back(&app, query.get("return_to").unwrap_or_default());
-    respond::page(StatusCode::OK, &page(&app, &own, asked, back, Refused::default()).await?)
+    let back = back(&app, query.get("return_to").unwrap_or_default()).await;
+    let targets = back.targets();
+    let page = page(&app, &own, asked, back, Refused::default()).await?;
+    Ok(respond::page(StatusCode::OK, &page)?.with_form_targets(targets))
 }
 
 /// `POST /confirm-identity`
 pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let back = back(&app, form.get("return_to"));
+    let back = back(&app, form.get("return_to")).await;
     let method = form.get("method").parse::<Method>().ok();
     if let Some(defect) = form.defect() {
         let refused = match defect.field.as_str() {
@@ -51,12 +54,13 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
         return again(&app, &own, method, back, refused).await;
     }
     let (password, code) = (form.get("password"), form.get("code"));
-    let origin = &own.browser.origin;
-    let outcome = step_up::confirm(&app.services, &own.session, password, method, code, origin).await?;
+    let (origin, wanted) = (&own.browser.origin, back.behind.second_step);
+    let outcome =
+        step_up::confirm(&app.services, &own.session, password, method, code, wanted, origin).await?;
     count(&outcome, method);
     let refused = match outcome {
         StepUpOutcome::Proven { handle } => {
-            return Ok(see_other(&back).with_cookie(app.cookies.set_handle(&handle)));
+            return Ok(see_other(&back.to).with_cookie(app.cookies.set_handle(&handle)));
         }
         StepUpOutcome::WrongPassword => Refused::password(words::NOT_YOUR_PASSWORD),
         StepUpOutcome::BadPassword(error) => Refused::password(words::typed_password(error)),
@@ -73,7 +77,7 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
 
 /// `POST /confirm-identity/send-code`
 pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let back = back(&app, form.get("return_to"));
+    let back = back(&app, form.get("return_to")).await;
     if let Some(defect) = form.defect() {
         return again(&app, &own, None, back, Refused::step(Errors::defect(&defect))).await;
     }
@@ -83,37 +87,52 @@ pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> A
     let outcome = step_up::send_code(&app.services, &own.session, method, &own.browser.origin).await?;
     match Errors::not_sent(outcome) {
         None => {
-            let back = return_to::encode(&back);
+            let back = return_to::encode(&back.to);
             Ok(see_other(&format!("/confirm-identity?method={method}&return_to={back}")))
         }
         Some(errors) => again(&app, &own, Some(method), back, Refused::step(errors)).await,
     }
 }
 
-fn back(app: &App, raw: &str) -> String {
-    return_to::local(&app.settings.public_url, raw).unwrap_or_else(|| "/profile".to_owned())
+/// Where it leads, and what waits there.
+struct Back {
+    to: String,
+    behind: Behind,
 }
 
-async fn again(app: &App, own: &Own, method: Option<Method>, back: String, refused: Refused) -> Answer {
+impl Back {
+    fn targets(&self) -> FormTargets {
+        FormTargets(self.behind.origins.clone())
+    }
+}
+
+async fn back(app: &App, raw: &str) -> Back {
+    let to = return_to::local(&app.settings.public_url, raw).unwrap_or_else(|| "/profile".to_owned());
+    let behind = onward::behind(app, &to).await;
+    Back { to, behind }
+}
+
+async fn again(app: &App, own: &Own, method: Option<Method>, back: Back, refused: Refused) -> Answer {
     let wait = refused.step.wait;
+    let targets = back.targets();
     let page = page(app, own, method, back, refused).await?;
-    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait))
+    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait).with_form_targets(targets))
 }
 
 async fn page(
     app: &App,
     own: &Own,
     asked: Option<Method>,
-    back: String,
+    back: Back,
     refused: Refused,
 ) -> Result<ConfirmIdentityPage, Problem> {
-    let view = step_up::view(&app.services, &own.session).await?;
+    let view = step_up::view(&app.services, &own.session, back.behind.second_step).await?;
     let place = Place {
         listed_as: app.settings.service_name.clone(),
         page_url: "/confirm-identity".to_owned(),
         verify_url: "/confirm-identity".to_owned(),
         send_url: "/confirm-identity/send-code".to_owned(),
-        return_to: Some(back.clone()),
+        return_to: Some(back.to.clone()),
     };
     let mut step = second_step::step(&view, asked, place);
     if view.due && step.is_none() {
@@ -129,8 +148,10 @@ async fn page(
         shell: own.shell(app),
         email: own.who.email.clone(),
         step,
-        cancel_to: back.clone(),
-        return_to: back,
+        application: back.behind.application,
+        second_step_wanted: back.behind.second_step,
+        cancel_to: onward::cancelled(&back.to),
+        return_to: back.to,
         password_error: refused.password,
         form_error: form,
     })

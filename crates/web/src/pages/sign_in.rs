@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     extract::{Browser, Form, Query, Visitor},
+    onward::{self, FormTargets},
     respond::{self, Answer, ResponseExt as _, see_other},
     return_to,
     shell::shell,
@@ -32,8 +33,9 @@ pub(crate) async fn show(State(app): State<App>, query: Query, visitor: Visitor)
         Some(Session::Impersonated(_)) => return Ok(see_other("/login-as")),
         None => {}
     }
+    let targets = targets(&app, return_to.as_deref()).await;
     let page = page(&app, &visitor.browser, "", return_to, Errors::default());
-    visitor.page(StatusCode::OK, &page)
+    Ok(visitor.page(StatusCode::OK, &page)?.with_form_targets(targets))
 }
 
 /// `POST /sign-in`
@@ -46,7 +48,7 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form)
             "password" => Errors { password: text, ..Errors::default() },
             _ => Errors { form: text, ..Errors::default() },
         };
-        return again(&app, &browser, &form, return_to, errors);
+        return again(&app, &browser, &form, return_to, errors).await;
     }
     let attempt = Attempt {
         email: form.get("email"),
@@ -65,7 +67,7 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form)
         PasswordOutcome::SignedIn(signed_in) => return Ok(admit(&app, signed_in)),
         outcome => errors(&outcome, form.get("password")),
     };
-    again(&app, &browser, &form, return_to, errors)
+    again(&app, &browser, &form, return_to, errors).await
 }
 
 /// The way in: both cookies, and on to where the person wanted to go.
@@ -104,10 +106,22 @@ fn errors(outcome: &PasswordOutcome, typed: &str) -> Errors {
     errors
 }
 
-fn again(app: &App, browser: &Browser, form: &Form, return_to: Option<String>, errors: Errors) -> Answer {
+/// To where the way back of this sign-in may lead.
+pub(super) async fn targets(app: &App, return_to: Option<&str>) -> FormTargets {
+    FormTargets(onward::origins(app, return_to.unwrap_or_default()).await)
+}
+
+async fn again(
+    app: &App,
+    browser: &Browser,
+    form: &Form,
+    return_to: Option<String>,
+    errors: Errors,
+) -> Answer {
     let wait = errors.wait;
+    let targets = targets(app, return_to.as_deref()).await;
     let page = page(app, browser, form.get("email"), return_to, errors);
-    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait))
+    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait).with_form_targets(targets))
 }
 
 fn page(app: &App, browser: &Browser, email: &str, return_to: Option<String>, errors: Errors) -> SignInPage {

@@ -2,7 +2,7 @@
 
 use super::{
     second_step::{self, Errors, Place},
-    sign_in::admit,
+    sign_in::{admit, targets},
 };
 use crate::{
     app::App,
@@ -22,7 +22,9 @@ use http::StatusCode;
 /// `GET /sign-in/verify`
 pub(crate) async fn show(State(app): State<App>, query: Query, waiting: Waiting) -> Answer {
     let asked = query.get("method").and_then(|method| method.parse().ok());
-    respond::page(StatusCode::OK, &page(&app, &waiting, asked, Errors::default()).await?)
+    let targets = targets(&app, waiting.challenge.record().return_to.as_deref()).await;
+    let page = page(&app, &waiting, asked, Errors::default()).await?;
+    Ok(respond::page(StatusCode::OK, &page)?.with_form_targets(targets))
 }
 
 /// `POST /sign-in/verify`
@@ -69,8 +71,9 @@ pub(crate) async fn send_code(State(app): State<App>, waiting: Waiting, form: Fo
 async fn again(app: &App, browser: Browser, method: Option<Method>, errors: Errors) -> Answer {
     let waiting = Waiting::of(app, browser).await?;
     let wait = errors.wait;
+    let targets = targets(app, waiting.challenge.record().return_to.as_deref()).await;
     let page = page(app, &waiting, method, errors).await?;
-    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait))
+    Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait).with_form_targets(targets))
 }
 
 async fn page(

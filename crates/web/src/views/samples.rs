@@ -24,6 +24,7 @@ pub fn all() -> askama::Result<Vec<Sample>> {
     signing_in::add(&mut pages)?;
     account::add(&mut pages)?;
     account::add_history(&mut pages)?;
+    account::add_applications(&mut pages)?;
     organization::add(&mut pages)?;
     applications::add(&mut pages)?;
     hosted::add(&mut pages)?;

@@ -108,6 +108,10 @@ pub struct ConfirmIdentityPage {
     pub email: String,
     /// The second step; `None` for an account that has none.
     pub step: Option<SecondStep>,
+    /// The application that asks, where it is one and not a page of ours.
+    pub application: Option<String>,
+    /// Whether a second step is asked for because the application wants it.
+    pub second_step_wanted: bool,
     /// Where to go afterwards: a path on this server.
     pub return_to: String,
     /// Where the Cancel link leads, usually `/profile`.

@@ -1,10 +1,13 @@
 //! *My Profile* and the pages behind it.
 
+use crate::words;
+use countersign_core::oauth::ScopeSet;
+
 use super::{Sample, member, push, some, with_notice};
 use crate::views::{
-    ActivityPage, ActivityRow, AppRow, AppSetup, AppSetupPage, BackupCodes, BackupCodesPage,
-    EmailConfirmPage, EmailForm, FreshCodes, NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage,
-    PhoneForm, ProfilePage, SessionRow, SessionsPage,
+    ActivityPage, ActivityRow, AppRow, AppSetup, AppSetupPage, BackupCodes, BackupCodesPage, ConnectedPage,
+    ConnectedRow, ConsentPage, EmailConfirmPage, EmailForm, FreshCodes, LogoutPage, NoticeKind, OtherStep,
+    PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, SessionRow, SessionsPage,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -12,6 +15,39 @@ pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
     app_setup(pages)?;
     backup_codes(pages)?;
     contact(pages)
+}
+
+pub(super) fn add_applications(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let scope = ScopeSet::requested("openid profile email organizations offline_access");
+    let consent = ConsentPage {
+        shell: member(),
+        application: "Brightwater CRM".into(),
+        organization: "Brightwater Agency".into(),
+        learns: words::learns(&scope),
+        request: "client_id=sample".into(),
+    };
+    push(pages, "consent", &consent)?;
+    let logout = |application| LogoutPage {
+        shell: member(),
+        email: "mia@brightwater.example".into(),
+        leads_back: true,
+        request: "client_id=sample".into(),
+        application,
+    };
+    push(pages, "logout", &logout(some("Brightwater CRM")))?;
+    push(pages, "logout-unknown", &LogoutPage { leads_back: false, ..logout(None) })?;
+    let row = |name: &str, scope: &str, agreed| ConnectedRow {
+        id: "0".into(),
+        name: name.into(),
+        learns: words::learns(&ScopeSet::requested(scope)),
+        agreed,
+    };
+    let rows = vec![
+        row("Brightwater CRM", "openid profile email", some("12 March 2026, 09:14 UTC")),
+        row("Time sheets", "offline_access", None),
+    ];
+    push(pages, "connected", &ConnectedPage { shell: member(), rows })?;
+    push(pages, "connected-none", &ConnectedPage { shell: member(), rows: Vec::new() })
 }
 
 pub(super) fn add_history(pages: &mut Vec<Sample>) -> askama::Result<()> {

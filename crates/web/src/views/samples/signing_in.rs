@@ -127,6 +127,8 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
         shell: member(),
         email: "mia@brightwater.example".into(),
         step,
+        application: None,
+        second_step_wanted: false,
         return_to: "/profile".into(),
         cancel_to: "/profile".into(),
         password_error: None,
@@ -136,6 +138,10 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "confirm-identity-email", &page(Some(step(Method::Email, SentState::NotSent))))?;
     push(pages, "confirm-identity-email-sent", &page(Some(step(Method::Email, SENT))))?;
     push(pages, "confirm-identity-password", &page(None))?;
+    let asked = page(Some(step(Method::App, SentState::NotSent)));
+    let application = some("Brightwater CRM");
+    let asked = ConfirmIdentityPage { application, second_step_wanted: true, ..asked };
+    push(pages, "confirm-identity-for-application", &asked)?;
     let wrong = step(Method::App, SentState::NotSent);
     let code_error = some("This code is not right. Wait for the app to show the next one, then type that.");
     let password_error = some("This is not your password. Type the one that you sign in with.");

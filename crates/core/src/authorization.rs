@@ -1,0 +1,290 @@
+//! What follows a request to `/oauth2/authorize`: one decision, from facts alone.
+//!
+//! ```text
+//!   asked ──(nobody is here)────────────────────► SignIn ──┐
+//!     │ └──(not one of the application's people)► Refuse   │
+//!     ▼                                                    │ the person comes back with the same request,
+//!   known ──(too old, or too few steps)─────────► StepUp ──┤ and all is looked at once more
+//!     │ └──(cannot be met)──────────────────────► Refuse   │
+//!     ▼                                                    │
+//!   sure ───(not agreed yet)────────────────────► Consent ─┘
+//!     ▼
+//!   Issue
+//! ```
+//!
+//! `prompt=none`, and an administrator's look into an account, take none of the ways to the right: nobody is there who
+//! could answer. They are refused instead.
+
+use crate::ambient::Timestamp;
+use crate::assurance::{Answer, Demand, Proofs, Statement};
+
+/// The errors of the authorization endpoint (RFC 6749 §4.1.2.1; OpenID Connect Core §3.1.2.6; OpenID Connect Core
+/// Error Code `unmet_authentication_requirements`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AuthorizeError {
+    /// A parameter is missing, doubled or makes no sense.
+    InvalidRequest,
+    /// Not `code`.
+    UnsupportedResponseType,
+    /// No `openid`.
+    InvalidScope,
+    /// Not one of the application's people, or they said no.
+    AccessDenied,
+    /// Nobody may be asked, and nobody is signed in, or not recently enough.
+    LoginRequired,
+    /// Nobody may be asked, and it has not been agreed to.
+    ConsentRequired,
+    /// The class of authentication cannot be met.
+    UnmetAuthenticationRequirements,
+    /// A `request` parameter.
+    RequestNotSupported,
+    /// A `request_uri` parameter.
+    RequestUriNotSupported,
+    /// A `registration` parameter.
+    RegistrationNotSupported,
+}
+
+impl AuthorizeError {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+        }
+    }
+}
+
+/// What the person may, or must, be asked (OpenID Connect Core §3.1.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// Nothing at all.
+    pub none: bool,
+    /// Who they are, again. `select_account` means the same here: a browser has one account at a time.
+    pub login: bool,
+    /// Whether they agree, again.
+    pub consent: bool,
+}
+
+impl Prompt {
+    /// Reads the parameter; `None` for a word that is not known, and for `none` beside another.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut prompt = Self::default();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            match word {
+                "none" => prompt.none = true,
+                "login" | "select_account" => prompt.login = true,
+                "consent" => prompt.consent = true,
+                _ => return None,
+            }
+        }
+        let contradiction = prompt.none && (prompt.login || prompt.consent);
+        (!contradiction).then_some(prompt)
+    }
+}
+
+/// Who is at the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// Nobody is signed in.
+    Nobody,
+    /// The account holder.
+    Holder(Proofs),
+    /// An administrator in somebody's account, with what *they* have shown in their own session.
+    Actor(Proofs),
+}
+
+/// Everything that the decision rests on.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Who is at the browser.
+    pub present: Present,
+    /// Whether the account is one of the application's people.
+    pub admitted: bool,
+    /// What may be asked.
+    pub prompt: Prompt,
+    /// Which proof is wanted.
+    pub demand: Demand,
+    /// Whether the person has a second step that works.
+    pub can_take_second_step: bool,
+    /// Whether the application is the operator's own, and needs no consent.
+    pub first_party: bool,
+    /// When the person agreed to all that is asked for.
+    pub agreed_at: Option<Timestamp>,
+    /// When this request was first seen.
+    pub asked_at: Timestamp,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+/// What follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// To the sign-in, and back.
+    SignIn,
+    /// To the identity proof, and back.
+    StepUp {
+        /// Whether it has to include a second step.
+        second_step: bool,
+    },
+    /// Ask whether they agree.
+    Consent,
+    /// A code, and this is what its ID token will say.
+    Issue(Statement),
+    /// Back to the application with an error.
+    Refuse(AuthorizeError),
+}
+
+impl Facts {
+    /// Decides.
+    pub fn next(&self) -> NextStep {
+        use AuthorizeError as E;
+        let (proofs, can_answer) = match self.present {
+            Present::Nobody if self.prompt.none => return NextStep::Refuse(E::LoginRequired),
+            Present::Nobody => return NextStep::SignIn,
+            Present::Holder(proofs) => (proofs, !self.prompt.none),
+            Present::Actor(proofs) => (proofs, false),
+        };
+        if !self.admitted {
+            return NextStep::Refuse(E::AccessDenied);
+        }
+        let statement = match proofs.answer(&self.demand, self.can_take_second_step, self.now) {
+            Answer::Met(statement) => statement,
+            Answer::StepUp { second_step } if can_answer => return NextStep::StepUp { second_step },
+            Answer::StepUp { second_step: false } => return NextStep::Refuse(E::LoginRequired),
+            Answer::StepUp { second_step: true } | Answer::Unmet => {
+                return NextStep::Refuse(E::UnmetAuthenticationRequirements);
+            }
+        };
+        match (self.is_agreed(), can_answer) {
+            (true, _) => NextStep::Issue(statement),
+            (false, true) => NextStep::Consent,
+            (false, false) => NextStep::Refuse(E::ConsentRequired),
+        }
+    }
+
+    fn is_agreed(&self) -> bool {
+        if self.prompt.consent {
+            return self.agreed_at.is_some_and(|at| at >= self.asked_at);
+        }
+        self.first_party || self.agreed_at.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assurance::Acr;
+    use crate::second_step::Method;
+    use proptest::prelude::*;
+
+    fn moments() -> impl Strategy<Value = Timestamp> {
+        (0_i64..40).prop_map(Timestamp::from_millis)
+    }
+
+    fn present() -> impl Strategy<Value = Present> {
+        let proofs = (moments(), prop::option::of(moments())).prop_map(|(password_at, step)| Proofs {
+            password_at,
+            second_step: step.map(|at| (Method::App, at)),
+        });
+        (0..3_u8, proofs).prop_map(|(who, proofs)| match who {
+            0 => Present::Nobody,
+            1 => Present::Holder(proofs),
+            _ => Present::Actor(proofs),
+        })
+    }
+
+    prop_compose! {
+        fn facts()(
+            present in present(),
+            word in prop::sample::select(vec!["", "none", "login", "consent", "login consent"]),
+            acceptable in prop::option::of(prop::collection::vec(prop::sample::select(Acr::ALL.to_vec()), 0..3)),
+            since in prop::option::of(moments()),
+            agreed_at in prop::option::of(moments()),
+            (asked_at, now) in (moments(), moments()),
+            (admitted, can_take_second_step, first_party) in any::<(bool, bool, bool)>(),
+        ) -> Facts {
+            Facts {
+                present, admitted, prompt: Prompt::parse(word).unwrap(), demand: Demand { acceptable, since },
+                can_take_second_step, first_party, agreed_at, asked_at, now,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_code_is_never_given_for_less_than_was_asked_for(facts in facts()) {
+            let NextStep::Issue(statement) = facts.next() else { return Ok(()) };
+            prop_assert!(facts.admitted);
+            prop_assert!(facts.present != Present::Nobody);
+            if let Some(acceptable) = &facts.demand.acceptable {
+                prop_assert!(acceptable.contains(&statement.acr()));
+            }
+            if let Some(since) = facts.demand.since {
+                prop_assert!(statement.auth_time >= since);
+            }
+            prop_assert!(facts.first_party || facts.agreed_at.is_some());
+            if facts.prompt.consent {
+                prop_assert!(facts.agreed_at.unwrap() >= facts.asked_at);
+            }
+        }
+
+        #[test]
+        fn whoever_cannot_answer_is_not_asked(facts in facts()) {
+            let silent = facts.prompt.none || matches!(facts.present, Present::Actor(_));
+            if silent && !(facts.present == Present::Nobody && !facts.prompt.none) {
+                prop_assert!(matches!(facts.next(), NextStep::Issue(_) | NextStep::Refuse(_)));
+            }
+        }
+
+        #[test]
+        fn a_look_into_an_account_gives_no_consent(facts in facts()) {
+            if matches!(facts.present, Present::Actor(_)) && !facts.first_party && facts.agreed_at.is_none() {
+                prop_assert!(matches!(facts.next(), NextStep::Refuse(_)));
+            }
+        }
+
+        /// Each detour, done as asked, is the last of its kind: nobody goes in circles.
+        #[test]
+        fn every_detour_leads_on(facts in facts()) {
+            let now = Timestamp::from_millis(100);
+            let mut facts = Facts { now, asked_at: now, ..facts };
+            facts.demand.since = facts.demand.since.map(|_| now);
+            let mut steps = 0;
+            loop {
+                steps += 1;
+                prop_assert!(steps <= 4);
+                match facts.next() {
+                    NextStep::SignIn => {
+                        let second_step = facts.can_take_second_step.then_some((Method::Email, now));
+                        facts.present = Present::Holder(Proofs { password_at: now, second_step });
+                    }
+                    NextStep::StepUp { second_step } => {
+                        let Present::Holder(proofs) = facts.present else { unreachable!() };
+                        prop_assert!(!second_step || facts.can_take_second_step);
+                        let shown = second_step.then_some((Method::App, now)).or(proofs.second_step);
+                        facts.present = Present::Holder(Proofs { password_at: now, second_step: shown });
+                    }
+                    NextStep::Consent => facts.agreed_at = Some(now),
+                    NextStep::Issue(_) | NextStep::Refuse(_) => break,
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn prompts_are_read_strictly() {
+        assert_eq!(Prompt::parse("select_account"), Prompt::parse("login"));
+        assert!(Prompt::parse("login consent").is_some_and(|prompt| prompt.login && prompt.consent));
+        for bad in ["none login", "create", "LOGIN"] {
+            assert_eq!(Prompt::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! How sure it is who somebody is: `prompt`, `max_age`, `acr_values`, and the look into somebody's account.
+
+use super::{Answer, App, claims, json, signed_in, text, userinfo};
+use countersign_testkit::{Client, Engine, Person, Server, ServerOptions};
+use serde_json::json;
+use std::time::Duration;
+
+const TWO: &str = "urn:countersign:acr:two-steps";
+const ONE: &str = "urn:countersign:acr:one-step";
+
+/// A server on which only an app is a second step: people without one sign in by their password.
+async fn with_apps_alone() -> Server {
+    let options = ServerOptions::new(Engine::Sqlite, crate::BINARY);
+    Server::start(options.with_env("COUNTERSIGN_SECOND_STEP_METHODS", "app,backup-code")).await
+}
+
+/// Follows a step-up: the page says who asks; the person types password and code; the way on.
+async fn step_up(
+    client: &Client,
+    to: &str,
+    person: &Person,
+    code: Option<&str>,
+) -> countersign_testkit::Page {
+    let form = client.get(to).await.expect_status(200);
+    assert!(form.words().contains("Harbour CRM asks"), "{form}");
+    let return_to = form.attribute("input[name=return_to]", "value").unwrap();
+    let mut fields = vec![("password", &*person.password), ("return_to", &*return_to)];
+    if let Some(code) = code {
+        fields.extend([("method", "app"), ("code", code)]);
+    }
+    let page = client.post("/confirm-identity", &fields).await.expect_redirect("/oauth2/authorize");
+    client.get(&page.location().unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_that_is_not_there_is_asked_for_or_is_an_error() {
+    let server = with_apps_alone().await;
+    let (app, member) = (App::own(&server), server.people().members[0].clone());
+    let client = server.client();
+    client.sign_in(&member).await.expect_status(303);
+    let token = claims(text(&app.tokens(&server, &client, &[]).await, "id_token"));
+    assert_eq!((text(&token, "acr"), &token["amr"]), (ONE, &json!(["pwd"])));
+    // No second step, no unknown class: an error, and never a lower one.
+    for wanted in [TWO, "urn:other", "2"] {
+        let page = client.get(&app.request(&[("acr_values", wanted)])).await;
+        assert_eq!(Answer::of(&page).error(), "unmet_authentication_requirements", "{wanted}");
+    }
+    let essential = format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":["{TWO}"]}}}}}}"#);
+    let page = client.get(&app.request(&[("claims", &essential)])).await;
+    assert_eq!(Answer::of(&page).error(), "unmet_authentication_requirements");
+    let either = format!("{TWO} {ONE}");
+    let token = claims(text(&app.tokens(&server, &client, &[("acr_values", &either)]).await, "id_token"));
+    assert_eq!(text(&token, "acr"), ONE, "the second choice, where the first cannot be met");
+
+    let mut phone = client.set_up_app(&server).await;
+    let request = app.request(&[("acr_values", TWO)]);
+    let silent = client.get(&app.request(&[("acr_values", TWO), ("prompt", "none")])).await;
+    assert_eq!(Answer::of(&silent).error(), "unmet_authentication_requirements");
+    let to = client.get(&request).await.expect_redirect("/confirm-identity").location().unwrap();
+    let back = step_up(&client, &to, &member, Some(&phone.fresh_code())).await;
+    let code = Answer::of(&back).code();
+    let token = claims(text(&json(&app.exchange(&server, &code).await.expect_status(200)), "id_token"));
+    assert_eq!((text(&token, "acr"), &token["amr"]), (TWO, &json!(["pwd", "otp", "mfa"])));
+    // The session has it from now on.
+    app.code(&client, &[("acr_values", TWO), ("prompt", "none")]).await;
+    // Whoever gives up sends the application away, and not in circles.
+    let to = client.get(&app.request(&[("prompt", "login")])).await.location().unwrap();
+    let form = client.get(&to).await.expect_status(200);
+    let cancel = form.attribute("form[action='/confirm-identity'] a", "href").unwrap();
+    assert_eq!(Answer::of(&client.get(&cancel).await).error(), "access_denied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_password_does_not_make_an_old_second_step_fresh() {
+    let server = crate::server(Engine::Sqlite).await;
+    let (app, member) = (App::own(&server), server.people().members[1].clone());
+    let client = signed_in(&server, &member).await;
+    let began = server.clock().now();
+    server.advance(Duration::from_secs(900));
+    client.get("/profile").await.expect_status(200);
+    // The password alone is asked for, and one step is what the application is told.
+    let to = client
+        .get(&app.request(&[("max_age", "600")]))
+        .await
+        .expect_redirect("/confirm-identity")
+        .location()
+        .unwrap();
+    let back = step_up(&client, &to, &member, None).await;
+    let token = claims(text(&json(&app.exchange(&server, &Answer::of(&back).code()).await), "id_token"));
+    assert_eq!((text(&token, "acr"), &token["amr"]), (ONE, &json!(["pwd"])));
+    assert!(token["auth_time"].as_u64().unwrap() >= began + 890, "{token}");
+    // Without a limit both count, and are as old as the older one.
+    let token = claims(text(&app.tokens(&server, &client, &[]).await, "id_token"));
+    assert!(text(&token, "acr") == TWO && token["auth_time"].as_u64().unwrap() < began + 60, "{token}");
+    // Both, and fresh: then the page wants a second step, though the account has no app.
+    let fresh = [("max_age", "600"), ("acr_values", TWO)];
+    let to = client.get(&app.request(&fresh)).await.expect_redirect("/confirm-identity").location().unwrap();
+    let form = client.get(&to).await.expect_status(200);
+    assert!(form.has("input[name=code]") && form.has("form[action='/confirm-identity/send-code']"), "{form}");
+    let return_to = form.attribute("input[name=return_to]", "value").unwrap();
+    let mut mailbox = server.mailbox(countersign_testkit::Kind::Email, Some(&member.email)).await;
+    client
+        .post("/confirm-identity/send-code", &[("method", "email"), ("return_to", &return_to)])
+        .await
+        .expect_status(303);
+    let alone = [("password", &*member.password), ("return_to", &*return_to)];
+    client.post("/confirm-identity", &alone).await.expect_status(422);
+    let code = mailbox.next_code().await;
+    let fields = [&alone[..], &[("method", "email"), ("code", &code)]].concat();
+    let page = client.post("/confirm-identity", &fields).await.expect_redirect("/oauth2/authorize");
+    let back = client.get(&page.location().unwrap()).await;
+    let token = claims(text(&json(&app.exchange(&server, &Answer::of(&back).code()).await), "id_token"));
+    assert!(text(&token, "acr") == TWO && token["auth_time"].as_u64().unwrap() >= began + 890, "{token}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prompt_login_wants_a_proof_that_is_younger_than_the_request() {
+    let server = crate::server(Engine::Sqlite).await;
+    let (app, member) = (App::own(&server), server.people().members[0].clone());
+    let client = signed_in(&server, &member).await;
+    for changes in [[("prompt", "login")], [("prompt", "select_account")], [("max_age", "0")]] {
+        server.advance(Duration::from_secs(2));
+        let request = app.request(&changes);
+        let to = client.get(&request).await.expect_redirect("/confirm-identity").location().unwrap();
+        let forged = format!("{request}&asked_at=0&asked_mac=AAAA");
+        client.get(&forged).await.expect_redirect("/confirm-identity");
+        let back = step_up(&client, &to, &member, None).await;
+        let token = claims(text(&json(&app.exchange(&server, &Answer::of(&back).code()).await), "id_token"));
+        assert!(server.clock().now() - token["auth_time"].as_u64().unwrap() < 30, "{token}");
+        // The same request once more is another one.
+        server.advance(Duration::from_secs(2));
+        client.get(&request).await.expect_redirect("/confirm-identity");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_where_nobody_may_be() {
+    let server = crate::server(Engine::Sqlite).await;
+    let (app, third) = (App::own(&server), App::third_party(&server));
+    let none = [("prompt", "none")];
+    let page = server.client().get(&app.request(&none)).await;
+    assert_eq!(Answer::of(&page).error(), "login_required");
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    app.code(&client, &none).await;
+    assert_eq!(Answer::of(&client.get(&third.request(&none)).await).error(), "consent_required");
+    server.advance(Duration::from_secs(100));
+    let old = client.get(&app.request(&[("prompt", "none"), ("max_age", "60")])).await;
+    assert_eq!(Answer::of(&old).error(), "login_required");
+}
+
+/// An administrator in a member's account.
+async fn looking_in(server: &Server) -> Client {
+    let (admin, member) = (server.people().admin.clone(), server.people().members[0].clone());
+    let client = signed_in(server, &admin).await;
+    let members = client.get("/members").await.expect_status(200);
+    for path in members.attributes("a[href^='/members/']", "href") {
+        if client.get(&path).await.words().contains(&member.email) {
+            client.post(&format!("{path}/login-as"), &[("reason", "a test")]).await.expect_status(303);
+            return client;
+        }
+    }
+    panic!("no such member")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_into_an_account_is_told_gives_no_consent_and_lasts_no_longer() {
+    let server = crate::server(Engine::Sqlite).await;
+    let (app, third) = (App::own(&server), App::third_party(&server));
+    let own = claims(text(
+        &app.tokens(&server, &signed_in(&server, &server.people().admin.clone()).await, &[]).await,
+        "id_token",
+    ));
+    let client = looking_in(&server).await;
+    let scope = [("scope", "openid organizations offline_access")];
+    let tokens = app.tokens(&server, &client, &scope).await;
+    let token = claims(text(&tokens, "id_token"));
+    assert_eq!(text(&token["act"], "sub"), text(&own, "sub"), "who is at the keyboard");
+    assert_ne!(text(&token, "sub"), text(&own, "sub"), "whose account it is");
+    assert_eq!((text(&token, "acr"), &token["amr"]), (TWO, &own["amr"]), "what the administrator has shown");
+    assert!(tokens.get("refresh_token").is_none(), "{tokens}");
+    assert_eq!(text(&tokens, "scope"), "openid organizations");
+    let access = text(&tokens, "access_token");
+    let told = json(&userinfo(&server, access).await.expect_status(200));
+    assert_eq!(
+        (text(&told["act"], "sub"), told["organizations"].as_array().unwrap().len()),
+        (text(&own, "sub"), 1)
+    );
+    assert_eq!(text(&app.introspect(&server, access).await["act"], "sub"), text(&own, "sub"));
+    for (app, changes, error) in [
+        (&third, ("scope", "openid"), "consent_required"),
+        (&app, ("prompt", "consent"), "consent_required"),
+        (&app, ("prompt", "login"), "login_required"),
+        (&app, ("max_age", "0"), "login_required"),
+        (&app, ("acr_values", "urn:other"), "unmet_authentication_requirements"),
+    ] {
+        server.advance(Duration::from_secs(1));
+        assert_eq!(Answer::of(&client.get(&app.request(&[changes])).await).error(), error, "{changes:?}");
+    }
+    client.post_from("/login-as", "/login-as/stop", &[]).await.expect_status(303);
+    userinfo(&server, access).await.expect_status(401);
+}

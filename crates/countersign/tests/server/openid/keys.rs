@@ -1,0 +1,89 @@
+//! The keys that sign: published before, withdrawn at once where it matters.
+
+use super::{App, beside, json, signed_in, text};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
+use countersign_testkit::{Engine, Server};
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::Value;
+use std::time::Duration;
+
+async fn published(server: &Server) -> Vec<Value> {
+    for _ in 0..200 {
+        let keys = json(&server.client().get("/oauth2/jwks").await.expect_status(200));
+        let keys = keys["keys"].as_array().unwrap().clone();
+        if keys.len() >= 3 {
+            return keys;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("a new server makes its keys")
+}
+
+fn kid(token: &str) -> String {
+    let header = token.split('.').next().unwrap();
+    let header: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
+    text(&header, "kid").to_owned()
+}
+
+/// Verified here by the library alone, without a line of the server's.
+fn verifies(token: &str, keys: &[Value]) -> bool {
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap();
+    let Some(key) = keys.iter().find(|key| key["kid"] == kid(token).as_str()) else { return false };
+    let bytes = |name: &str| BASE64URL_NOPAD.decode(text(key, name).as_bytes()).unwrap();
+    let message = message.as_bytes();
+    match text(key, "alg") {
+        "RS256" => RsaPublicKeyComponents { n: bytes("n"), e: bytes("e") }
+            .verify(&RSA_PKCS1_2048_8192_SHA256, message, &signature)
+            .is_ok(),
+        "ES256" => {
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [vec![4], bytes("x"), bytes("y")].concat())
+                .verify(message, &signature)
+                .is_ok()
+        }
+        "EdDSA" => UnparsedPublicKey::new(&ED25519, bytes("x")).verify(message, &signature).is_ok(),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_published_before_they_sign_and_withdrawn_in_an_emergency() {
+    for engine in Engine::ALL {
+        let server = crate::server(engine).await;
+        let first = published(&server).await;
+        assert_eq!(first.len(), 3);
+        assert!(first.iter().all(|key| key.get("d").is_none() && key["use"] == "sig"), "{first:?}");
+        let member = server.people().members[0].clone();
+        let client = signed_in(&server, &member).await;
+        let mut apps = Vec::new();
+        for algorithm in ["RS256", "ES256", "EdDSA"] {
+            let app =
+                App::register(&server, &["--first-party", "--client", "none", "--id-token-alg", algorithm]);
+            let token = text(&app.tokens(&server, &client, &[]).await, "id_token").to_owned();
+            assert!(verifies(&token, &first), "{algorithm}");
+            apps.push((app, token));
+        }
+        beside(&server, &["keys", "rotate-signing"]);
+        let both = published(&server).await;
+        assert_eq!(both.len(), 6);
+        for (app, old) in &apps {
+            let token = text(&app.tokens(&server, &client, &[]).await, "id_token").to_owned();
+            assert_eq!(kid(&token), kid(old), "not before a day has passed");
+        }
+        server.advance(Duration::from_secs(24 * 3600 + 60));
+        let client = signed_in(&server, &member).await;
+        for (app, old) in &apps {
+            let token = text(&app.tokens(&server, &client, &[]).await, "id_token").to_owned();
+            assert_ne!(kid(&token), kid(old));
+            let keys = published(&server).await;
+            assert!(verifies(&token, &both) && verifies(old, &keys), "nothing is cut off");
+        }
+        beside(&server, &["keys", "rotate-signing", "--now"]);
+        let last = published(&server).await;
+        assert_eq!(last.len(), 3, "all others are withdrawn");
+        let token = text(&apps[0].0.tokens(&server, &client, &[]).await, "id_token").to_owned();
+        assert!(verifies(&token, &last) && !verifies(&apps[0].1, &last));
+    }
+}

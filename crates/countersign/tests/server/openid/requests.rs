@@ -1,0 +1,110 @@
+//! Requests that are not as they should be.
+
+use super::{Answer, App, BACK, encoded, signed_in};
+use countersign_testkit::Engine;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sent_to_an_address_that_is_not_registered() {
+    let server = crate::server(Engine::Sqlite).await;
+    let app = App::own(&server);
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    let near = [
+        format!("{BACK}/"),
+        format!("{BACK}?x=1"),
+        format!("{BACK}#x"),
+        format!("{BACK}/../back"),
+        BACK[..BACK.len() - 1].to_owned(),
+        BACK.to_uppercase(),
+        BACK.replace("127.0.0.1", "localhost"),
+        BACK.replace("4999", "4998"),
+        BACK.replace("http:", "https:"),
+        BACK.replace("http://", "http://evil@"),
+        "https://evil.example/".to_owned(),
+        "//evil.example/".to_owned(),
+        "javascript:alert(1)".to_owned(),
+        super::BYE.to_owned(),
+        String::new(),
+    ];
+    for address in near {
+        let page = client.get(&app.request(&[("redirect_uri", &address)])).await.expect_status(400);
+        assert_eq!(page.location(), None, "{address}");
+        assert!(page.words().contains("was not") || page.words().contains("were not"), "{page}");
+    }
+    for id in ["", "x", "01890000-0000-7000-8000-000000000000"] {
+        let page = client.get(&app.request(&[("client_id", id)])).await.expect_status(400);
+        assert_eq!(page.location(), None, "{id}");
+    }
+    // Twice is not once, though both are the same.
+    let twice = format!("{}&{}", app.request(&[]), encoded(&[("redirect_uri", BACK)]));
+    assert_eq!(client.get(&twice).await.expect_status(400).location(), None);
+    let long = "x".repeat(7000);
+    assert_eq!(client.get(&app.request(&[("login_hint", &long)])).await.expect_status(400).location(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_request_goes_back_by_its_name() {
+    let server = crate::server(Engine::Sqlite).await;
+    let app = App::own(&server);
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    for (changes, error) in [
+        (&[("response_type", "")][..], "invalid_request"),
+        (&[("response_type", "token")], "unsupported_response_type"),
+        (&[("response_type", "code id_token")], "unsupported_response_type"),
+        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("scope", "")], "invalid_scope"),
+        (&[("scope", "email")], "invalid_scope"),
+        (&[("code_challenge", "")], "invalid_request"),
+        (&[("code_challenge", "short")], "invalid_request"),
+        (&[("code_challenge_method", "")], "invalid_request"),
+        (&[("code_challenge_method", "plain")], "invalid_request"),
+        (&[("prompt", "create")], "invalid_request"),
+        (&[("prompt", "none login")], "invalid_request"),
+        (&[("max_age", "-1")], "invalid_request"),
+        (&[("max_age", "soon")], "invalid_request"),
+        (&[("claims", "{")], "invalid_request"),
+        (&[("id_token_hint", "x.y.z")], "invalid_request"),
+        (&[("request", "x")], "request_not_supported"),
+        (&[("request_uri", "https://crm.example/")], "request_uri_not_supported"),
+        (&[("registration", "{}")], "registration_not_supported"),
+    ] {
+        let page = client.get(&app.request(changes)).await;
+        assert_eq!(Answer::of(&page).error(), error, "{changes:?}");
+    }
+    for doubled in ["nonce", "scope", "code_challenge", "prompt", "x"] {
+        let path = format!("{}&{doubled}=a&{doubled}=a", app.request(&[("nonce", ""), ("prompt", "")]));
+        assert_eq!(Answer::of(&client.get(&path).await).error(), "invalid_request", "{doubled}");
+    }
+    app.code(&client, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_answered_from_any_origin_and_look_at_no_cookie() {
+    let server = crate::server(Engine::Sqlite).await;
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    let foreign = [("origin", "https://spa.example"), ("sec-fetch-site", "cross-site")];
+    for path in [
+        "/oauth2/token",
+        "/oauth2/userinfo",
+        "/oauth2/revoke",
+        "/oauth2/jwks",
+        "/.well-known/openid-configuration",
+    ] {
+        let page = client.request("OPTIONS", path, &foreign, Vec::new()).await.expect_status(204);
+        assert_eq!(page.header("access-control-allow-origin"), Some("*"), "{path}");
+        assert_eq!(page.header("access-control-allow-credentials"), None, "{path}");
+    }
+    let page = client.request("POST", "/oauth2/token", &foreign, Vec::new()).await.expect_status(401);
+    assert_eq!(page.header("access-control-allow-origin"), Some("*"));
+    client.request("GET", "/oauth2/userinfo", &foreign, Vec::new()).await.expect_status(401);
+    // The pages stay as closed as they were.
+    client.request("OPTIONS", "/profile", &foreign, Vec::new()).await.expect_status(403);
+    client.request("POST", "/oauth2/consent", &foreign, Vec::new()).await.expect_status(403);
+    let discovered = super::json(&client.get("/.well-known/openid-configuration").await.expect_status(200));
+    assert_eq!(super::text(&discovered, "issuer"), server.url());
+    for name in
+        ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint"]
+    {
+        assert!(super::text(&discovered, name).starts_with(&format!("{}/oauth2/", server.url())), "{name}");
+    }
+    assert_eq!(discovered, super::json(&client.get("/.well-known/oauth-authorization-server").await));
+}

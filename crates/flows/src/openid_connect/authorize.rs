@@ -1,0 +1,315 @@
+//! `/oauth2/authorize`: from a request to a code, an error, or a detour that leads back to the same request.
+
+pub use super::request::NotAClient;
+use super::{
+    CODE_LIFETIME, Kind, OFFLINE_LIFETIME, Parameters, asked,
+    live::admitted,
+    request::{Asker, Request},
+};
+use crate::{Fault, Services, activity, second_step};
+use countersign_core::{
+    Timestamp,
+    application::ReturnAddress,
+    assurance::{Acr, Statement},
+    authorization::{AuthorizeError, Facts, NextStep, Present},
+    event::{Detail, EventKind, Origin},
+    ids::{GrantId, OrganizationId, UserId},
+    oauth::{OauthScope, ScopeSet},
+    session::{OwnSession, Session},
+};
+use countersign_store::{
+    StoreError, StoreResult, Tx,
+    applications::Application,
+    authorization_codes::{self, AuthorizationCode},
+    consents,
+    grants::{self, NewGrant},
+    members, sessions, users,
+};
+
+/// What follows a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A page of our own: nobody is sent anywhere.
+    NotAClient(NotAClient),
+    /// Back to the application, with a code or an error.
+    Back(String),
+    /// To the sign-in, and back to this path.
+    SignIn {
+        /// The path.
+        return_to: String,
+    },
+    /// To the identity proof, and back to this path.
+    StepUp {
+        /// The path.
+        return_to: String,
+    },
+    /// Ask whether they agree.
+    Consent(ConsentView),
+}
+
+/// What the consent page says.
+#[derive(Clone, Debug)]
+pub struct ConsentView {
+    /// The application's name.
+    pub application: String,
+    /// The organization that registered it.
+    pub organization: String,
+    /// What it asks for.
+    pub scope: ScopeSet,
+    /// The request, as a query: what the page's form carries.
+    pub request: String,
+    /// The registered address to which the answer goes.
+    pub redirect_uri: ReturnAddress,
+}
+
+/// What was looked up for the decision.
+struct Known {
+    present: Present,
+    admitted: bool,
+    can_take_second_step: bool,
+    agreed_at: Option<Timestamp>,
+    organization: String,
+}
+
+/// Decides what follows, and does it.
+pub async fn authorize(
+    s: &Services,
+    parameters: &Parameters,
+    session: Option<Session>,
+    origin: &Origin,
+) -> Result<Outcome, Fault> {
+    let (bare, asked_at) = asked::read(s, parameters);
+    let asker = match Asker::find(s, &bare).await? {
+        Ok(asker) => asker,
+        Err(refusal) => return Ok(Outcome::NotAClient(refusal)),
+    };
+    let request = match Request::read(s, &bare).await? {
+        Ok(request) => request,
+        Err(error) => return Ok(refused(s, &asker, error)),
+    };
+    if bare.get(CANCELLED).is_some() {
+        return Ok(refused(s, &asker, AuthorizeError::AccessDenied));
+    }
+    // Another account is signed in than the one about which the application asks.
+    if let Some(session) = &session
+        && request.about.iter().any(|sub| *sub != session.record().user.to_string())
+    {
+        return Ok(refused(s, &asker, AuthorizeError::LoginRequired));
+    }
+    let known = look_up(s, &asker.application, &request, session.as_ref()).await?;
+    let facts = Facts {
+        present: known.present,
+        admitted: known.admitted,
+        prompt: request.prompt,
+        demand: request.demand(asked_at),
+        can_take_second_step: known.can_take_second_step,
+        first_party: asker.application.first_party,
+        agreed_at: known.agreed_at,
+        asked_at,
+        now: s.now(),
+    };
+    let return_to = || format!("/oauth2/authorize?{}", asked::write(s, &bare, asked_at));
+    Ok(match (facts.next(), session) {
+        (NextStep::Issue(statement), Some(session)) => {
+            let back = issue(s, &asker, &request, session, statement, origin).await?;
+            back.map_or_else(|| Outcome::SignIn { return_to: return_to() }, Outcome::Back)
+        }
+        (NextStep::SignIn | NextStep::Issue(_), _) => Outcome::SignIn { return_to: return_to() },
+        (NextStep::StepUp { .. }, _) => Outcome::StepUp { return_to: return_to() },
+        (NextStep::Consent, _) => Outcome::Consent(ConsentView {
+            application: asker.application.name.clone(),
+            organization: known.organization,
+            scope: request.to_agree(),
+            request: asked::write(s, &bare, asked_at),
+            redirect_uri: asker.redirect_uri,
+        }),
+        (NextStep::Refuse(error), _) => refused(s, &asker, error),
+    })
+}
+
+/// The parameter with which the identity proof's *Cancel* leads back. It is ours and not the standard's; whoever else adds
+/// it is told that access was denied.
+pub const CANCELLED: &str = "cancelled";
+
+fn refused(s: &Services, asker: &Asker, error: AuthorizeError) -> Outcome {
+    count(error.as_str());
+    tracing::info!(client = %asker.application.id, error = error.as_str(), "an authorization is refused");
+    Outcome::Back(asker.refuse(s, error))
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("countersign_authorizations_total", "outcome" => outcome).increment(1);
+}
+
+async fn look_up(
+    s: &Services,
+    application: &Application,
+    request: &Request,
+    session: Option<&Session>,
+) -> Result<Known, Fault> {
+    let record = session.map(|session| session.record().clone());
+    let (application, scope) = (application.clone(), request.to_agree());
+    let permitted = second_step::permitted(s);
+    s.store
+        .read(move |tx| {
+            let organization = organization_name(tx, application.organization)?;
+            let Some(record) = record else {
+                let (present, agreed_at) = (Present::Nobody, None);
+                let (admitted, can_take_second_step) = (false, false);
+                return Ok(Known { present, admitted, can_take_second_step, agreed_at, organization });
+            };
+            let bound = record.login_as.as_ref().map(|login_as| login_as.organization);
+            let present = match &record.login_as {
+                None => Present::Holder(record.proofs()),
+                // What the ID token says is what the person at the keyboard has shown, in their own session.
+                Some(login_as) => match sessions::by_id(tx, login_as.actor_session)? {
+                    Some(parked) => Present::Actor(parked.proofs()),
+                    None => Present::Nobody,
+                },
+            };
+            let usable = second_step::facts(tx, record.user)?.usable(&permitted);
+            let agreed = consents::of(tx, record.user, application.id)?;
+            Ok(Known {
+                present,
+                admitted: admitted(tx, &application, record.user, bound)?,
+                can_take_second_step: !usable.is_empty(),
+                agreed_at: agreed.filter(|agreed| agreed.scope.covers(&scope)).map(|agreed| agreed.at),
+                organization,
+            })
+        })
+        .await
+        .map_err(Into::into)
+}
+
+fn organization_name(tx: &mut Tx<'_>, id: OrganizationId) -> StoreResult<String> {
+    let all = members::organizations(tx)?;
+    let found = all.into_iter().find(|(known, _)| *known == id);
+    found.map(|(_, name)| name).ok_or(StoreError::Corrupt("applications.organization_id"))
+}
+
+/// A code, in one write with the grant that it buys; `None` if the session has ended meanwhile.
+///
+/// This is a change that a GET makes, because the protocol asks for it that way. It is harmless to be made to do it: the
+/// code goes to a registered address of an application that this person may use and has agreed to, and is worth nothing
+/// there without the verifier of the challenge (RFC 9700 §2.1.1, §4.7.1).
+async fn issue(
+    s: &Services,
+    asker: &Asker,
+    request: &Request,
+    session: Session,
+    statement: Statement,
+    origin: &Origin,
+) -> Result<Option<String>, Fault> {
+    let (now, origin) = (s.now(), origin.clone());
+    let (text, handle) = Kind::Code.draw(s);
+    let own = matches!(session, Session::Own(_));
+    let offline = own && super::claims::wants_offline(&request.scope);
+    let scope = request.scope.clone();
+    let grant = NewGrant {
+        id: GrantId::generate(now, &*s.entropy),
+        application: asker.application.id,
+        scope: if offline { scope } else { scope.without(OauthScope::OfflineAccess) },
+        claims: request.requested.to_text(),
+        statement,
+        offline_until: offline.then(|| now.plus(OFFLINE_LIFETIME)),
+    };
+    let code = AuthorizationCode {
+        grant: grant.id,
+        redirect_uri: asker.redirect_uri.as_str().to_owned(),
+        challenge: request.challenge,
+        nonce: request.nonce.clone(),
+    };
+    // A silent renewal every few minutes is nothing that anybody wants to read about.
+    let told = (!request.prompt.none).then(|| asker.application.name.clone());
+    let actor = session.record().login_as.as_ref().map(|login_as| login_as.actor);
+    let issued = s
+        .store
+        .write(move |tx| {
+            let user = session.record().user;
+            users::take_turn(tx, user)?;
+            if !grants::insert(tx, &session, &grant, now)? {
+                return Ok(false);
+            }
+            authorization_codes::insert(tx, &handle, &code, now.plus(CODE_LIFETIME))?;
+            if let Some(name) = told {
+                tell(tx, user, actor, name, origin, now)?;
+            }
+            Ok(true)
+        })
+        .await?;
+    count(if issued { "code" } else { "session-ended" });
+    Ok(issued.then(|| asker.answer(s, &[("code", text.as_str())])))
+}
+
+fn tell(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    actor: Option<UserId>,
+    name: String,
+    origin: Origin,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let (kind, detail) = (EventKind::SignedInToApplication, Detail { text: Some(name), ..Detail::default() });
+    countersign_store::events::record(
+        tx,
+        &countersign_store::events::NewEvent { user, actor, kind, detail, origin },
+        now,
+    )
+}
+
+/// The account holder's answer on the consent page, to the request that the page carried. It is read once more, as if it
+/// had just arrived.
+pub async fn answered(
+    s: &Services,
+    parameters: &Parameters,
+    session: OwnSession,
+    agrees: bool,
+    origin: &Origin,
+) -> Result<Outcome, Fault> {
+    let (bare, asked_at) = asked::read(s, parameters);
+    let asker = match Asker::find(s, &bare).await? {
+        Ok(asker) => asker,
+        Err(refusal) => return Ok(Outcome::NotAClient(refusal)),
+    };
+    let request = match Request::read(s, &bare).await? {
+        Ok(request) => request,
+        Err(error) => return Ok(refused(s, &asker, error)),
+    };
+    if !agrees {
+        return Ok(refused(s, &asker, AuthorizeError::AccessDenied));
+    }
+    let (now, origin, scope) = (s.now(), origin.clone(), request.to_agree());
+    let (id, name) = (asker.application.id, asker.application.name.clone());
+    s.store
+        .write(move |tx| {
+            let user = session.user();
+            users::take_turn(tx, user)?;
+            let before = consents::of(tx, user, id)?.map(|before| before.scope).unwrap_or_default();
+            consents::give(tx, &session, id, &before.and(&scope), now)?;
+            let detail = Detail { text: Some(name), ..Detail::default() };
+            activity::record(tx, user, EventKind::ConsentGiven, detail, origin, now)
+        })
+        .await?;
+    Ok(Outcome::Back(format!("/oauth2/authorize?{}", asked::write(s, &bare, asked_at))))
+}
+
+/// A request that waits behind a detour, as the detour's page has to know it.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The application's name.
+    pub application: String,
+    /// The registered address to which it will lead.
+    pub redirect_uri: ReturnAddress,
+    /// Whether it wants a second step.
+    pub second_step: bool,
+}
+
+/// The request that waits; `None` for what is no request of a known client.
+pub async fn waiting(s: &Services, parameters: &Parameters) -> Result<Option<Waiting>, Fault> {
+    let (bare, _) = asked::read(s, parameters);
+    let Ok(asker) = Asker::find(s, &bare).await? else { return Ok(None) };
+    let wants = Request::parse(&bare).ok().and_then(|request| request.acceptable);
+    let second_step = wants.is_some_and(|list| list.first() == Some(&Acr::TwoSteps));
+    let (application, redirect_uri) = (asker.application.name, asker.redirect_uri);
+    Ok(Some(Waiting { application, redirect_uri, second_step }))
+}

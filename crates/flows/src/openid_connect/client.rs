@@ -1,0 +1,141 @@
+//! How an application shows who it is, at the endpoints for programs (RFC 6749 §2.3; OpenID Connect Core §9).
+
+use super::{Parameters, assertion};
+use crate::{Fault, Services, sign_in::network};
+use countersign_core::{application::ClientAuth, ids::ApplicationId, secret::PlainHandle};
+use countersign_store::{
+    applications::{self, Client},
+    throttles,
+};
+use std::{net::IpAddr, time::Duration};
+
+/// An application that has shown who it is. Made by [`authenticate`] alone; a public client has shown no more than a name
+/// that anybody may use, and PKCE and the single use of its tokens are what protects them.
+#[derive(Debug)]
+pub struct AuthenticClient {
+    id: ApplicationId,
+    auth: ClientAuth,
+}
+
+impl AuthenticClient {
+    /// Its id.
+    pub fn id(&self) -> ApplicationId {
+        self.id
+    }
+
+    /// Whether it has shown more than a name.
+    pub fn is_confidential(&self) -> bool {
+        self.auth != ClientAuth::None
+    }
+}
+
+/// What came with a request.
+pub struct Shown<'a> {
+    /// `Authorization: Basic`: the id and the secret, decoded; `Err` for a header that cannot be read.
+    pub basic: Option<Result<(String, String), ()>>,
+    /// The form.
+    pub parameters: &'a Parameters,
+    /// From where.
+    pub address: IpAddr,
+}
+
+/// Why it is nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAuthentic {
+    /// More than one way at once, or something came twice (RFC 6749 §2.3).
+    Malformed,
+    /// An unknown client, a switched-off one, another way than the registered one, or a wrong secret: one answer.
+    Wrong,
+    /// Too many wrong ones from this network for this client.
+    Closed {
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+enum Way<'a> {
+    Name,
+    Secret(&'a str),
+    Assertion(&'a str),
+}
+
+/// The client that asks.
+pub async fn authenticate(
+    s: &Services,
+    shown: &Shown<'_>,
+) -> Result<Result<AuthenticClient, NotAuthentic>, Fault> {
+    if shown.parameters.is_damaged() {
+        return Ok(Err(NotAuthentic::Malformed));
+    }
+    let (id, way) = match read(shown) {
+        Ok(read) => read,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    // A secret has 256 bits: what is counted here are mistakes, so that a loop of them costs little. Somebody else's
+    // mistakes, from another network, never close the client's own way in.
+    let (key, now) = (format!("client:{id}:{}", network(shown.address)), s.now());
+    let peeked = key.clone();
+    let (application, open) = s
+        .store
+        .read(move |tx| Ok((applications::by_id(tx, id)?, throttles::peek(tx, &peeked, now)?)))
+        .await?;
+    if let Err(closed) = open {
+        return Ok(Err(NotAuthentic::Closed { retry_after: closed.until.since(now) }));
+    }
+    // Of an id that nobody has, nothing can be guessed, and so nothing is counted.
+    let Some(application) = application else { return Ok(Err(NotAuthentic::Wrong)) };
+    if let (true, Some(client)) = (application.active, application.client.clone())
+        && holds(s, id, &client, &way).await?
+    {
+        return Ok(Ok(AuthenticClient { id, auth: client.auth }));
+    }
+    let limits = s.rules.password_network;
+    s.store.write(move |tx| throttles::charge(tx, &key, now, &limits)).await?.ok();
+    Ok(Err(NotAuthentic::Wrong))
+}
+
+/// Which client it is said to be, and how that is shown: exactly one way.
+fn read<'a>(shown: &'a Shown<'_>) -> Result<(ApplicationId, Way<'a>), NotAuthentic> {
+    let named = shown.parameters.get("client_id");
+    let secret = shown.parameters.get("client_secret");
+    let assertion = shown.parameters.get("client_assertion");
+    let (name, way) = match (&shown.basic, secret, assertion) {
+        (None, None, None) => (named.map(str::to_owned), Way::Name),
+        (None, Some(secret), None) => (named.map(str::to_owned), Way::Secret(secret)),
+        (Some(Ok((id, secret))), None, None) => {
+            if named.is_some_and(|named| named != id) {
+                return Err(NotAuthentic::Malformed);
+            }
+            (Some(id.clone()), Way::Secret(secret))
+        }
+        (None, None, Some(text)) => {
+            if shown.parameters.get("client_assertion_type") != Some(assertion::TYPE) {
+                return Err(NotAuthentic::Malformed);
+            }
+            let speaks_of = assertion::speaks_of(text).map(|id| id.to_string());
+            if named.is_some() && named != speaks_of.as_deref() {
+                return Err(NotAuthentic::Wrong);
+            }
+            (speaks_of, Way::Assertion(text))
+        }
+        (Some(Err(())), None, None) => return Err(NotAuthentic::Wrong),
+        _ => return Err(NotAuthentic::Malformed),
+    };
+    let id = name.and_then(|name| name.parse().ok()).ok_or(NotAuthentic::Wrong)?;
+    Ok((id, way))
+}
+
+/// Whether it is shown in the registered way, and rightly.
+async fn holds(s: &Services, id: ApplicationId, client: &Client, way: &Way<'_>) -> Result<bool, Fault> {
+    match (client.auth, way) {
+        (ClientAuth::None, Way::Name) => Ok(true),
+        (ClientAuth::ClientSecret, Way::Secret(secret)) => {
+            let Some(secret) = PlainHandle::parse(secret).map(|secret| secret.stored()) else {
+                return Ok(false);
+            };
+            Ok(s.store.read(move |tx| applications::has_secret(tx, id, &secret)).await?)
+        }
+        (ClientAuth::PrivateKeyJwt, Way::Assertion(text)) => assertion::holds(s, id, client, text).await,
+        _ => Ok(false),
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether a grant still holds. Looked up whenever something that stands for it is shown.
+
+use crate::{Services, identity};
+use countersign_core::{
+    Timestamp,
+    ids::{GrantId, OrganizationId, SessionId, UserId},
+    oauth,
+    session::Session,
+};
+use countersign_store::{
+    StoreResult, Tx,
+    applications::{self, Application},
+    grants::{self, Grant},
+    members, sessions,
+    users::{self, User},
+};
+use std::time::Duration;
+
+/// A grant that holds, with everything that it is about.
+pub(super) struct Live {
+    pub(super) grant: Grant,
+    pub(super) application: Application,
+    pub(super) user: User,
+}
+
+/// The moment, and what this server calls idle.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub(super) now: Timestamp,
+    idle: Duration,
+}
+
+impl Look {
+    pub(super) fn now(s: &Services) -> Self {
+        Self { now: s.now(), idle: s.rules.lifetimes.idle }
+    }
+
+    /// The grant, if all of this is so: it has not ended; its session is live, where it has one; the account is active,
+    /// and one of the application's people; the application is switched on, and signs people in.
+    pub(super) fn at(self, tx: &mut Tx<'_>, id: GrantId) -> StoreResult<Option<Live>> {
+        let Some(grant) = grants::by_id(tx, id)?.filter(|grant| !grant.ended && self.now < grant.expires_at)
+        else {
+            return Ok(None);
+        };
+        let Some(user) = users::by_id(tx, grant.user)?.filter(|user| user.active) else { return Ok(None) };
+        let usable = |application: &Application| application.active && application.client.is_some();
+        let Some(application) = applications::by_id(tx, grant.application)?.filter(usable) else {
+            return Ok(None);
+        };
+        let bound = grant.actor.map(|(_, organization)| organization);
+        let holds = admitted(tx, &application, grant.user, bound)?
+            && match grant.session {
+                None => true,
+                Some(session) => self.lives(tx, session)?,
+            };
+        Ok(holds.then_some(Live { grant, application, user }))
+    }
+
+    fn lives(self, tx: &mut Tx<'_>, id: SessionId) -> StoreResult<bool> {
+        let Some(record) = sessions::by_id(tx, id)? else { return Ok(false) };
+        let user = record.user;
+        match Session::restore(record, self.now, self.idle) {
+            None => Ok(false),
+            Some(Session::Own(_)) => Ok(true),
+            Some(Session::Impersonated(session)) => {
+                identity::may_still_look(tx, user, session.login_as(), self.now)
+            }
+        }
+    }
+}
+
+/// Whether the account is one of the application's people.
+pub(super) fn admitted(
+    tx: &mut Tx<'_>,
+    application: &Application,
+    user: UserId,
+    bound: Option<OrganizationId>,
+) -> StoreResult<bool> {
+    let memberships = members::of_user(tx, user)?;
+    let of: Vec<OrganizationId> = memberships.into_iter().map(|own| own.organization).collect();
+    Ok(oauth::admits(application.organization, application.for_everyone, &of, bound))
+}

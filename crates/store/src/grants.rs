@@ -1,0 +1,154 @@
+//! What applications were granted: one row a sign-in of a person in an application. A code buys it, tokens stand for it,
+//! and whatever ends it makes all of them worthless at once.
+
+use crate::{Tx, error::StoreResult, sql::Row};
+use countersign_core::{
+    Timestamp,
+    assurance::Statement,
+    ids::{ApplicationId, GrantId, OrganizationId, SessionId, UserId},
+    oauth::ScopeSet,
+    session::Session,
+};
+
+sql! {
+    INSERT_BOUND = "INSERT INTO grants (id, application_id, user_id, session_id, sid, actor_id, organization_id, \
+        scope, claims, second_step, auth_time, created_at, expires_at) \
+        SELECT $1, $2, s.user_id, s.id, s.id, s.actor_id, s.organization_id, $3, $4, $5, $6, $7, s.expires_at \
+        FROM sessions AS s WHERE s.id = $8";
+    INSERT_OFFLINE = "INSERT INTO grants (id, application_id, user_id, sid, scope, claims, second_step, auth_time, \
+        created_at, expires_at) SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8 \
+        FROM sessions AS s WHERE s.id = $9 AND s.actor_id IS NULL";
+    BY_ID = "SELECT id, application_id, user_id, session_id, sid, actor_id, organization_id, scope, claims, \
+        second_step, auth_time, expires_at, ended_at FROM grants WHERE id = $1";
+    END = "UPDATE grants SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL";
+    END_OFFLINE = "DELETE FROM grants WHERE user_id = $1 AND session_id IS NULL";
+    END_OF_APPLICATION = "DELETE FROM grants WHERE user_id = $1 AND application_id = $2";
+    OFFLINE = "SELECT DISTINCT application_id FROM grants WHERE user_id = $1 AND session_id IS NULL \
+        AND ended_at IS NULL AND expires_at > $2";
+}
+
+/// A grant as it is stored.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Its id.
+    pub id: GrantId,
+    /// To which application.
+    pub application: ApplicationId,
+    /// Whose account it is about.
+    pub user: UserId,
+    /// The session with which it ends; `None` where it goes on without.
+    pub session: Option<SessionId>,
+    /// The session in which it was given.
+    pub sid: SessionId,
+    /// The administrator who was in the account by "login as", and the organization to which that was bound.
+    pub actor: Option<(UserId, OrganizationId)>,
+    /// What it covers.
+    pub scope: ScopeSet,
+    /// The single claims that were asked for, as the flows write them.
+    pub claims: String,
+    /// What had been shown.
+    pub statement: Statement,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// Whether it was ended before.
+    pub ended: bool,
+}
+
+/// A grant that is about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// Its id.
+    pub id: GrantId,
+    /// To which application.
+    pub application: ApplicationId,
+    /// What it covers.
+    pub scope: ScopeSet,
+    /// The single claims that were asked for.
+    pub claims: String,
+    /// What has been shown.
+    pub statement: Statement,
+    /// Set where it goes on without the session: until then.
+    pub offline_until: Option<Timestamp>,
+}
+
+/// A code or a refresh token was spent by this very transaction: buys tokens of its grant.
+#[derive(Debug)]
+pub struct Spent {
+    grant: GrantId,
+}
+
+impl Spent {
+    /// For the two conditional writes alone.
+    pub(crate) fn of(grant: GrantId) -> Self {
+        Self { grant }
+    }
+
+    /// Of which grant.
+    pub fn grant(&self) -> GrantId {
+        self.grant
+    }
+}
+
+fn read(mut row: Row) -> StoreResult<Grant> {
+    let (id, application, user) = (row.parsed()?, row.parsed()?, row.parsed()?);
+    let (session, sid) = (row.maybe_parsed()?, row.parsed()?);
+    let (actor, organization) = (row.maybe_parsed()?, row.maybe_parsed()?);
+    let (scope, claims) = (row.parsed()?, row.text()?);
+    let statement = Statement { second_step: row.maybe_parsed()?, auth_time: row.time()? };
+    Ok(Grant {
+        id,
+        application,
+        user,
+        session,
+        sid,
+        actor: actor.zip(organization),
+        scope,
+        claims,
+        statement,
+        expires_at: row.time()?,
+        ended: row.maybe_time()?.is_some(),
+    })
+}
+
+/// Stores a grant of the session that asks: whose it is, and who is at the keyboard, is what the session says. `false`
+/// if the session has ended meanwhile, or if it is an administrator's and was to go on without.
+pub fn insert(tx: &mut Tx<'_>, session: &Session, new: &NewGrant, now: Timestamp) -> StoreResult<bool> {
+    let sid = session.record().id;
+    let (scope, claims) = (new.scope.to_string(), &new.claims);
+    let (second_step, auth_time) = (new.statement.second_step, new.statement.auth_time);
+    match new.offline_until {
+        None => tx.changes_one(
+            INSERT_BOUND,
+            values![new.id, new.application, scope, claims, second_step, auth_time, now, sid],
+        ),
+        Some(until) => tx.changes_one(
+            INSERT_OFFLINE,
+            values![new.id, new.application, scope, claims, second_step, auth_time, now, until, sid],
+        ),
+    }
+}
+
+/// The grant of an id, ended or not.
+pub fn by_id(tx: &mut Tx<'_>, id: GrantId) -> StoreResult<Option<Grant>> {
+    tx.row(BY_ID, values![id])?.map(read).transpose()
+}
+
+/// Ends a grant, with all its tokens; `false` if it was over.
+pub fn end(tx: &mut Tx<'_>, id: GrantId, now: Timestamp) -> StoreResult<bool> {
+    tx.changes_one(END, values![now, id])
+}
+
+/// Ends what goes on without a session, of one account: whenever its sessions are ended all at once.
+pub(crate) fn end_offline(tx: &mut Tx<'_>, user: UserId) -> StoreResult<u32> {
+    tx.counts(END_OFFLINE, values![user])
+}
+
+/// Ends all that an application was granted by one account: how many.
+pub fn end_of_application(tx: &mut Tx<'_>, user: UserId, application: ApplicationId) -> StoreResult<u32> {
+    tx.counts(END_OF_APPLICATION, values![user, application])
+}
+
+/// The applications that have a grant of this account without a session.
+pub fn offline(tx: &mut Tx<'_>, user: UserId, now: Timestamp) -> StoreResult<Vec<ApplicationId>> {
+    tx.rows(OFFLINE, values![user, now])?.into_iter().map(|mut row| row.parsed()).collect()
+}
