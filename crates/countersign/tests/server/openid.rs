@@ -27,7 +27,7 @@ const BACK: &str = "http://127.0.0.1:4999/back";
 const BYE: &str = "http://127.0.0.1:4999/bye";
 
 /// Runs the binary beside the server, on the same database.
-fn beside(server: &Server, arguments: &[&str]) -> String {
+pub(crate) fn beside(server: &Server, arguments: &[&str]) -> String {
     let binary = std::env::var("COUNTERSIGN_BIN").unwrap_or_else(|_| BINARY.to_owned());
     let mut command = Command::new(binary);
     for (name, _) in

@@ -188,7 +188,8 @@ impl Read {
                 }
                 _ => false,
             },
-            (Some("OKP"), Some("Ed25519"), "EdDSA") => bytes("x").is_some_and(|x| {
+            // Newer clients name it by its curve (RFC 9864 §2.2).
+            (Some("OKP"), Some("Ed25519"), "EdDSA" | "Ed25519") => bytes("x").is_some_and(|x| {
                 UnparsedPublicKey::new(&ED25519, x).verify(message, &self.signature).is_ok()
             }),
             _ => false,

@@ -20,8 +20,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// So many are counted at once; beyond it the ended windows go, and then, in a flood, all of them.
 const MOST: usize = 10_000;
 
-/// Wrong keys of one network in a window, before it is told to wait.
-const WRONG_KEYS: u32 = 30;
+/// Wrong keys of one network in a window, before it is told to wait. Nobody guesses 256 bits; this bounds what a program
+/// costs that goes on with a key that has ended.
+const WRONG_KEYS: u32 = 300;
 
 /// A counter for each of many.
 pub(crate) struct Limit<K> {

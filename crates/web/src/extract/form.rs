@@ -15,7 +15,7 @@ use std::{convert::Infallible, future::poll_fn, pin::Pin};
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// How much of a longer body is still read before the answer, because a browser that is sending does not listen.
-const DRAINED: usize = 8 * 1024 * 1024;
+const DRAINED: usize = 16 * 1024 * 1024;
 
 /// The fields of a form whose `csrf_token` fits the browser's handle. Take it last: who is not admitted at all must not
 /// learn that the token was wrong.

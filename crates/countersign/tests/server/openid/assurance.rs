@@ -22,7 +22,10 @@ async fn step_up(
     code: Option<&str>,
 ) -> countersign_testkit::Page {
     let form = client.get(to).await.expect_status(200);
-    assert!(form.words().contains("Harbour CRM asks"), "{form}");
+    assert!(
+        form.words().contains("asks to be sure that it is you") && form.words().contains("Harbour CRM"),
+        "{form}"
+    );
     let return_to = form.attribute("input[name=return_to]", "value").unwrap();
     let mut fields = vec![("password", &*person.password), ("return_to", &*return_to)];
     if let Some(code) = code {
