@@ -9,7 +9,7 @@ use countersign_core::{
     session::{LoginAsRecord, OwnSession, Session, SessionRecord},
     sign_in::Challenged,
 };
-use countersign_store::{StoreError, StoreResult, Tx, challenges, members, sessions, users};
+use countersign_store::{StoreError, StoreResult, Tx, challenges, members, sessions, sites, users};
 use std::time::Duration;
 
 /// The last request is kept to the minute, so that reading a page is not a write.
@@ -96,7 +96,13 @@ pub(crate) async fn live(
 pub async fn renewed(s: &Services, session: &OwnSession) -> Result<Option<PlainHandle>, Fault> {
     let handle = PlainHandle::generate(&*s.entropy);
     let (id, stored) = (session.id(), handle.stored());
-    let rotated = s.store.write(move |tx| sessions::rotate(tx, id, &stored)).await?;
+    let rotated = s
+        .store
+        .write(move |tx| {
+            sites::forget(tx, id)?;
+            sessions::rotate(tx, id, &stored)
+        })
+        .await?;
     Ok(rotated.then_some(handle))
 }
 

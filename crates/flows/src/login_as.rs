@@ -10,7 +10,7 @@ use countersign_core::{
     session::ImpersonatedSession,
     text::{TextError, short_text},
 };
-use countersign_store::{StoreResult, Tx, events, members, sessions, users};
+use countersign_store::{StoreResult, Tx, events, members, sessions, sites, users};
 
 /// A reason has at most this many characters.
 pub const REASON_LENGTH: usize = 200;
@@ -57,6 +57,12 @@ pub async fn begin(
                 Ok(grant) => grant,
                 Err(refusal) => return Ok(Some(LoginAsOutcome::Refused(refusal))),
             };
+            // Ended meanwhile: there is nothing to come back to, and nobody is told that they were visited.
+            if sessions::by_id(tx, grant.actor_session())?.is_none() {
+                return Ok(Some(LoginAsOutcome::NotFound));
+            }
+            // From now on this browser is somebody else at the sites, too.
+            sites::forget(tx, grant.actor_session())?;
             sessions::insert_impersonated(tx, grant, id, &stored, &reason, &origin, &lifetimes, now)?;
             let detail = Detail { text: Some(reason.clone()), ..Detail::default() };
             let kind = EventKind::LoginAsBegun;

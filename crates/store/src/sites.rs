@@ -15,6 +15,7 @@ sql! {
         WHERE handle = $2 AND site = $3 AND nonce = $4 AND used_at IS NULL AND expires_at > $1 \
         RETURNING session_id";
     INSERT_SESSION = "INSERT INTO site_sessions (handle, session_id, site, created_at) VALUES ($1, $2, $3, $4)";
+    FORGET = "DELETE FROM site_sessions WHERE session_id = $1";
     SESSION = "SELECT session_id FROM site_sessions WHERE handle = $1 AND site = $2";
 }
 
@@ -52,4 +53,10 @@ pub fn session(tx: &mut Tx<'_>, cookie: &StoredHandle, site: &str) -> StoreResul
         None => Ok(None),
         Some(mut row) => crate::sessions::by_id(tx, row.parsed()?),
     }
+}
+
+/// Forgets every site's cookie of a session, which goes on: what was copied of them opens nothing any more, and a browser
+/// that still has the session gets new ones without being asked anything.
+pub fn forget(tx: &mut Tx<'_>, session: SessionId) -> StoreResult<()> {
+    tx.execute(FORGET, values![session]).map(drop)
 }

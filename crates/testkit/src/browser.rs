@@ -108,6 +108,11 @@ impl Browser {
         self.done("read the address", self.driver.current_url().await).await.path().to_owned()
     }
 
+    /// The whole address of the page that is shown.
+    pub async fn url(&self) -> String {
+        self.done("read the address", self.driver.current_url().await).await.into()
+    }
+
     /// Waits at most ten seconds until the page at this path is shown.
     ///
     /// # Panics

@@ -12,6 +12,8 @@
 //! - [`app::App`]: an authenticator app, whose codes come from `oathtool` and not from our own code.
 //! - [`nginx::Nginx`]: Debian's nginx, in front of whatever a test says.
 //! - [`browser::Browser`]: Chromium, narrow or wide, light or dark, with and without JavaScript, and axe-core.
+//! - [`running::Running`]: an application beside the server.
+//! - [`terminal::Terminal`]: somebody who types what a guide says.
 //!
 //! What cannot be done panics at once, with what was expected, what came instead and, where a server is
 //! involved, the end of its log. All waiting is bounded.
@@ -29,7 +31,9 @@ pub mod nginx;
 pub mod outbox;
 pub mod page;
 pub mod postgres;
+pub mod running;
 pub mod server;
+pub mod terminal;
 
 mod flows;
 mod http;
@@ -43,4 +47,6 @@ pub use nginx::Nginx;
 pub use outbox::{Kind, Mailbox, Message};
 pub use page::Page;
 pub use postgres::Database;
-pub use server::{Engine, People, Person, Role, Server, ServerOptions, free_port};
+pub use running::Running;
+pub use server::{Engine, People, Person, Role, Server, ServerOptions, free_port, program};
+pub use terminal::Terminal;

@@ -50,8 +50,7 @@ impl ServerOptions {
     /// the environment variable `COUNTERSIGN_BIN` takes its place where it is set.
     #[must_use]
     pub fn new(engine: Engine, binary: impl Into<PathBuf>) -> Self {
-        let binary = env("COUNTERSIGN_BIN").map_or_else(|| binary.into(), PathBuf::from);
-        Self { engine, binary, arguments: Vec::new(), environment: Vec::new() }
+        Self { engine, binary: program(binary), arguments: Vec::new(), environment: Vec::new() }
     }
 
     /// Adds an argument to the command line.
@@ -68,6 +67,12 @@ impl ServerOptions {
         self.environment.push((name.into(), value.into()));
         self
     }
+}
+
+/// The program under test: this one, or the one that the environment variable `COUNTERSIGN_BIN` names.
+#[must_use]
+pub fn program(binary: impl Into<PathBuf>) -> PathBuf {
+    env("COUNTERSIGN_BIN").map_or_else(|| binary.into(), PathBuf::from)
 }
 
 /// A person's place in the organization.

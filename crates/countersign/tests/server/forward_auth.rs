@@ -1,6 +1,9 @@
 //! A static site and an application behind nginx, which asks the server who may see them.
 
-use countersign_testkit::{Client, Engine, Nginx, Page, Person, Server, ServerOptions, burst, free_port};
+use countersign_testkit::{
+    Browser, BrowserOptions, Client, Engine, Kind, Nginx, Page, Person, Server, ServerOptions, burst,
+    free_port,
+};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -30,6 +33,7 @@ server {
   absolute_redirect off;
   location /.countersign/ {
     proxy_pass @COUNTERSIGN@;
+    proxy_redirect off;
     proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_set_header X-Original-URL "";
@@ -98,28 +102,30 @@ impl Sites {
     }
 }
 
-/// Where a redirect leads, without the address of the server that it leads to.
-fn path_of(page: &Page, base: &str) -> String {
-    let to = page.location().unwrap_or_else(|| panic!("no redirect: {page}"));
-    to.strip_prefix(base).unwrap_or(&to).to_owned()
+/// Where a redirect leads at the server that is at `base`. A path alone is taken for what a browser takes it: the same
+/// server as before, which is `from`.
+fn path_at(page: &Page, base: &str, from: &str) -> String {
+    let to = &page.headers["location"].to_str().unwrap().to_owned();
+    let whole = if to.starts_with('/') { format!("{from}{to}") } else { to.clone() };
+    whole.strip_prefix(base).unwrap_or_else(|| panic!("not at {base}: {page}")).to_owned()
 }
 
 /// From a page of the site to the server's own page that gives a ticket: its path there.
 async fn way_out(site: &Client, server: &Server, page: &str) -> String {
     let asked = site.get(page).await;
     assert_eq!(asked.status, 302, "{asked}");
-    let start = site.get(&path_of(&asked, site.base())).await;
+    let start = site.get(&path_at(&asked, site.base(), site.base())).await;
     assert_eq!(start.status, 303, "{start}");
-    path_of(&start, &server.url())
+    path_at(&start, &server.url(), site.base())
 }
 
 /// Goes the whole way, with a session at the server; the page at the end.
 async fn visit(site: &Client, server: &Server, session: &Client, page: &str) -> Page {
     let given = session.get(&way_out(site, server, page).await).await;
     assert_eq!(given.status, 303, "{given}");
-    let finished = site.get(&path_of(&given, site.base())).await;
+    let finished = site.get(&path_at(&given, site.base(), &server.url())).await;
     assert_eq!(finished.status, 303, "{finished}");
-    assert_eq!(path_of(&finished, site.base()), page);
+    assert_eq!(path_at(&finished, site.base(), site.base()), page);
     site.get(page).await
 }
 
@@ -152,7 +158,10 @@ async fn a_stranger_signs_in_and_reads_the_page_until_signing_out() {
     let member = server.people().members[0].clone();
     assert_eq!(site.get("/public/style.css").await.status, 200, "a public page asks nobody");
     let stranger = server.client().get(&way_out(&site, server, "/index.html?x=1&y=2").await).await;
-    assert!(path_of(&stranger, &server.url()).starts_with("/sign-in?return_to="), "{stranger}");
+    assert!(
+        path_at(&stranger, &server.url(), &server.url()).starts_with("/sign-in?return_to="),
+        "{stranger}"
+    );
 
     let session = signed_in(server, &member).await;
     let page = visit(&site, server, &session, "/index.html?x=1&y=2").await.expect_status(200);
@@ -165,7 +174,7 @@ async fn a_stranger_signs_in_and_reads_the_page_until_signing_out() {
     assert_eq!(elsewhere.get("/").await.status, 302, "another site does not know it");
 
     let leave = site.get("/.countersign/sign-out").await;
-    assert_eq!(path_of(&leave, &server.url()), "/forward-auth/sign-out");
+    assert_eq!(path_at(&leave, &server.url(), site.base()), "/forward-auth/sign-out");
     let button = session.get("/forward-auth/sign-out").await.expect_status(200);
     assert!(button.words().contains("at every site"), "{button}");
     session.post_from("/forward-auth/sign-out", "/sign-out", &[]).await.expect_status(303);
@@ -262,23 +271,27 @@ async fn a_ticket_is_for_one_browser_at_one_site_once_and_soon() {
     let sites = Sites::start(Engine::Sqlite).await;
     let (server, member) = (&sites.server, &sites.server.people().members[0]);
     let session = signed_in(server, member).await;
-    let to_again = |page: &Page| path_of(page, &server.url()).starts_with("/forward-auth/again?");
+    let to_again = |page: &Page| path_at(page, &server.url(), "the site").starts_with("/forward-auth/again?");
 
     let site = sites.site();
     let ticket = session.get(&way_out(&site, server, "/").await).await;
-    let finish = path_of(&ticket, site.base());
+    let finish = path_at(&ticket, site.base(), &server.url());
     let other_browser = sites.site().get(&finish).await;
     assert!(to_again(&other_browser), "without the nonce a ticket is worth nothing: {other_browser}");
     let with_another_nonce = sites.site();
     way_out(&with_another_nonce, server, "/").await;
     assert!(to_again(&with_another_nonce.get(&finish).await), "nor with another one");
-    assert_eq!(path_of(&site.get(&finish).await, site.base()), "/", "nobody has spent it by trying");
+    assert_eq!(
+        path_at(&site.get(&finish).await, site.base(), site.base()),
+        "/",
+        "nobody has spent it by trying"
+    );
     assert!(to_again(&site.get(&finish).await), "once");
 
     let site = sites.site();
     let ticket = session.get(&way_out(&site, server, "/").await).await;
     server.advance(Duration::from_secs(61));
-    assert!(to_again(&site.get(&path_of(&ticket, site.base())).await), "soon");
+    assert!(to_again(&site.get(&path_at(&ticket, site.base(), &server.url())).await), "soon");
     let page = session.get("/forward-auth/again?site=http%3A//evil.example&to=/").await;
     assert_eq!(page.status, 404, "only to sites that are configured: {page}");
 }
@@ -290,8 +303,8 @@ async fn the_way_back_leads_to_a_page_of_the_site() {
     let session = signed_in(server, &server.people().members[0]).await;
     for to in ["//evil.example/", "/\\evil.example", "https://evil.example/", "/.countersign/start?to=/"] {
         let start = site.get(&format!("/.countersign/start?to={to}")).await;
-        let given = session.get(&path_of(&start, &server.url())).await;
-        let finished = site.get(&path_of(&given, site.base())).await;
+        let given = session.get(&path_at(&start, &server.url(), site.base())).await;
+        let finished = site.get(&path_at(&given, site.base(), &server.url())).await;
         assert_eq!(finished.location().as_deref(), Some("/"), "{to}: {finished}");
     }
     let foreign = way_out(&sites.site(), server, "/").await.replace("localhost", "evil.example");
@@ -305,7 +318,7 @@ async fn two_hundred_browsers_spend_one_ticket_once_on_both_engines() {
         let (server, site) = (&sites.server, sites.site());
         let session = signed_in(server, &server.people().members[0]).await;
         let ticket = session.get(&way_out(&site, server, "/").await).await;
-        let finish = path_of(&ticket, site.base());
+        let finish = path_at(&ticket, site.base(), &server.url());
         let answers = burst(200, |_number| {
             let (client, finish) = (site.fork(), finish.clone());
             async move { client.get(&finish).await.location().unwrap_or_default() }
@@ -326,4 +339,83 @@ async fn the_session_ends_every_site_and_a_refused_account_is_out_at_once() {
     server.advance(Duration::from_secs(3601));
     assert_eq!(site.get("/").await.status, 302, "idle");
     assert_eq!(application.get("/").await.status, 302, "idle");
+}
+
+async fn types_password_and_code(browser: &Browser, server: &Server, person: &Person) {
+    browser.wait_for_path("/sign-in").await;
+    let mut mailbox = server.mailbox(Kind::Email, Some(&person.email)).await;
+    browser.fill("input[name=email]", &person.email).await;
+    browser.fill("input[name=password]", &person.password).await;
+    browser.follow("main form button.primary").await;
+    browser.wait_for_path("/sign-in/verify").await;
+    let choice = ".other-ways a[href*='method=email']";
+    if browser.has(choice).await {
+        browser.follow(choice).await;
+    }
+    browser.follow("form[action='/sign-in/send-code'] button").await;
+    browser.fill("input[name=code]", &mailbox.next_code().await).await;
+    browser.follow("form[action='/sign-in/verify'] button").await;
+}
+
+/// From a stranger to a person who is known at the site, and what an administrator sees who looks in.
+async fn journey(options: BrowserOptions) {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, people, site) = (&sites.server, sites.server.people(), sites.site().base().to_owned());
+    let (member, admin) = (&people.members[0], &people.admin);
+    let browser = Browser::start(options).await;
+    browser.open(&format!("{site}/")).await;
+    types_password_and_code(&browser, server, member).await;
+    browser.wait_for_path("/").await;
+    assert_eq!(browser.text("#who").await, member.email);
+    browser.follow("main a, p a[href='/team/']").await;
+    assert!(browser.text("body").await.contains("403"), "{}", browser.text("body").await);
+    browser.open(&format!("{site}/")).await;
+    browser.follow("a[href='/.countersign/sign-out']").await;
+    browser.wait_for_path("/forward-auth/sign-out").await;
+    browser.follow("main form[action='/sign-out'] button").await;
+    browser.wait_for_path("/sign-in").await;
+
+    browser.open(&format!("{site}/team/")).await;
+    types_password_and_code(&browser, server, admin).await;
+    browser.wait_for_path("/team/").await;
+    assert_eq!(browser.text("#who").await, admin.email);
+
+    // In a "login as" the site sees the member, and who is really there; afterwards the administrator again.
+    browser.open(&format!("{}/members", server.url())).await;
+    let row = "//a[starts-with(@href, '/members/')][contains(., 'Mia Lund')]";
+    let link = browser.driver().find(thirtyfour::By::XPath(row)).await.unwrap();
+    let href = link.attr("href").await.unwrap().unwrap();
+    browser.open(&format!("{}{href}", server.url())).await;
+    browser.fill("[name=reason]", "Ticket 4711: cannot read the handbook").await;
+    browser.follow("form[action$='/login-as'] button").await;
+    browser.wait_for_path("/login-as").await;
+    browser.open(&format!("{site}/")).await;
+    browser.wait_for_path("/").await;
+    assert_eq!(browser.text("#who").await, format!("{} (login as)", member.email));
+    browser.open(&format!("{}/login-as", server.url())).await;
+    browser.follow("form[action='/login-as/stop'] button").await;
+    browser.open(&format!("{site}/")).await;
+    browser.wait_for_path("/").await;
+    assert_eq!(browser.text("#who").await, admin.email);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_in_chromium() {
+    journey(BrowserOptions::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_without_javascript_on_a_phone() {
+    journey(BrowserOptions { javascript: false, width: 360, height: 780, dark: true }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_cookie_of_a_site_does_not_outlive_a_change_of_credentials() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, site) = (&sites.server, sites.site());
+    let session = signed_in(server, &server.people().members[0]).await;
+    visit(&site, server, &session, "/").await.expect_status(200);
+    session.set_up_app(server).await;
+    assert_eq!(site.get("/").await.status, 302, "a ticket is asked for again, and the copy gets none");
+    visit(&sites.site(), server, &session, "/").await.expect_status(200);
 }

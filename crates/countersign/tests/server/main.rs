@@ -9,6 +9,7 @@ mod browser;
 mod bursts;
 mod command_line;
 mod crash;
+mod examples;
 mod forward_auth;
 mod guessing;
 mod login_as;

@@ -32,8 +32,8 @@ async fn the_server_does_what_its_description_says() {
     let challenge =
         application.post("/api/v1/challenges", &json!({"user": "user_42"})).await.expect_status(201);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests-api");
-    let program = root.join(".venv/bin/schemathesis");
-    assert!(program.exists(), "./test installs schemathesis into tests-api/.venv");
+    let program = countersign_testkit::running::python().with_file_name("schemathesis");
+    assert!(program.exists(), "./test installs schemathesis into tests-python");
     let folder = tempfile::tempdir().unwrap();
     let document = value(&server.client().get("/openapi.json").await.expect_status(200));
     let description = folder.path().join("openapi.json");

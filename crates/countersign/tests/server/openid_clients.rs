@@ -17,12 +17,6 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests-clients").join(name)
 }
 
-/// Python with Authlib: `./test` says where it has put it.
-fn python() -> PathBuf {
-    std::env::var_os("COUNTERSIGN_TEST_PYTHON")
-        .map_or_else(|| folder("authlib").join(".venv/bin/python"), PathBuf::from)
-}
-
 /// Only an app is a second step here, so that a session can begin with one step and rise to two.
 async fn server(engine: Engine) -> Server {
     let options = ServerOptions::new(engine, super::BINARY);
@@ -142,7 +136,7 @@ async fn authlib_for_python_signs_in_renews_steps_up_and_signs_out() {
     let server = server(Engine::Postgres).await;
     for (member, mode) in [(0, "client_secret_basic"), (1, "client_secret_post")] {
         let app = register(&server, &["--client", "client-secret"]);
-        let mut command = Command::new(python());
+        let mut command = Command::new(countersign_testkit::running::python());
         command.arg(folder("authlib").join("client.py")).arg(mode).arg(server.url());
         command.arg(app["client_id"].as_str().unwrap()).arg(app["client_secret"].as_str().unwrap());
         command.args([BACK, BYE]);

@@ -49,6 +49,7 @@ fn every_room_knows_only_what_it_may() {
         Some(Vec::new()),
         "the testkit knows HTTP and processes alone"
     );
+    assert_eq!(known.remove("crm-axum"), Some(Vec::new()), "an example knows the HTTP API alone");
     assert_eq!(known.len(), MAY_KNOW.len(), "a new room needs its place in this table: {known:?}");
     for (room, may_know) in MAY_KNOW {
         for other in &known[room] {
