@@ -122,7 +122,7 @@ pub async fn confirm(
             let to = new.masked();
             let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::EmailChanged, detail, origin, now)?;
-            tell_both(tx, before, new, &Notice::EmailChanged { to }, now)?;
+            tell_both(tx, &before, new, &Notice::EmailChanged { to }, now)?;
             Ok(Confirm::Changed { ended })
         })
         .await?;
@@ -132,14 +132,14 @@ pub async fn confirm(
 
 fn tell_both(
     tx: &mut Tx<'_>,
-    before: User,
+    before: &User,
     new: EmailAddress,
     notice: &Notice,
     now: Timestamp,
 ) -> StoreResult<()> {
     for address in [before.email.clone(), new] {
         let content = Content::Notice(notice.clone());
-        let message = letter::to(tx, &before, content, now)?;
+        let message = letter::to(tx, before, content, now)?;
         outbox::push(tx, &Recipient::Email(address), &message, now)?;
     }
     Ok(())

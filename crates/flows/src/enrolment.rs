@@ -73,14 +73,21 @@ pub struct Removed {
     pub last: bool,
 }
 
-/// Begins an enrolment for this session: 160 random bits (RFC 4226 §4, R6). What works goes on working.
+/// Begins an enrolment for this session: 160 random bits (RFC 4226 §4, R6). What works goes on working. In a session that
+/// has ended meanwhile nothing begins.
 pub async fn begin(s: &Services, authority: CredentialAuthority) -> Result<(), Fault> {
     let now = s.now();
     let secret = zeroize::Zeroizing::new(random::<{ Secret::RECOMMENDED_BYTES }>(&*s.entropy));
     let id = EnrolmentId::generate(now, &*s.entropy);
     let expires_at = now.plus(s.rules.enrolment_lifetime);
     s.store
-        .write(move |tx| enrolments::begin(tx, &authority, id, secret.as_slice(), expires_at))
+        .write(move |tx| {
+            users::take_turn(tx, authority.user())?;
+            if crate::sessions::still_lives(tx, &authority, now)? {
+                enrolments::begin(tx, &authority, id, secret.as_slice(), expires_at)?;
+            }
+            Ok(())
+        })
         .await
         .map_err(Into::into)
 }

@@ -8,7 +8,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 sql! {
     SESSIONS_TOO_OLD = "DELETE FROM sessions WHERE expires_at <= $1";
-    SESSIONS_IDLE = "DELETE FROM sessions WHERE last_seen_at <= $1";
+    SESSIONS_IDLE = "DELETE FROM sessions WHERE last_seen_at <= $1 AND application_id IS NULL";
     CHALLENGES = "DELETE FROM challenges WHERE expires_at <= $1";
     ENROLMENTS = "DELETE FROM enrolments WHERE expires_at <= $1";
     REVEALS = "DELETE FROM backup_code_reveals WHERE expires_at <= $1";
@@ -33,7 +33,7 @@ sql! {
 
 /// Deletes what has ended by `now`, `idle` being how long a session lives without a request. How many rows.
 ///
-/// Challenges and sent codes stay for a day, so that whoever comes late is told that it is too late. A counter that only
+/// A session that an application holds is short anyway, and nobody looks in on it. Challenges and sent codes stay for a day, so that whoever comes late is told that it is too late. A counter that only
 /// a right answer resets is never deleted while it counts something.
 pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32> {
     let ended = [

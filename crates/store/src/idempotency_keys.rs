@@ -24,8 +24,9 @@ sql! {
         WHERE application_id = $2 AND handle = $3 AND request = $4 AND status IS NULL AND created_at <= $5";
     READ = "SELECT request, status, key_id, answer FROM idempotency_keys WHERE application_id = $1 AND handle = $2";
     FINISH = "UPDATE idempotency_keys SET status = $1, key_id = $2, answer = $3 \
-        WHERE application_id = $4 AND handle = $5 AND status IS NULL";
-    ABANDON = "DELETE FROM idempotency_keys WHERE application_id = $1 AND handle = $2 AND status IS NULL";
+        WHERE application_id = $4 AND handle = $5 AND status IS NULL AND created_at = $6";
+    ABANDON = "DELETE FROM idempotency_keys WHERE application_id = $1 AND handle = $2 AND status IS NULL \
+        AND created_at = $3";
 }
 
 /// What is known about a key.
@@ -77,20 +78,26 @@ pub fn begin(
     Ok(Begun::Answered { status, body })
 }
 
-/// Keeps the answer, sealed.
+/// Keeps the answer, sealed. Not that of a request that was given up: what began at `begun` has been taken over then.
 pub fn finish(
     tx: &mut Tx<'_>,
     application: ApplicationId,
     key: &StoredHandle,
+    begun: Timestamp,
     status: u32,
     body: &[u8],
 ) -> StoreResult<()> {
     let row = HEXLOWER.encode(key.as_bytes());
     let sealed = tx.keyring.seal(tx.entropy, place(&application.to_string(), &row), body)?;
-    tx.execute(FINISH, values![status, sealed.key_id, sealed.bytes, application, key]).map(drop)
+    tx.execute(FINISH, values![status, sealed.key_id, sealed.bytes, application, key, begun]).map(drop)
 }
 
 /// Forgets a request that came to nothing, so that it can be sent again.
-pub fn abandon(tx: &mut Tx<'_>, application: ApplicationId, key: &StoredHandle) -> StoreResult<()> {
-    tx.execute(ABANDON, values![application, key]).map(drop)
+pub fn abandon(
+    tx: &mut Tx<'_>,
+    application: ApplicationId,
+    key: &StoredHandle,
+    begun: Timestamp,
+) -> StoreResult<()> {
+    tx.execute(ABANDON, values![application, key, begun]).map(drop)
 }

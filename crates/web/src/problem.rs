@@ -201,26 +201,7 @@ impl Problem {
             Self::Elsewhere(_) | Self::NotFound => {
                 plain("There is nothing here", "Perhaps the link is old, or it belongs to somebody else.")
             }
-            Self::NoChallenge => plain(
-                "There is nothing here",
-                "Perhaps the link is old. Go back to where you wanted to sign in, and begin again there.",
-            ),
-            Self::NotAClient(why) => {
-                let text = match why {
-                    NotAClient::Unknown => "It is not known here, or it has been switched off.",
-                    NotAClient::Address => {
-                        "The address to which you would go back is not one that it has registered here."
-                    }
-                    NotAClient::TooLong => "What it sent is longer than it has to be.",
-                };
-                let advice =
-                    "You were not sent on, and nothing was given away. Tell whoever runs the application.";
-                ("This application cannot sign you in".into(), format!("{text} {advice}"))
-            }
-            Self::BadRequest => plain(
-                "This arrived damaged",
-                "Something was missing, or came twice. Go back to where you came from and try again.",
-            ),
+            Self::NoChallenge | Self::NotAClient(_) | Self::BadRequest => self.text_from_elsewhere(),
             Self::MethodNotAllowed => {
                 plain("This does not work that way", "The address is right, but it cannot be used like this.")
             }
@@ -246,6 +227,33 @@ impl Problem {
                 format!("It is not your fault, and it has been recorded. If it happens again, tell us this number: {number}."),
             ),
         }
+    }
+
+    /// For somebody whom an application has sent here.
+    fn text_from_elsewhere(&self) -> (String, String) {
+        let (heading, text) = match self {
+            Self::NotAClient(why) => {
+                let text = match why {
+                    NotAClient::Unknown => "It is not known here, or it has been switched off.",
+                    NotAClient::Address => {
+                        "The address to which you would go back is not one that it has registered here."
+                    }
+                    NotAClient::TooLong => "What it sent is longer than it has to be.",
+                };
+                let advice =
+                    "You were not sent on, and nothing was given away. Tell whoever runs the application.";
+                return ("This application cannot sign you in".into(), format!("{text} {advice}"));
+            }
+            Self::BadRequest => (
+                "This arrived damaged",
+                "Something was missing, or came twice. Go back to where you came from and try again.",
+            ),
+            _ => (
+                "There is nothing here",
+                "Perhaps the link is old. Go back to where you wanted to sign in, and begin again there.",
+            ),
+        };
+        (heading.to_owned(), text.to_owned())
     }
 
     fn action(&self, subject: Option<&str>) -> Option<ErrorAction> {

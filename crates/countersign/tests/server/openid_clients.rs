@@ -89,9 +89,9 @@ async fn run(server: &Server, member: usize, mut command: Command) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("NO_PROXY", "127.0.0.1");
     let mut running = Running(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
     let mut input = running.0.stdin.take().unwrap();
-    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
     let mut done = false;
-    while let Some(line) = lines.next() {
+    for line in lines {
         let line = line.unwrap();
         done |= line.starts_with("DONE");
         let Some(address) = line.strip_prefix("OPEN ") else { continue };

@@ -112,7 +112,7 @@ pub async fn rotate(s: &Services, _: &OperatorAuthority, at_once: bool) -> Resul
 /// The published list (RFC 7517 §5): what signs, what will, and what did until a short while ago.
 pub async fn published(s: &Services) -> Result<Vec<Value>, Fault> {
     let now = s.now();
-    let all = s.store.read(move |tx| every(tx)).await?;
+    let all = s.store.read(every).await?;
     let mut list = Vec::new();
     for keys in all {
         let times = times(&keys);

@@ -3,6 +3,7 @@
 use super::Caller;
 use crate::{Fault, Services};
 use countersign_core::{
+    Timestamp,
     ids::ApplicationId,
     secret::{StoredHandle, hashed},
 };
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 pub struct Slot {
     application: ApplicationId,
     key: StoredHandle,
+    begun: Timestamp,
 }
 
 /// What is known about a key.
@@ -39,7 +41,7 @@ pub async fn begin(s: &Services, caller: &Caller, key: &str, request: &[u8; 32])
     let begun =
         s.store.write(move |tx| idempotency_keys::begin(tx, application, &key, &request, now)).await?;
     Ok(match begun {
-        idempotency_keys::Begun::Fresh => Begun::Fresh(Slot { application, key }),
+        idempotency_keys::Begun::Fresh => Begun::Fresh(Slot { application, key, begun: now }),
         idempotency_keys::Begun::Answered { status, body } => {
             Begun::Replay { status: u16::try_from(status).unwrap_or(500), body }
         }
@@ -52,7 +54,9 @@ pub async fn begin(s: &Services, caller: &Caller, key: &str, request: &[u8; 32])
 pub async fn finish(s: &Services, slot: Slot, status: u16, body: &[u8]) -> Result<(), Fault> {
     let body = Zeroizing::new(body.to_vec());
     s.store
-        .write(move |tx| idempotency_keys::finish(tx, slot.application, &slot.key, status.into(), &body))
+        .write(move |tx| {
+            idempotency_keys::finish(tx, slot.application, &slot.key, slot.begun, status.into(), &body)
+        })
         .await
         .map_err(Into::into)
 }
@@ -60,7 +64,7 @@ pub async fn finish(s: &Services, slot: Slot, status: u16, body: &[u8]) -> Resul
 /// Forgets the request: it came to nothing, and may be tried again.
 pub async fn abandon(s: &Services, slot: Slot) -> Result<(), Fault> {
     s.store
-        .write(move |tx| idempotency_keys::abandon(tx, slot.application, &slot.key))
+        .write(move |tx| idempotency_keys::abandon(tx, slot.application, &slot.key, slot.begun))
         .await
         .map_err(Into::into)
 }

@@ -9,6 +9,7 @@ mod organization;
 mod password;
 mod phone;
 mod recovery;
+mod service;
 mod sign_in;
 mod signed_in;
 mod world;

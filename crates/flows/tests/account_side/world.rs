@@ -20,6 +20,7 @@ use countersign_flows::{
 };
 use countersign_otp::{Period, Secret, TimeStep, Totp};
 use countersign_store::{Keyring, Store, outbox, sessions, users};
+use countersign_testkit::Database;
 use std::{
     sync::{
         Arc, Mutex,
@@ -67,6 +68,7 @@ pub(crate) struct Person {
 /// A message that left.
 pub(crate) struct Letter {
     pub(crate) to: String,
+    pub(crate) application: Option<String>,
     pub(crate) content: Content,
 }
 
@@ -75,6 +77,14 @@ pub(crate) struct World {
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) dir: tempfile::TempDir,
     people: Mutex<Vec<Person>>,
+    _database: Option<Database>,
+}
+
+/// Runs a test in a world with the demonstration's people, on SQLite and then on PostgreSQL.
+pub(crate) async fn on_both(test: impl AsyncFn(&World)) {
+    for database in [None, Some(Database::create())] {
+        test(&World::over(rules(), database).await.peopled().await).await;
+    }
 }
 
 pub(crate) fn rules() -> Rules {
@@ -109,21 +119,35 @@ pub(crate) fn rules() -> Rules {
 impl World {
     /// Without anybody.
     pub(crate) async fn empty(rules: Rules) -> Self {
+        Self::over(rules, None).await
+    }
+
+    /// The same on PostgreSQL, where there is a database of it; otherwise on SQLite.
+    async fn over(rules: Rules, database: Option<Database>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(StoppedClock(AtomicI64::new(1_800_000_000_000)));
         let entropy: Arc<dyn Entropy> = Arc::new(Sequence(AtomicU64::new(1)));
         let keyring = Keyring::new(vec![("k1".into(), Zeroizing::new([7; 32]))]).unwrap();
-        let path = dir.path().join("test.db");
-        let store = Store::open_sqlite(&path, keyring, Arc::clone(&entropy), &*clock).await.unwrap();
+        let (path, drawn) = (dir.path().join("test.db"), Arc::clone(&entropy));
+        let store = match &database {
+            None => Store::open_sqlite(&path, keyring, drawn, &*clock).await.unwrap(),
+            Some(database) => {
+                Store::open_postgres(database.url(), 16, keyring, drawn, &*clock).await.unwrap()
+            }
+        };
         let cheap = HashingSettings { threads: 2, queue: 64, memory_kib: 64, iterations: 1, parallelism: 1 };
         let hashing = Hashing::new(cheap, Arc::clone(&entropy)).unwrap();
         let s = Services::new(store, Arc::<StoppedClock>::clone(&clock), entropy, hashing, rules);
-        Self { s, clock, dir, people: Mutex::default() }
+        Self { s, clock, dir, people: Mutex::default(), _database: database }
     }
 
     /// With the demonstration's people, and these rules.
     pub(crate) async fn with(rules: Rules) -> Self {
-        let world = Self::empty(rules).await;
+        Self::empty(rules).await.peopled().await
+    }
+
+    async fn peopled(self) -> Self {
+        let world = self;
         let made = accounts::demonstration(&world.s, OperatorAuthority::at_the_console()).await.unwrap();
         for person in made.unwrap() {
             let id = world.user(&person.email).await.unwrap().id;
@@ -250,7 +274,12 @@ impl World {
             Ok(queued)
         };
         let queued = self.s.store.write(take).await.unwrap();
-        queued.into_iter().map(|m| Letter { to: m.recipient, content: m.message.content }).collect()
+        let letter = |m: outbox::Queued| Letter {
+            to: m.recipient,
+            application: m.message.application,
+            content: m.message.content,
+        };
+        queued.into_iter().map(letter).collect()
     }
 
     /// The one code or link that has left, and to whom.

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod api_keys;
+mod application_challenges;
+mod application_users;
 mod applications;
 mod apps;
 mod backup_codes;
@@ -12,9 +14,11 @@ mod events;
 mod failures;
 mod harness;
 mod housekeeping;
+mod idempotency_keys;
 mod known_browsers;
 mod members;
 mod migrations;
+mod openid_connect;
 mod outbox;
 mod password_resets;
 mod phones;

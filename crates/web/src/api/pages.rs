@@ -151,7 +151,10 @@ fn members(document: &Value, schema: &Value) -> Vec<ApiRow> {
             })
             .collect()
     };
-    forms.into_iter().flat_map(of_form).collect()
+    let mut all: Vec<ApiRow> = forms.into_iter().flat_map(of_form).collect();
+    // What has to be there comes first.
+    all.sort_by_key(|row| !row.required);
+    all
 }
 
 fn forms(schema: &Value) -> Vec<&Value> {

@@ -93,9 +93,6 @@ impl HostedPages {
 
     /// One of them, whose forms may end at the application.
     pub(crate) fn page(self, status: StatusCode, template: &impl Template) -> Answer {
-        Ok(self
-            .visitor
-            .page(status, template)?
-            .with_form_targets(FormTargets(vec![self.about.origin.clone()])))
+        Ok(self.visitor.page(status, template)?.with_form_targets(FormTargets(vec![self.about.origin])))
     }
 }

@@ -1,6 +1,6 @@
 //! From a user who is made known to an app that is removed, without one of our pages.
 
-use super::{NOBODY, problem, register, server, value};
+use super::{Application, NOBODY, problem, register, server, value};
 use countersign_testkit::{App, Engine, Kind};
 use serde_json::json;
 
@@ -63,24 +63,30 @@ async fn the_whole_way(engine: Engine) {
     let over = application.verify(challenge, "app", &phone.fresh_code()).await.expect_status(404);
     assert_eq!(problem(&over), "challenge-not-found");
 
+    let app = done["authenticator"]["id"].as_str().unwrap();
+    what_a_token_buys(&application, challenge, app, codes[0]).await;
+}
+
+/// For the user "team/42", who has answered this challenge, and has this app and this older backup code.
+async fn what_a_token_buys(application: &Application, challenge: &str, app: &str, older: &str) {
+    let user = "/api/v1/users/team%2F42";
+    let (tokens, backup) = (format!("{user}/account-holder-tokens"), format!("{user}/backup-codes"));
     // The challenge buys one token, and the token what is the account holder's.
     let basis = json!({"challenge": challenge});
     let token = value(&application.post(&tokens, &basis).await.expect_status(201));
     let token = token["token"].as_str().unwrap();
     application.post(&tokens, &basis).await.expect_status(409);
-    let backup = format!("{user}/backup-codes");
     let fresh = value(&application.held("POST", &backup, token, None).await.expect_status(200));
     assert_eq!(fresh["backup_codes"].as_array().map(Vec::len), Some(10));
     assert_eq!(value(&application.get(&backup).await), json!({"left": 10}));
     let challenge = application.challenge("team/42").await;
-    application.verify(&challenge, "backup-code", codes[0]).await.expect_status(422);
+    application.verify(&challenge, "backup-code", older).await.expect_status(422);
     let code = fresh["backup_codes"][0].as_str().unwrap();
     let verified = value(&application.verify(&challenge, "backup-code", code).await.expect_status(200));
     assert_eq!(verified["backup_codes_left"], 9);
-    let id = done["authenticator"]["id"].as_str().unwrap();
-    application.held("DELETE", &format!("{authenticators}/{id}"), token, None).await.expect_status(204);
-    let gone =
-        application.held("DELETE", &format!("{authenticators}/{id}"), token, None).await.expect_status(404);
+    let app = format!("{user}/authenticators/{app}");
+    application.held("DELETE", &app, token, None).await.expect_status(204);
+    let gone = application.held("DELETE", &app, token, None).await.expect_status(404);
     assert_eq!(problem(&gone), "authenticator-not-found");
     let refused = application.held("POST", &backup, token, None).await.expect_status(409);
     assert_eq!(problem(&refused), "no-app");

@@ -1,0 +1,234 @@
+//! What applications do that sign people in themselves: on both engines, because most of it is who comes first.
+
+mod bursts;
+mod challenges;
+mod holder;
+mod hosted;
+mod idempotency;
+mod users;
+
+use crate::world::{MINUTE, World, app_code, origin};
+use countersign_core::{
+    application::{AddressKind, ExternalId, Scope, Scopes},
+    authority::{ApplicationAuthority, OperatorAuthority},
+    ids::{ApplicationChallengeId, ApplicationId},
+    second_step::Method,
+    secret::PlainHandle,
+    session::HolderSession,
+};
+use countersign_flows::{
+    applications::{self, ChangeOutcome, KeyDraft, KeyOutcome},
+    service::{
+        self, Caller,
+        authenticators::{self, ConfirmApp},
+        challenges::{ChallengeDraft, ChallengeView, CreateOutcome, VerifyOutcome},
+        holder::{Basis, TokenOutcome},
+        hosted::{HostedOutcome, Stage, Visit},
+        users::{PutOutcome, UserView},
+    },
+};
+use std::time::Duration;
+
+/// Where a hosted second step leads back to.
+const BACK: &str = "https://crm.example/signed-in?tenant=7";
+
+/// An app shows another code.
+const STEP: Duration = Duration::from_secs(30);
+
+/// An application with a key, in a world.
+struct Crm<'a> {
+    world: &'a World,
+    id: ApplicationId,
+    key: String,
+    caller: Caller,
+}
+
+async fn authority(world: &World) -> ApplicationAuthority {
+    let operator = OperatorAuthority::at_the_console();
+    applications::operators_authority(&world.s, &operator, None, false, false).await.unwrap().unwrap()
+}
+
+impl<'a> Crm<'a> {
+    /// Registers an application of this name, with an address and a key that allows everything.
+    async fn new(world: &'a World, name: &str) -> Self {
+        let (s, from) = (&world.s, origin());
+        let registered = applications::register(s, authority(world).await, name, false, &from).await.unwrap();
+        let ChangeOutcome::Done(id) = registered else { panic!("{registered:?}") };
+        let kind = AddressKind::SecondStep;
+        let added =
+            applications::add_address(s, authority(world).await, id, kind, BACK, &from).await.unwrap();
+        assert_eq!(added, ChangeOutcome::Done(id));
+        let scopes = Scopes::new(Scope::ALL.iter().copied()).unwrap();
+        let draft = KeyDraft { name: "Server".into(), scopes, lifetime: None };
+        let made = applications::make_key(s, authority(world).await, id, draft, &from).await.unwrap();
+        let KeyOutcome::Made(made) = made else { panic!("{made:?}") };
+        let key = made.key.to_string();
+        let caller = service::caller(s, &key).await.unwrap().unwrap();
+        Self { world, id, key, caller }
+    }
+
+    async fn switch(&self, active: bool) {
+        let authority = authority(self.world).await;
+        assert!(
+            applications::set_active(&self.world.s, authority, self.id, active, &origin()).await.unwrap()
+        );
+    }
+
+    async fn put(&self, user: &str, email: &str, holder: Option<&HolderSession>) -> PutOutcome {
+        service::users::put(&self.world.s, &self.caller, &id(user), email, "Mia Lund", holder, &origin())
+            .await
+            .unwrap()
+    }
+
+    /// Makes somebody known, with an address of the same name.
+    async fn know(&self, user: &str) -> UserView {
+        match self.put(user, &format!("{user}@crm.example"), None).await {
+            PutOutcome::Created(view) => view,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn user(&self, user: &str) -> UserView {
+        service::users::get(&self.world.s, &self.caller, &id(user)).await.unwrap().unwrap()
+    }
+
+    async fn set_active(&self, user: &str, active: bool) -> bool {
+        service::users::set_active(&self.world.s, &self.caller, &id(user), active).await.unwrap()
+    }
+
+    async fn token(&self, user: &str, basis: Basis) -> TokenOutcome {
+        service::holder::token(&self.world.s, &self.caller, &id(user), basis, &origin()).await.unwrap()
+    }
+
+    async fn holder(&self, user: &str, token: &str) -> Option<HolderSession> {
+        service::holder::holder(&self.world.s, &self.caller, &id(user), token).await.unwrap()
+    }
+
+    /// A token's session that is known to be issued.
+    async fn issued(&self, user: &str, basis: Basis) -> HolderSession {
+        match self.token(user, basis).await {
+            TokenOutcome::Issued { token, .. } => self.holder(user, &token).await.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Sets up the first app: its key, of which the present code is not spent.
+    async fn with_app(&self, user: &str) -> String {
+        let s = &self.world.s;
+        let holder = self.issued(user, Basis::FirstEnrolment).await;
+        let pending = authenticators::begin_app(s, &holder).await.unwrap().unwrap();
+        let (key, now) = (pending.key.to_string(), s.now());
+        let code = app_code(&key, now);
+        let confirmed = authenticators::confirm_app(s, &holder, pending.id, &code, "Phone", &origin()).await;
+        assert!(matches!(confirmed.unwrap(), ConfirmApp::Added { backup_codes: Some(_), .. }));
+        self.world.advance(STEP);
+        key
+    }
+
+    async fn create(&self, draft: ChallengeDraft) -> CreateOutcome {
+        service::challenges::create(&self.world.s, &self.caller, draft).await.unwrap()
+    }
+
+    async fn created(&self, draft: ChallengeDraft) -> ChallengeView {
+        match self.create(draft).await {
+            CreateOutcome::Created(view) => view,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A challenge on the application's own pages.
+    async fn headless(&self, user: &str) -> ApplicationChallengeId {
+        self.created(headless(user)).await.id
+    }
+
+    /// A challenge on this server's pages: its id, and what its address holds.
+    async fn hosted(&self, draft: ChallengeDraft) -> (ApplicationChallengeId, PlainHandle) {
+        let view = self.created(draft).await;
+        let url = view.url.unwrap();
+        let handle = url.strip_prefix("https://sign-in.example/second-step/").unwrap();
+        (view.id, PlainHandle::parse(handle).unwrap())
+    }
+
+    async fn verify(&self, challenge: ApplicationChallengeId, method: Method, code: &str) -> VerifyOutcome {
+        service::challenges::verify(&self.world.s, &self.caller, challenge, method, code, &origin())
+            .await
+            .unwrap()
+    }
+
+    /// A headless challenge that the account holder has just answered with this app.
+    async fn answered(&self, user: &str, key: &str) -> ApplicationChallengeId {
+        self.world.advance(STEP);
+        let challenge = self.headless(user).await;
+        let outcome = self.verify(challenge, Method::App, &self.code(key)).await;
+        assert!(matches!(outcome, VerifyOutcome::Verified(_)), "{outcome:?}");
+        challenge
+    }
+
+    /// What the app shows now.
+    fn code(&self, key: &str) -> String {
+        app_code(key, self.world.s.now())
+    }
+
+    async fn visit(&self, handle: &PlainHandle) -> Option<Visit> {
+        service::hosted::visit(&self.world.s, handle).await.unwrap()
+    }
+
+    async fn stage(&self, handle: &PlainHandle) -> Stage {
+        self.visit(handle).await.unwrap().stage
+    }
+
+    async fn redeem(&self, result: &str) -> Option<service::challenges::Verified> {
+        service::challenges::redeem(&self.world.s, &self.caller, result).await.unwrap()
+    }
+}
+
+fn id(text: &str) -> ExternalId {
+    text.parse().unwrap()
+}
+
+fn headless(user: &str) -> ChallengeDraft {
+    ChallengeDraft { user: id(user), actor: None, return_to: None, state: None, set_up: None }
+}
+
+fn hosted(user: &str) -> ChallengeDraft {
+    let (return_to, state) = (Some(BACK.to_owned()), Some("a b&c".to_owned()));
+    ChallengeDraft { return_to, state, ..headless(user) }
+}
+
+/// The same for somebody who is to set up an app.
+fn set_up(user: &str) -> ChallengeDraft {
+    ChallengeDraft { set_up: Some(true), ..hosted(user) }
+}
+
+fn in_login_as(draft: ChallengeDraft, actor: &str) -> ChallengeDraft {
+    ChallengeDraft { actor: Some(id(actor)), ..draft }
+}
+
+/// The result in an address to go to.
+fn result(outcome: HostedOutcome) -> String {
+    let HostedOutcome::Back(address) = outcome else { panic!("{outcome:?}") };
+    let rest = address.strip_prefix("https://crm.example/signed-in?tenant=7&result=").unwrap();
+    rest.strip_suffix("&state=a+b%26c").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_names_its_application_until_either_is_switched_off() {
+    crate::world::on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        assert_eq!(crm.caller.application().name, "Harbour CRM");
+        for wrong in ["", "csk_", &crm.key[4..], &crm.key[..crm.key.len() - 1], &format!("{}A", crm.key)] {
+            assert!(service::caller(&world.s, wrong).await.unwrap().is_none(), "{wrong}");
+        }
+        crm.switch(false).await;
+        assert!(service::caller(&world.s, &crm.key).await.unwrap().is_none());
+        crm.switch(true).await;
+        assert!(service::caller(&world.s, &crm.key).await.unwrap().is_some());
+        world.advance(MINUTE);
+        let key = crm.caller.key();
+        let revoked =
+            applications::revoke_key(&world.s, authority(world).await, crm.id, key, &origin()).await.unwrap();
+        assert!(revoked);
+        assert!(service::caller(&world.s, &crm.key).await.unwrap().is_none());
+    })
+    .await;
+}

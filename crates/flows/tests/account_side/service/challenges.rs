@@ -1,0 +1,171 @@
+//! Asking for a second step on the application's own pages.
+
+use super::{
+    BACK, ChallengeDraft, CreateOutcome, Crm, STEP, VerifyOutcome, headless, hosted, id, in_login_as, set_up,
+};
+use crate::world::{MINUTE, another_code, on_both, origin};
+use countersign_core::{
+    ids::ApplicationChallengeId,
+    message::{Content, Notice},
+    second_step::Method,
+};
+use countersign_flows::{
+    second_step::{CodeRefusal, SendOutcome},
+    service::challenges::{self, ChallengeStatus, STATE_LENGTH, Verified},
+};
+
+fn verified(outcome: VerifyOutcome) -> Verified {
+    match outcome {
+        VerifyOutcome::Verified(verified) => verified,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(outcome: VerifyOutcome) -> CodeRefusal {
+    match outcome {
+        VerifyOutcome::Refused(refusal) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn it_is_asked_for_by_whom_it_can_be_answered() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        crm.know("ada").await;
+        let long = |length| ChallengeDraft { state: Some("é".repeat(length)), ..hosted("mia") };
+        let stray = ChallengeDraft { state: Some("x".into()), ..headless("mia") };
+        let elsewhere = ChallengeDraft { return_to: Some(format!("{BACK}&x=1")), ..hosted("mia") };
+        let create = async |draft| crm.create(draft).await;
+        assert!(matches!(create(headless("nobody")).await, CreateOutcome::UnknownUser));
+        assert!(matches!(create(in_login_as(headless("mia"), "nobody")).await, CreateOutcome::UnknownActor));
+        assert!(matches!(create(in_login_as(headless("mia"), "mia")).await, CreateOutcome::ActorIsUser));
+        assert!(matches!(create(elsewhere).await, CreateOutcome::ReturnAddress));
+        assert!(matches!(create(stray).await, CreateOutcome::State));
+        assert!(matches!(create(long(STATE_LENGTH + 1)).await, CreateOutcome::State));
+        assert!(matches!(create(long(STATE_LENGTH)).await, CreateOutcome::Created(_)));
+        crm.set_active("ada", false).await;
+        assert!(matches!(create(in_login_as(headless("mia"), "ada")).await, CreateOutcome::Inactive));
+
+        let view = crm.created(set_up("mia")).await;
+        assert!(view.set_up && view.url.is_some() && view.status == ChallengeStatus::Pending);
+        crm.set_active("ada", true).await;
+        assert!(!crm.created(in_login_as(set_up("mia"), "ada")).await.set_up, "never in a login as");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_shown_none_is_asked_for() {
+    use crate::world::{World, rules};
+    use countersign_flows::Rules;
+    let world = World::with(Rules { methods: vec![Method::App], ..rules() }).await;
+    let crm = Crm::new(&world, "Harbour CRM").await;
+    crm.know("mia").await;
+    assert!(matches!(crm.create(headless("mia")).await, CreateOutcome::NothingToShow));
+    assert!(matches!(crm.create(hosted("mia")).await, CreateOutcome::NothingToShow));
+    let headless_set_up = ChallengeDraft { set_up: Some(true), ..headless("mia") };
+    assert!(matches!(crm.create(headless_set_up).await, CreateOutcome::NothingToShow));
+    assert!(matches!(crm.create(set_up("mia")).await, CreateOutcome::Created(_)));
+}
+
+#[tokio::test]
+async fn a_code_by_email_answers_it_once_in_time_and_for_its_application() {
+    on_both(async |world| {
+        let (crm, shop) = (Crm::new(world, "Harbour CRM").await, Crm::new(world, "Pine Shop").await);
+        crm.know("mia").await;
+        let challenge = crm.headless("mia").await;
+        let send = async |crm: &Crm<'_>, method| {
+            challenges::send(&world.s, &crm.caller, challenge, method, &origin()).await.unwrap()
+        };
+        assert_eq!(send(&shop, Method::Email).await, None);
+        assert_eq!(send(&crm, Method::App).await, Some(SendOutcome::NotAvailable));
+        assert_eq!(send(&crm, Method::Email).await, Some(SendOutcome::Sent));
+        assert!(matches!(send(&crm, Method::Email).await, Some(SendOutcome::TooSoon { .. })));
+        let mail = world.mail().await;
+        let [letter] = mail.as_slice() else { panic!("not one letter") };
+        assert_eq!(
+            (letter.to.as_str(), letter.application.as_deref()),
+            ("mia@crm.example", Some("Harbour CRM"))
+        );
+        let Content::SignInCodeElsewhere { code, .. } = &letter.content else { panic!("another letter") };
+        let wrong = crm.verify(challenge, Method::Email, another_code(code)).await;
+        assert_eq!(refused(wrong), CodeRefusal::Wrong);
+        let other = crm.headless("mia").await;
+        assert_eq!(refused(crm.verify(other, Method::Email, code).await), CodeRefusal::NotSent);
+        assert!(matches!(shop.verify(challenge, Method::Email, code).await, VerifyOutcome::Gone));
+        let answer = verified(crm.verify(challenge, Method::Email, code).await);
+        assert_eq!((answer.user.as_str(), answer.actor, answer.method), ("mia", None, Method::Email));
+        assert_eq!((answer.challenge, answer.enrolled), (challenge, false));
+        assert!(matches!(crm.verify(challenge, Method::Email, code).await, VerifyOutcome::Gone));
+        let view = challenges::get(&world.s, &crm.caller, challenge).await.unwrap().unwrap();
+        assert!(view.status == ChallengeStatus::Verified && view.verified.is_some() && view.url.is_none());
+        assert!(challenges::get(&world.s, &shop.caller, challenge).await.unwrap().is_none());
+
+        let late = crm.headless("mia").await;
+        world.advance(15 * MINUTE);
+        assert!(matches!(crm.verify(late, Method::Email, "123456").await, VerifyOutcome::Gone));
+        let view = challenges::get(&world.s, &crm.caller, late).await.unwrap().unwrap();
+        assert!(view.status == ChallengeStatus::Expired && view.methods.is_empty());
+        let unknown = ApplicationChallengeId::generate(world.s.now(), &*world.s.entropy);
+        assert!(challenges::get(&world.s, &crm.caller, unknown).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_is_worth_one_answer_whoever_asks() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let key = crm.with_app("mia").await;
+        let [first, second] = [crm.headless("mia").await, crm.headless("mia").await];
+        let code = crm.code(&key);
+        verified(crm.verify(first, Method::App, &code).await);
+        assert_eq!(refused(crm.verify(second, Method::App, &code).await), CodeRefusal::AlreadyUsed);
+        world.advance(STEP);
+        verified(crm.verify(second, Method::App, &crm.code(&key)).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_counter_is_the_accounts_over_challenges_of_either_kind() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let key = crm.with_app("mia").await;
+        world.mail().await;
+        for _ in 0..10 {
+            let challenge = crm.headless("mia").await;
+            let outcome = crm.verify(challenge, Method::App, another_code(&crm.code(&key))).await;
+            assert_eq!(refused(outcome), CodeRefusal::Wrong);
+        }
+        let challenge = crm.headless("mia").await;
+        let outcome = crm.verify(challenge, Method::App, &crm.code(&key)).await;
+        assert!(matches!(refused(outcome), CodeRefusal::Closed { .. }));
+        let mail = world.mail().await;
+        assert!(mail.iter().all(|letter| letter.application.as_deref() == Some("Harbour CRM")));
+        let (to, notice) = crate::world::notices(mail).pop().unwrap();
+        assert_eq!((to.as_str(), notice), ("mia@crm.example", Notice::SecondStepPaused { minutes: 1 }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_a_login_as_the_actor_answers_and_the_subject_cannot() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        crm.know("ada").await;
+        let (mias, adas) = (crm.with_app("mia").await, crm.with_app("ada").await);
+        let view = crm.created(in_login_as(headless("mia"), "ada")).await;
+        assert_eq!((view.user, view.actor), (id("mia"), Some(id("ada"))));
+        let subject = crm.verify(view.id, Method::App, &crm.code(&mias)).await;
+        assert_eq!(refused(subject), CodeRefusal::Wrong);
+        let answer = verified(crm.verify(view.id, Method::App, &crm.code(&adas)).await);
+        assert_eq!((answer.user, answer.actor), (id("mia"), Some(id("ada"))));
+    })
+    .await;
+}

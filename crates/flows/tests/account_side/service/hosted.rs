@@ -1,0 +1,325 @@
+//! A second step on this server's own pages.
+
+use super::{BACK, Basis, Crm, STEP, Stage, hosted, id, in_login_as, result, set_up};
+use crate::world::{MINUTE, another_code, app_code, on_both, origin};
+use countersign_core::{
+    application_challenge::Pending, message::Content, second_step::Method, secret::PlainHandle,
+    session::HolderSession,
+};
+use countersign_flows::{
+    enrolment::ConfirmOutcome,
+    second_step::{CodeRefusal, SendOutcome},
+    service::{
+        authenticators::{self, ConfirmApp},
+        challenges::{self, ChallengeStatus},
+        hosted::{self as flow, HostedOutcome},
+    },
+};
+
+async fn to_show(crm: &Crm<'_>, handle: &PlainHandle) -> Pending {
+    match crm.stage(handle).await {
+        Stage::Show(pending) => pending,
+        _ => panic!("not to be shown"),
+    }
+}
+
+async fn setting_up(crm: &Crm<'_>, handle: &PlainHandle) -> (Pending, HolderSession) {
+    match crm.stage(handle).await {
+        Stage::SettingUp(pending, session) => (pending, session),
+        _ => panic!("not being set up"),
+    }
+}
+
+/// Begins, or begins again; whether there was something to begin.
+async fn begin(crm: &Crm<'_>, handle: &PlainHandle) -> bool {
+    match crm.stage(handle).await {
+        Stage::SetUp(pending) | Stage::SettingUp(pending, _) => {
+            flow::begin_set_up(&crm.world.s, pending, &origin()).await.unwrap()
+        }
+        _ => panic!("not to be set up"),
+    }
+}
+
+/// The key on the set-up page.
+async fn key(crm: &Crm<'_>, handle: &PlainHandle) -> Option<String> {
+    let (_, session) = setting_up(crm, handle).await;
+    flow::pending_app(&crm.world.s, &session).await.unwrap().map(|pending| pending.key_plain)
+}
+
+async fn confirm(crm: &Crm<'_>, handle: &PlainHandle, code: &str) -> ConfirmOutcome {
+    let (pending, session) = setting_up(crm, handle).await;
+    flow::confirm_set_up(&crm.world.s, pending, &session, code, "Phone", &origin()).await.unwrap()
+}
+
+async fn is_over(crm: &Crm<'_>, handle: &PlainHandle) -> bool {
+    matches!(crm.stage(handle).await, Stage::Over)
+}
+
+#[tokio::test]
+async fn a_right_code_leads_back_with_a_result_that_is_redeemed_once_in_time_by_its_application() {
+    on_both(async |world| {
+        let (crm, shop) = (Crm::new(world, "Harbour CRM").await, Crm::new(world, "Pine Shop").await);
+        crm.know("mia").await;
+        let app = crm.with_app("mia").await;
+        let (id, handle) = crm.hosted(hosted("mia")).await;
+        let about = crm.visit(&handle).await.unwrap().about;
+        assert_eq!((about.application.as_str(), about.name.as_str()), ("Harbour CRM", "Mia Lund"));
+        assert_eq!((about.subject, about.origin.as_str()), (None, "https://crm.example"));
+        assert_eq!(*about.way_out, format!("{BACK}&error=access_denied&state=a+b%26c"));
+        let verify = async |code: &str| {
+            let pending = to_show(&crm, &handle).await;
+            flow::verify(&world.s, pending, Method::App, code, &origin()).await.unwrap()
+        };
+        let wrong = verify(another_code(&crm.code(&app))).await;
+        assert!(matches!(wrong, HostedOutcome::Refused(CodeRefusal::Wrong)));
+        // What belongs on this server's pages cannot be answered, nor sent, on others.
+        let elsewhere = crm.verify(id, Method::App, &crm.code(&app)).await;
+        assert!(matches!(elsewhere, super::VerifyOutcome::Gone));
+        let late = to_show(&crm, &handle).await;
+        let result = result(verify(&crm.code(&app)).await);
+        let again = flow::verify(&world.s, late, Method::App, &crm.code(&app), &origin()).await.unwrap();
+        assert!(matches!(again, HostedOutcome::Refused(CodeRefusal::AlreadyUsed)));
+        assert!(is_over(&crm, &handle).await);
+        let view = challenges::get(&world.s, &crm.caller, id).await.unwrap().unwrap();
+        assert!(
+            view.status == ChallengeStatus::Verified && view.verified.is_none(),
+            "told to who redeems it"
+        );
+
+        assert!(crm.redeem("nonsense").await.is_none());
+        assert!(shop.redeem(&result).await.is_none(), "another application's");
+        let answer = crm.redeem(&result).await.unwrap();
+        assert_eq!((answer.challenge, answer.user.as_str(), answer.method), (id, "mia", Method::App));
+        assert!(crm.redeem(&result).await.is_none(), "once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_result_is_good_for_two_minutes_and_an_address_for_fifteen() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let app = crm.with_app("mia").await;
+        for (wait, good) in [(2 * MINUTE - MINUTE / 60, true), (2 * MINUTE, false)] {
+            let (_, handle) = crm.hosted(hosted("mia")).await;
+            let pending = to_show(&crm, &handle).await;
+            let back = flow::verify(&world.s, pending, Method::App, &crm.code(&app), &origin()).await;
+            world.advance(wait);
+            assert_eq!(crm.redeem(&result(back.unwrap())).await.is_some(), good);
+        }
+        let (_, handle) = crm.hosted(hosted("mia")).await;
+        let pending = to_show(&crm, &handle).await;
+        world.advance(15 * MINUTE);
+        assert!(is_over(&crm, &handle).await);
+        let late = flow::verify(&world.s, pending, Method::App, &crm.code(&app), &origin()).await.unwrap();
+        assert!(matches!(late, HostedOutcome::Gone));
+        let unknown = PlainHandle::generate(&*world.s.entropy);
+        assert!(crm.visit(&unknown).await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_switched_off_application_has_no_pages_and_redeems_nothing() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(hosted("mia")).await;
+        crm.switch(false).await;
+        assert!(crm.visit(&handle).await.is_none());
+        crm.switch(true).await;
+        assert!(crm.visit(&handle).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_is_sent_in_the_applications_name_for_this_page() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(hosted("mia")).await;
+        let pending = to_show(&crm, &handle).await;
+        let step = flow::step(&world.s, &pending).await.unwrap();
+        assert_eq!((step.methods, step.email_masked.as_str()), (vec![Method::Email], "m•••@crm.example"));
+        let sent = flow::send_code(&world.s, &pending, Method::Email, &origin()).await.unwrap();
+        assert_eq!(sent, SendOutcome::Sent);
+        let mail = world.mail().await;
+        assert_eq!(mail[0].application.as_deref(), Some("Harbour CRM"));
+        let Content::SignInCode { code, .. } = &mail[0].content else { panic!("another letter") };
+        let back = flow::verify(&world.s, pending, Method::Email, code, &origin()).await.unwrap();
+        assert_eq!(crm.redeem(&result(back)).await.unwrap().method, Method::Email);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_a_login_as_the_page_is_the_actors_and_sets_nothing_up() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let ada = crm.put("ada", "ada@crm.example", None).await;
+        assert!(matches!(ada, super::PutOutcome::Created(_)));
+        let (_, handle) = crm.hosted(in_login_as(set_up("mia"), "ada")).await;
+        let about = crm.visit(&handle).await.unwrap().about;
+        assert_eq!(about.subject.as_deref(), Some("Mia Lund"));
+        let pending = to_show(&crm, &handle).await;
+        assert_eq!(flow::step(&world.s, &pending).await.unwrap().email_masked, "a•••@crm.example");
+        assert!(!flow::begin_set_up(&world.s, pending, &origin()).await.unwrap(), "not even if it is forged");
+        let pending = to_show(&crm, &handle).await;
+        flow::send_code(&world.s, &pending, Method::Email, &origin()).await.unwrap();
+        let (to, code) = world.secret().await;
+        assert_eq!(to, "ada@crm.example");
+        let back = flow::verify(&world.s, pending, Method::Email, &code, &origin()).await.unwrap();
+        let answer = crm.redeem(&result(back)).await.unwrap();
+        assert_eq!((answer.user, answer.actor), (id("mia"), Some(id("ada"))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_first_app_is_set_up_and_its_codes_are_shown_once_before_the_way_back() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(set_up("mia")).await;
+        assert!(matches!(crm.stage(&handle).await, Stage::SetUp(_)));
+        assert!(begin(&crm, &handle).await);
+        let (_, session) = setting_up(&crm, &handle).await;
+        let page = flow::pending_app(&world.s, &session).await.unwrap().unwrap();
+        assert!(page.uri.starts_with("otpauth://totp/Harbour%20CRM:mia%40crm.example?"), "{}", page.uri);
+        let wrong = another_code(&crm.code(&page.key_plain));
+        assert!(matches!(confirm(&crm, &handle, wrong).await, ConfirmOutcome::Wrong { .. }));
+        let added = confirm(&crm, &handle, &crm.code(&page.key_plain)).await;
+        assert!(matches!(added, ConfirmOutcome::Added { first: true, .. }));
+        assert!(world.mail().await.iter().all(|letter| letter.application.as_deref() == Some("Harbour CRM")));
+
+        let Stage::Enrolled(record, session) = crm.stage(&handle).await else { panic!("not enrolled") };
+        assert_eq!(flow::reveal(&world.s, &session).await.unwrap().unwrap().len(), 10);
+        assert!(flow::reveal(&world.s, &session).await.unwrap().is_none(), "once");
+        let Stage::Enrolled(_, other) = crm.stage(&handle).await else { panic!("not enrolled") };
+        let back = flow::finish(&world.s, record.clone(), session).await.unwrap();
+        let twice = flow::finish(&world.s, record, other).await.unwrap();
+        assert!(matches!(twice, HostedOutcome::Gone));
+        assert!(is_over(&crm, &handle).await);
+        let answer = crm.redeem(&result(back)).await.unwrap();
+        assert!(answer.enrolled && answer.method == Method::App);
+        // The code of the set-up is spent: it answers nothing else.
+        let next = crm.headless("mia").await;
+        let replay = crm.verify(next, Method::App, &crm.code(&page.key_plain)).await;
+        assert!(matches!(replay, super::VerifyOutcome::Refused(CodeRefusal::AlreadyUsed)));
+        world.advance(STEP);
+        let fresh = crm.verify(next, Method::App, &crm.code(&page.key_plain)).await;
+        assert!(matches!(fresh, super::VerifyOutcome::Verified(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_interrupted_set_up_goes_on_and_one_that_took_too_long_begins_again() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(set_up("mia")).await;
+        assert!(begin(&crm, &handle).await);
+        let first = key(&crm, &handle).await.unwrap();
+        world.advance(9 * MINUTE);
+        assert_eq!(key(&crm, &handle).await.as_deref(), Some(first.as_str()), "the page shows the same key");
+        world.advance(MINUTE);
+        assert_eq!(key(&crm, &handle).await, None);
+        let late = confirm(&crm, &handle, &crm.code(&first)).await;
+        assert!(matches!(late, ConfirmOutcome::NotPending));
+        assert!(begin(&crm, &handle).await);
+        let second = key(&crm, &handle).await.unwrap();
+        assert_ne!(first, second);
+        assert!(matches!(confirm(&crm, &handle, &crm.code(&first)).await, ConfirmOutcome::Wrong { .. }));
+        world.advance(4 * MINUTE + MINUTE / 2);
+        assert!(matches!(confirm(&crm, &handle, &crm.code(&second)).await, ConfirmOutcome::Added { .. }));
+        // In the last moment of the fifteen minutes; there is still time to read the codes.
+        world.advance(2 * MINUTE);
+        let Stage::Enrolled(record, session) = crm.stage(&handle).await else { panic!("not enrolled") };
+        assert_eq!(flow::reveal(&world.s, &session).await.unwrap().unwrap().len(), 10);
+        let back = flow::finish(&world.s, record, session).await.unwrap();
+        assert!(crm.redeem(&result(back)).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_its_time_nothing_is_set_up() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(set_up("mia")).await;
+        world.advance(10 * MINUTE);
+        assert!(begin(&crm, &handle).await);
+        let (pending, session) = setting_up(&crm, &handle).await;
+        let code = key(&crm, &handle).await.unwrap();
+        world.advance(5 * MINUTE);
+        assert!(is_over(&crm, &handle).await);
+        // The page was left open: nobody could come back to read the backup codes, and so there is no app.
+        let code = crm.code(&code);
+        let late =
+            flow::confirm_set_up(&world.s, pending, &session, &code, "Phone", &origin()).await.unwrap();
+        assert!(matches!(late, ConfirmOutcome::NotPending));
+        assert_eq!(crm.user("mia").await.apps, 0);
+        assert!(world.mail().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_browsers_the_later_one_sets_up() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(set_up("mia")).await;
+        assert!(begin(&crm, &handle).await);
+        let (pending, earlier) = setting_up(&crm, &handle).await;
+        let old = key(&crm, &handle).await.unwrap();
+        assert!(begin(&crm, &handle).await);
+        let new = key(&crm, &handle).await.unwrap();
+        let gone = flow::confirm_set_up(&world.s, pending, &earlier, &crm.code(&old), "Mine", &origin())
+            .await
+            .unwrap();
+        assert!(matches!(gone, ConfirmOutcome::NotPending));
+        assert!(matches!(confirm(&crm, &handle, &crm.code(&new)).await, ConfirmOutcome::Added { .. }));
+        assert_eq!(crm.user("mia").await.apps, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_that_was_set_up_elsewhere_meanwhile_is_asked_for() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, not_begun) = crm.hosted(set_up("mia")).await;
+        let (_, begun) = crm.hosted(set_up("mia")).await;
+        let Stage::SetUp(stale) = crm.stage(&not_begun).await else { panic!("not to be set up") };
+        assert!(begin(&crm, &begun).await);
+        let (pending, session) = setting_up(&crm, &begun).await;
+        let forgotten = key(&crm, &begun).await.unwrap();
+
+        let holder = crm.issued("mia", Basis::FirstEnrolment).await;
+        let app = authenticators::begin_app(&world.s, &holder).await.unwrap().unwrap();
+        let code = app_code(&app.key, world.s.now());
+        let added = authenticators::confirm_app(&world.s, &holder, app.id, &code, "Phone", &origin()).await;
+        assert!(matches!(added.unwrap(), ConfirmApp::Added { .. }));
+
+        assert!(!flow::begin_set_up(&world.s, stale, &origin()).await.unwrap());
+        let code = crm.code(&forgotten);
+        let late = flow::confirm_set_up(&world.s, pending, &session, &code, "Mine", &origin()).await.unwrap();
+        assert!(matches!(late, ConfirmOutcome::NotPending));
+        world.advance(STEP);
+        for handle in [not_begun, begun] {
+            let pending = to_show(&crm, &handle).await;
+            let back = flow::verify(&world.s, pending, Method::App, &crm.code(&app.key), &origin()).await;
+            assert!(!crm.redeem(&result(back.unwrap())).await.unwrap().enrolled);
+            world.advance(STEP);
+        }
+        assert_eq!(crm.user("mia").await.apps, 1);
+    })
+    .await;
+}
