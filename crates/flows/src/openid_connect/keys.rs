@@ -1,5 +1,5 @@
 //! The keys that sign ID tokens. When one is made, signs and is published is core's
-//! [`signing`](countersign_core::signing); all nodes agree through the database.
+//! [`signing`]; all nodes agree through the database.
 
 use super::jws;
 use crate::{Fault, Services};

@@ -2,7 +2,7 @@
 //!
 //! It stands for the account holder's own presence, proven a moment ago, and never for an operator who is impersonating
 //! them. It is a short session of theirs that the application holds: see
-//! [`HolderSession`](countersign_core::session::HolderSession).
+//! [`HolderSession`].
 
 use super::{Caller, users::known};
 use crate::{Fault, Services, activity};

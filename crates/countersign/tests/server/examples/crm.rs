@@ -3,7 +3,7 @@
 use super::{is_handsome, register, set_up_app, type_code};
 use crate::server;
 use countersign_testkit::running::built;
-use countersign_testkit::{Browser, BrowserOptions, Client, Engine, Page, Running, Server, free_port};
+use countersign_testkit::{App, Browser, BrowserOptions, Client, Engine, Page, Running, Server, free_port};
 use std::process::Command;
 use std::time::Duration;
 
@@ -139,21 +139,35 @@ impl Visitor {
         Self { crm: visitor, countersign: server.client(), page }
     }
 
-    /// Sets up an app; the path at the CRM to which Countersign then sends the browser, with the result.
-    async fn set_up(&self, server: &Server, crm: &Crm) -> String {
+    /// Sets up an app; the app, and the path at the CRM to which Countersign then sends the browser, with the result.
+    async fn set_up(&self, server: &Server, crm: &Crm) -> (App, String) {
         let set_up = format!("{}/set-up", self.page);
         let _begun = self.countersign.post_from(&self.page, &set_up, &[]).await.expect_status(303);
         let shown = self.countersign.get(&set_up).await.expect_status(200);
         let uri = shown.otpauth_uri().unwrap();
-        let code = countersign_testkit::App::from_uri(&uri, server.clock()).code();
+        let mut app = App::from_uri(&uri, server.clock());
+        let code = app.code();
         let confirm = format!("{set_up}/confirm");
         let _added =
             self.countersign.post(&confirm, &[("code", &code), ("name", "Phone")]).await.expect_status(303);
         let (codes, go_on) = (format!("{}/backup-codes", self.page), format!("{}/continue", self.page));
-        let sent = self.countersign.post_from(&codes, &go_on, &[]).await.expect_status(303);
-        let location = sent.location().unwrap();
-        location.strip_prefix(&crm.url).unwrap_or_else(|| panic!("{location}")).to_owned()
+        let sent = self.countersign.post_from(&codes, &go_on, &[]).await;
+        (app, way_back(sent, crm))
     }
+
+    /// Shows a code of the app; the path at the CRM, with the result.
+    async fn show(&self, app: &mut App, crm: &Crm) -> String {
+        let (verify, code) = (format!("{}/verify", self.page), app.fresh_code());
+        let sent =
+            self.countersign.post_from(&self.page, &verify, &[("method", "app"), ("code", &code)]).await;
+        way_back(sent, crm)
+    }
+}
+
+/// Where a redirect to the CRM leads: path and query.
+fn way_back(sent: Page, crm: &Crm) -> String {
+    let location = sent.expect_status(303).location().unwrap();
+    location.strip_prefix(&crm.url).unwrap_or_else(|| panic!("{location}")).to_owned()
 }
 
 async fn is_signed_in(client: &Client) -> bool {
@@ -172,8 +186,8 @@ async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other() {
     let crm = crm(&server).await;
     let ben = Visitor::type_password(&server, &crm, BEN).await;
     let rosa = Visitor::type_password(&server, &crm, ROSA).await;
-    let back = ben.set_up(&server, &crm).await;
-    let rosas = rosa.set_up(&server, &crm).await;
+    let (mut bens, back) = ben.set_up(&server, &crm).await;
+    let (_, rosas) = rosa.set_up(&server, &crm).await;
     let parameter = |path: &str, name: &str| {
         let pairs = path.split_once('?').unwrap().1.split('&');
         pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).unwrap().1.to_owned()
@@ -185,6 +199,15 @@ async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other() {
     assert!(!is_signed_in(&thief).await);
     let mallory = Visitor::type_password(&server, &crm, BEN).await;
     refused(mallory.crm.get(&back).await, "not waiting any more");
+
+    // 3. The same person's second step of another sign-in, which somebody may have had them show for another purpose.
+    let (here, there) =
+        (Visitor::type_password(&server, &crm, BEN).await, Visitor::type_password(&server, &crm, BEN).await);
+    let (first, second) = (here.show(&mut bens, &crm).await, there.show(&mut bens, &crm).await);
+    let mixed =
+        format!("/second-step?result={}&state={}", parameter(&second, "result"), parameter(&first, "state"));
+    refused(here.crm.get(&mixed).await, "another sign-in");
+    assert!(!is_signed_in(&here.crm).await);
 
     // 3. and 4. The right browser and state, with the result of another's sign-in: login as somebody else by an address that
     // was put together by hand.
@@ -214,7 +237,7 @@ async fn a_result_that_is_too_old_and_a_server_that_is_away_let_nobody_into_the_
     let mut server = server(Engine::Sqlite).await;
     let crm = crm(&server).await;
     let ben = Visitor::type_password(&server, &crm, BEN).await;
-    let back = ben.set_up(&server, &crm).await;
+    let (_, back) = ben.set_up(&server, &crm).await;
     server.advance(Duration::from_secs(121));
     refused(ben.crm.get(&back).await, "took too long");
     assert!(!is_signed_in(&ben.crm).await);
