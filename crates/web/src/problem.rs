@@ -232,18 +232,7 @@ impl Problem {
     /// For somebody whom an application has sent here.
     fn text_from_elsewhere(&self) -> (String, String) {
         let (heading, text) = match self {
-            Self::NotAClient(why) => {
-                let text = match why {
-                    NotAClient::Unknown => "It is not known here, or it has been switched off.",
-                    NotAClient::Address => {
-                        "The address to which you would go back is not one that it has registered here."
-                    }
-                    NotAClient::TooLong => "What it sent is longer than it has to be.",
-                };
-                let advice =
-                    "You were not sent on, and nothing was given away. Tell whoever runs the application.";
-                return ("This application cannot sign you in".into(), format!("{text} {advice}"));
-            }
+            Self::NotAClient(why) => return not_a_client(*why),
             Self::BadRequest => (
                 "This arrived damaged",
                 "Something was missing, or came twice. Go back to where you came from and try again.",
@@ -268,4 +257,16 @@ impl Problem {
             (_, None) => go("Go to the start page", "/"),
         }
     }
+}
+
+fn not_a_client(why: NotAClient) -> (String, String) {
+    let text = match why {
+        NotAClient::Unknown => "It is not known here, or it has been switched off.",
+        NotAClient::Address => {
+            "The address to which you would go back is not one that it has registered here."
+        }
+        NotAClient::TooLong => "What it sent is longer than it has to be.",
+    };
+    let advice = "You were not sent on, and nothing was given away. Tell whoever runs the application.";
+    ("This application cannot sign you in".into(), format!("{text} {advice}"))
 }

@@ -109,10 +109,15 @@ pub async fn rotate(s: &Services, _: &OperatorAuthority, at_once: bool) -> Resul
     Ok(made)
 }
 
-/// The published list (RFC 7517 §5): what signs, what will, and what did until a short while ago.
+/// The published list (RFC 7517 §5): what signs, what will, and what did until a short while ago. An application may keep
+/// it, so in the very first moments of a server it waits for the keys that are being made.
 pub async fn published(s: &Services) -> Result<Vec<Value>, Fault> {
     let now = s.now();
-    let all = s.store.read(every).await?;
+    let mut all = s.store.read(every).await?;
+    if all.iter().any(|keys| signing::signer(&times(keys), now).is_none()) {
+        tend(s).await?;
+        all = s.store.read(every).await?;
+    }
     let mut list = Vec::new();
     for keys in all {
         let times = times(&keys);
