@@ -2,6 +2,7 @@
 //! in which it must not be used.
 
 mod assurance;
+mod browser;
 mod clients;
 mod codes;
 mod ending;
