@@ -147,7 +147,7 @@ async fn the_announcement_without_javascript_in_the_dark_on_a_phone() {
 }
 
 /// Looks at the page in four ways: nothing for axe to find, nothing wider than the screen, nothing in the console.
-async fn look(browser: &Browser, url: &str, faults: &mut Vec<String>) {
+pub(crate) async fn look(browser: &Browser, url: &str, faults: &mut Vec<String>) {
     for (width, dark) in [(1280, false), (1280, true), (320, false), (360, true)] {
         browser.set_viewport(width, 900).await;
         browser.set_dark(dark).await;

@@ -12,6 +12,7 @@ mod crash;
 mod examples;
 mod forward_auth;
 mod guessing;
+mod hosted;
 mod login_as;
 mod openapi;
 mod openid;
