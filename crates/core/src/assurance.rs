@@ -82,12 +82,17 @@ impl Statement {
         if self.second_step.is_some() { Acr::TwoSteps } else { Acr::OneStep }
     }
 
-    /// Its authentication methods (RFC 8176 §2).
+    /// Its authentication methods.
     pub fn amr(&self) -> Vec<&'static str> {
-        match self.second_step {
-            None => vec!["pwd"],
-            Some(method) => vec!["pwd", method.amr(), "mfa"],
-        }
+        amr(self.second_step)
+    }
+}
+
+/// The authentication methods of a sign-in by password and, where one was shown, a second step (RFC 8176 §2).
+pub fn amr(second_step: Option<Method>) -> Vec<&'static str> {
+    match second_step {
+        None => vec!["pwd"],
+        Some(method) => vec!["pwd", method.amr(), "mfa"],
     }
 }
 

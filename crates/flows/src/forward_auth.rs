@@ -16,9 +16,9 @@
 
 use crate::{Fault, Services, identity};
 use countersign_core::{
+    assurance::amr,
     ids::{OrganizationId, UserId},
     role::Role,
-    second_step::Method,
     secret::{PlainHandle, StoredHandle},
     session::Session,
     site_access::{Decision, Rules, Visitor},
@@ -58,8 +58,6 @@ pub struct Identity {
 /// The answer to a proxy.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// There is no such site.
-    NoSite,
     /// The page may be seen: by everyone (and then there may be nobody), or by this one.
     Seen(Option<Identity>),
     /// Somebody has to sign in first.
@@ -80,11 +78,10 @@ pub fn site<'a>(s: &'a Services, origin: &str) -> Option<&'a Site> {
 /// Whether the holder of the site's cookie may see a page.
 pub async fn look(
     s: &Services,
-    origin: &str,
+    site: &Site,
     path: &str,
     cookie: Option<&PlainHandle>,
 ) -> Result<Answer, Fault> {
-    let Some(site) = site(s, origin) else { return Ok(Answer::NoSite) };
     let identity = match cookie {
         None => None,
         Some(cookie) => identity_of(s, &site.origin, cookie).await?,
@@ -146,14 +143,6 @@ async fn facts(s: &Services, session: &Session) -> Result<(Identity, bool), Faul
         })
         .await
         .map_err(Into::into)
-}
-
-fn amr(second_step: Option<Method>) -> Vec<&'static str> {
-    let mut amr = vec!["pwd"];
-    if let Some(method) = second_step {
-        amr.extend([method.amr(), "mfa"]);
-    }
-    amr
 }
 
 /// Where somebody with a session goes who wants to see a page of a site.

@@ -39,7 +39,9 @@ use countersign_core::{
 };
 use countersign_otp::{BackupCodeError, CodeError};
 pub use countersign_store::sent_codes::Purpose;
-use countersign_store::{StoreResult, Tx, failures, outbox, second_steps, throttles, users};
+use countersign_store::{
+    StoreResult, Tx, backup_codes as codes, failures, outbox, second_steps, throttles, users,
+};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -271,6 +273,20 @@ fn record(
 ) -> StoreResult<()> {
     let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
     activity::record(tx, user, kind, detail, origin.clone(), now)
+}
+
+/// A backup code was spent: recorded, and its account holder is told how many are left, which is the answer.
+pub(crate) fn backup_code_used(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    origin: &Origin,
+    now: Timestamp,
+) -> StoreResult<u32> {
+    let left = codes::left(tx, user)?.unwrap_or(0);
+    let detail = Detail { count: Some(left.into()), ..Detail::default() };
+    activity::record(tx, user, EventKind::BackupCodeUsed, detail, origin.clone(), now)?;
+    tell(tx, user, Notice::BackupCodeUsed { left }, now)?;
+    Ok(left)
 }
 
 /// Queues a notice to the account holder's mailbox.

@@ -44,10 +44,9 @@ pub(crate) async fn ask(State(app): State<App>, headers: HeaderMap) -> Answer {
     let unknown = "This site is not one that is protected here. (Operator: name it in forward_auth.sites.)";
     let Some(site) = forward_auth::site(&app.services, &asked.origin) else { return Ok(refused(unknown)) };
     let cookie = cookies::site(site, &headers);
-    let seen = forward_auth::look(&app.services, &asked.origin, asked.path(), cookie.as_ref()).await?;
+    let seen = forward_auth::look(&app.services, site, asked.path(), cookie.as_ref()).await?;
     Ok(match seen {
-        Seen::NoSite => refused(unknown),
-        Seen::Seen(identity) => named(identity.as_ref()),
+        Seen::Seen(identity) => seen_by(identity.as_ref()),
         Seen::Forbidden => refused("You are signed in, and this page is not for your account."),
         Seen::Refused => refused("This address could mean more than one page."),
         Seen::SignIn | Seen::StepUp if asked.leads_on => {
@@ -81,8 +80,7 @@ pub(crate) async fn sign_in(State(app): State<App>, query: Query, browser: Brows
     let Some(session) = browser.session(&app).await? else {
         return Ok(see_other(&return_to::with("/sign-in", Some(&here))));
     };
-    let site = query.get("site").and_then(|origin| forward_auth::site(&app.services, origin));
-    let site = site.ok_or(Problem::NotFound)?;
+    let site = named(&app, &query)?;
     let to = local(site, query.get("to").unwrap_or("/"));
     let Some(nonce) = query.get("nonce").and_then(nonce) else { return again(&app, &browser, site, &to) };
     let who = identity::who(&app.services, &session).await?;
@@ -152,8 +150,7 @@ pub(crate) async fn leave(State(app): State<App>, headers: HeaderMap) -> Answer 
 
 /// `GET /forward-auth/again?site=…&to=…`: the way back to a site that could not be entered.
 pub(crate) async fn try_again(State(app): State<App>, query: Query, browser: Browser) -> Answer {
-    let site = query.get("site").and_then(|origin| forward_auth::site(&app.services, origin));
-    let site = site.ok_or(Problem::NotFound)?;
+    let site = named(&app, &query)?;
     again(&app, &browser, site, &local(site, query.get("to").unwrap_or("/")))
 }
 
@@ -184,6 +181,12 @@ fn again(app: &App, browser: &Browser, site: &Site, to: &str) -> Answer {
     page(StatusCode::OK, &page_of)
 }
 
+/// The site that a query names.
+fn named<'a>(app: &'a App, query: &Query) -> Result<&'a Site, Problem> {
+    let origin = query.get("site").unwrap_or_default();
+    forward_auth::site(&app.services, origin).ok_or(Problem::NotFound)
+}
+
 /// The site on whose host the browser is, as its proxy says.
 fn site_of<'a>(app: &'a App, headers: &HeaderMap) -> Result<&'a Site, Problem> {
     let origin = asked::origin(headers).ok_or(Problem::NotFound)?;
@@ -208,7 +211,7 @@ fn nonce(text: &str) -> Option<StoredHandle> {
 
 /// 200 with every identity header, empty where there is nothing to say: so the proxy's copy overwrites whatever the
 /// client has sent under these names.
-fn named(identity: Option<&Identity>) -> Response {
+fn seen_by(identity: Option<&Identity>) -> Response {
     let mut response = StatusCode::OK.into_response();
     for (name, value) in identity_headers(identity) {
         // What was encoded can always stand in a header.

@@ -11,7 +11,7 @@ use countersign_core::{
     application_challenge::{ApplicationChallengeRecord, Pending, Step},
     event::{Detail, EventKind, Origin},
     ids::{ApplicationChallengeId, ApplicationId},
-    message::{Content, Notice},
+    message::Content,
     phone,
     second_step::{Method, Standing},
     secret::PlainHandle,
@@ -331,7 +331,7 @@ pub(super) async fn answer(
             if let Some(result) = result {
                 application_challenges::put_result(tx, pending.id(), &result, now.plus(RESULT))?;
             }
-            told(tx, &pending, method, origin, now)?;
+            told(tx, &pending, method, &origin, now)?;
             let record = of(tx, pending.record().application, pending.id())?;
             let record = record.ok_or(StoreError::Corrupt("a challenge"))?;
             let verified = verified(tx, &record)?.ok_or(StoreError::Corrupt("a challenge's answer"))?;
@@ -347,7 +347,7 @@ pub(super) fn told(
     tx: &mut Tx<'_>,
     pending: &Pending,
     method: Method,
-    origin: Origin,
+    origin: &Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
     let record = pending.record();
@@ -367,10 +367,7 @@ pub(super) fn told(
     }
     activity::record(tx, record.user, EventKind::VerifiedForApplication, detail, origin.clone(), now)?;
     if method == Method::BackupCode {
-        let left = backup_codes::left(tx, record.user)?.unwrap_or(0);
-        let detail = Detail { count: Some(left.into()), ..Detail::default() };
-        activity::record(tx, record.user, EventKind::BackupCodeUsed, detail, origin, now)?;
-        second_step::tell(tx, record.user, Notice::BackupCodeUsed { left }, now)?;
+        second_step::backup_code_used(tx, record.user, origin, now)?;
     }
     Ok(())
 }

@@ -224,7 +224,7 @@ pub async fn confirm_set_up(
     let answers = move |tx: &mut Tx<'_>, now| {
         let answered = application_challenges::enrolled(tx, pending.id(), id, now)?;
         if answered {
-            told(tx, &pending, Method::App, from, now)?;
+            told(tx, &pending, Method::App, &from, now)?;
         }
         Ok(answered)
     };

@@ -2,18 +2,13 @@
 
 use super::{SignedIn, finish::Finish};
 use crate::{
-    Fault, Services, activity,
+    Fault, Services,
     second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, StepView, Target},
 };
 use countersign_core::{
-    event::{Detail, EventKind, Origin},
-    ids::UserId,
-    message::{Content, Notice},
-    second_step::Method,
-    secret::StoredHandle,
-    sign_in::Challenged,
+    event::Origin, message::Content, second_step::Method, secret::StoredHandle, sign_in::Challenged,
 };
-use countersign_store::{StoreResult, Tx, backup_codes, challenges, users};
+use countersign_store::{challenges, users};
 
 /// What became of a code.
 #[derive(Debug)]
@@ -79,7 +74,9 @@ pub async fn verify(
             }
             let Some(authenticated) = challenge.answered(&evidence, now) else { return Ok(Written::Gone) };
             let left = match method {
-                Method::BackupCode => Some(backup_code_used(tx, &finish, challenge.user())?),
+                Method::BackupCode => {
+                    Some(second_step::backup_code_used(tx, challenge.user(), &finish.origin, now)?)
+                }
                 _ => None,
             };
             finish.write(tx, authenticated)?;
@@ -97,13 +94,4 @@ pub async fn verify(
             backup_codes_left: left,
         }),
     })
-}
-
-/// The person learns how many are left, on the page and by e-mail.
-fn backup_code_used(tx: &mut Tx<'_>, finish: &Finish, user: UserId) -> StoreResult<u32> {
-    let left = backup_codes::left(tx, user)?.unwrap_or(0);
-    let detail = Detail { count: Some(left.into()), ..Detail::default() };
-    activity::record(tx, user, EventKind::BackupCodeUsed, detail, finish.origin.clone(), finish.now)?;
-    second_step::tell(tx, user, Notice::BackupCodeUsed { left }, finish.now)?;
-    Ok(left)
 }
