@@ -10,10 +10,10 @@
 //! - [`outbox`]: the messages that would have left.
 //! - [`client::Client`] and [`page::Page`]: a person without a browser, and what that person reads.
 //! - [`app::App`]: an authenticator app, whose codes come from `oathtool` and not from our own code.
-//! - [`nginx::Nginx`]: Debian's nginx, in front of whatever a test says.
+//! - [`proxy::Proxy`]: nginx, Caddy or Traefik, in front of whatever a test says.
 //! - [`browser::Browser`]: Chromium, narrow or wide, light or dark, with and without JavaScript, and axe-core.
 //! - [`running::Running`]: an application beside the server.
-//! - [`terminal::Terminal`]: somebody who types what a guide says.
+//! - [`guide::blocks`] and [`terminal::Terminal`]: what a guide says, and somebody who types it.
 //!
 //! What cannot be done panics at once, with what was expected, what came instead and, where a server is
 //! involved, the end of its log. All waiting is bounded.
@@ -27,10 +27,11 @@ pub mod app;
 pub mod browser;
 pub mod client;
 pub mod clock;
-pub mod nginx;
+pub mod guide;
 pub mod outbox;
 pub mod page;
 pub mod postgres;
+pub mod proxy;
 pub mod running;
 pub mod server;
 pub mod terminal;
@@ -43,10 +44,10 @@ pub use app::App;
 pub use browser::{Browser, BrowserOptions};
 pub use client::{Client, burst};
 pub use clock::Clock;
-pub use nginx::Nginx;
 pub use outbox::{Kind, Mailbox, Message};
 pub use page::Page;
 pub use postgres::Database;
+pub use proxy::Proxy;
 pub use running::Running;
 pub use server::{Engine, People, Person, Role, Server, ServerOptions, free_port, program};
 pub use terminal::Terminal;

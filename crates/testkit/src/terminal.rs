@@ -14,43 +14,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What ends the output of a block. No command of a guide prints it.
 const END: &str = "--- the block has ended ---";
 
-/// A part of a guide's text: the commands between ```` ```sh ```` and ```` ``` ````.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The heading above it.
-    pub heading: String,
-    /// The commands.
-    pub commands: String,
-}
-
-/// Every ```` ```sh ```` block of a guide in Markdown, in its order.
-///
-/// # Panics
-/// When a block does not end.
-#[must_use]
-pub fn blocks(markdown: &str) -> Vec<Block> {
-    let (mut blocks, mut heading, mut lines) = (Vec::new(), String::new(), markdown.lines());
-    while let Some(line) = lines.next() {
-        if line == "```sh" {
-            let mut commands = String::new();
-            loop {
-                let line = lines.next().unwrap_or_else(|| panic!("a block below {heading:?} does not end"));
-                if line == "```" {
-                    break;
-                }
-                writeln!(commands, "{line}").expect("a text can grow");
-            }
-            blocks.push(Block { heading: heading.clone(), commands });
-        } else if line.starts_with("```") {
-            // Of another language, where a # begins no heading.
-            let _rest = lines.by_ref().find(|line| *line == "```");
-        } else if let Some(words) = line.strip_prefix('#') {
-            heading = words.trim_start_matches('#').trim().to_owned();
-        }
-    }
-    blocks
-}
-
 /// A bash that ends at the first command that fails. Dropping it kills it and what it has left in the background.
 #[derive(Debug)]
 pub struct Terminal {
@@ -117,17 +80,11 @@ impl Terminal {
 mod tests {
     use super::*;
 
-    const GUIDE: &str = "# One\n```sh\nnumber=7\n```\ntext\n```toml\n# no heading\n```\n## Two\n```sh\n\
-                         sleep 60 &\necho $number; echo $KIND >&2\n```\n";
-
     #[test]
-    fn the_blocks_of_a_guide_are_run_in_one_terminal() {
-        let blocks = blocks(GUIDE);
-        let headings: Vec<&str> = blocks.iter().map(|block| block.heading.as_str()).collect();
-        assert_eq!(headings, ["One", "Two"]);
+    fn what_is_typed_later_knows_what_was_typed_before() {
         let mut terminal = Terminal::open(Path::new("/"), &[("KIND", "light")]);
-        assert_eq!(terminal.run(&blocks[0].commands).trim(), "");
-        assert_eq!(terminal.run(&blocks[1].commands).trim(), "7\nlight");
+        assert_eq!(terminal.run("number=7\n").trim(), "");
+        assert_eq!(terminal.run("sleep 60 &\necho $number; echo $KIND >&2\n").trim(), "7\nlight");
     }
 
     #[test]
@@ -135,11 +92,5 @@ mod tests {
     fn a_command_that_fails_ends_it() {
         let mut terminal = Terminal::open(Path::new("/"), &[]);
         let _printed = terminal.run("false | cat; echo behind it");
-    }
-
-    #[test]
-    #[should_panic(expected = "does not end")]
-    fn a_block_without_an_end_is_no_block() {
-        let _blocks = blocks("# One\n```sh\necho\n");
     }
 }

@@ -49,8 +49,9 @@ pub(crate) async fn ask(State(app): State<App>, headers: HeaderMap) -> Answer {
         Seen::Seen(identity) => seen_by(identity.as_ref()),
         Seen::Forbidden => refused("You are signed in, and this page is not for your account."),
         Seen::Refused => refused("This address could mean more than one page."),
+        // Whole, because Traefik reads a path alone as one of this server's.
         Seen::SignIn | Seen::StepUp if asked.leads_on => {
-            see_other(&format!("/.countersign/start?to={}", asked.target))
+            see_other(&format!("{}/.countersign/start?to={}", site.origin, asked.target))
         }
         Seen::SignIn | Seen::StepUp => StatusCode::UNAUTHORIZED.into_response(),
     })

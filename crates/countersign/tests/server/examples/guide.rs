@@ -1,8 +1,8 @@
 //! `docs/INTEGRATION.md`: every command, in its order, in one terminal; and what it says to do in a browser, in a browser.
 
 use super::{BINARY, set_up_app};
+use countersign_testkit::guide::{Block, blocks};
 use countersign_testkit::running::root;
-use countersign_testkit::terminal::{Block, blocks};
 use countersign_testkit::{Browser, BrowserOptions, Clock, Terminal, free_port, program};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +30,7 @@ fn guide() -> (Vec<Block>, [String; 3]) {
         text = text.replace(usual, &free);
         free
     });
-    (blocks(&text), addresses)
+    (blocks(&text, "sh"), addresses)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +54,7 @@ async fn every_command_of_the_integration_guide_works_in_its_order() {
     );
     let browser = Browser::start(BrowserOptions::default()).await;
     let (mut way, mut done) = (String::new(), Vec::new());
-    for Block { heading, commands } in blocks {
+    for Block { heading, text: commands } in blocks {
         let result = way.split_once("result=").and_then(|(_, rest)| rest.split('&').next());
         let commands = match result {
             Some(result) if commands.contains("PASTE") => commands.replace("PASTE", result),
