@@ -45,12 +45,14 @@ words! {
     Scope, NotAScope: "a scope of API keys" {
         /// See the application's users and their second steps; never a secret.
         UsersRead = "users:read",
-        /// Make users known, and forget them.
+        /// Make users known, and switch them off.
         UsersWrite = "users:write",
         /// Ask for second steps, and learn what came of them.
         Challenges = "challenges",
         /// Set up and remove authenticators and backup codes, with the account holder's own token beside the key.
         Authenticators = "authenticators",
+        /// Set up the first app of somebody who has none, on the application's word alone that they are there.
+        FirstEnrolments = "first-enrolments",
     }
 }
 
@@ -168,6 +170,10 @@ pub enum AddressError {
     /// Not written as browsers write it: `..`, upper case in the host, a default port, characters to be encoded.
     #[error("not in normal form")]
     NotNormal,
+    /// A host with other characters than names and addresses have. Browsers' policies read some of them, such as `*` and `;`,
+    /// as something else.
+    #[error("an odd host")]
+    OddHost,
     /// Too long.
     #[error("too long")]
     TooLong,
@@ -204,6 +210,11 @@ impl ReturnAddress {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(AddressError::Credentials);
+        }
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'[' | b']' | b':');
+        if !url.host_str().unwrap_or_default().bytes().all(plain) {
+            return Err(AddressError::OddHost);
         }
         // "https://app.example" is the one exception: a browser adds the slash, and nobody types it.
         let normal = url.as_str();
@@ -331,6 +342,10 @@ mod tests {
             ("https://CRM.example.com/", AddressError::NotNormal),
             ("https://crm.example.com:443/", AddressError::NotNormal),
             (" https://crm.example.com/", AddressError::NotNormal),
+            ("https://*/", AddressError::OddHost),
+            ("https://*.example.com/", AddressError::OddHost),
+            ("https://a;sandbox/", AddressError::OddHost),
+            ("https://a'b.example.com/", AddressError::OddHost),
             ("https:\\\\crm.example.com/", AddressError::NotNormal),
         ] {
             assert_eq!(ReturnAddress::web(bad), Err(error), "{bad}");

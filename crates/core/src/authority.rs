@@ -109,18 +109,30 @@ pub struct HolderGrant {
 }
 
 impl HolderGrant {
-    /// For the store alone, after its conditional write used up a challenge that the account holder themself answered.
+    /// For the store alone, after its conditional write used up a challenge that the account holder themself answered:
+    /// with a second step, or by setting up the first app after none.
     pub fn of_spent_challenge(
         user: UserId,
         application: ApplicationId,
-        second_step: Method,
+        second_step: Option<Method>,
         proven_at: Timestamp,
     ) -> Self {
-        Self { user, application, second_step: Some(second_step), proven_at }
+        Self { user, application, second_step, proven_at }
     }
 
-    /// For a first enrolment, which the application declares as such: the account has no app, working or not. It is what
-    /// *My Profile* asks for as well before the first app: the sign-in alone, which here is the application's own.
+    /// For the set-up of the first app in a challenge, made by
+    /// [`Pending::set_up_grant`](crate::application_challenge::Pending::set_up_grant) alone.
+    pub(crate) fn of_set_up(
+        user: UserId,
+        application: ApplicationId,
+        shown: Option<Method>,
+        now: Timestamp,
+    ) -> Self {
+        Self { user, application, second_step: shown, proven_at: now }
+    }
+
+    /// For a first enrolment, which the application declares as such: the account has no app, working or not. Whatever other
+    /// second step it has is *not* asked for, so it takes a key with a scope of its own.
     pub fn first_enrolment(
         user: UserId,
         application: ApplicationId,
@@ -141,7 +153,7 @@ impl HolderGrant {
         self.application
     }
 
-    /// The second step that was shown; `None` for a first enrolment.
+    /// The second step that was shown; `None` where none was before the first app.
     pub fn second_step(&self) -> Option<Method> {
         self.second_step
     }

@@ -114,6 +114,13 @@ impl HolderSession {
     pub fn own(&self) -> &OwnSession {
         &self.0
     }
+
+    /// The authority to change where codes and notices go: one that a second step has bought, within `max_age`. A first
+    /// enrolment proves nothing about who holds the mailbox.
+    pub fn mailbox_authority(&self, now: Timestamp, max_age: Duration) -> Option<CredentialAuthority> {
+        self.0.0.second_step?;
+        self.0.credential_authority(now, max_age).ok()
+    }
 }
 
 /// The identity proof is too old for what was asked: step up first.
@@ -335,6 +342,12 @@ mod tests {
         assert!(HolderSession::restore(held.clone(), other, start).is_none());
         assert!(HolderSession::restore(held.clone(), mine, held.expires_at).is_none());
         assert!(HolderSession::restore(record(start), mine, start).is_none());
+        let mailbox = |second_step| {
+            let held = SessionRecord { second_step, ..held.clone() };
+            let holder = HolderSession::restore(held, mine, start).unwrap();
+            holder.mailbox_authority(start, MINUTE).is_some()
+        };
+        assert!(mailbox(Some(Method::Email)) && !mailbox(None));
     }
 
     #[test]

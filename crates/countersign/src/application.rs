@@ -330,6 +330,7 @@ fn address(flag: &str, text: &str, kind: AddressKind, error: AddressError) -> Fa
             Some(normal) => format!("write it as {normal}"),
             None => "write it as a browser shows it".to_owned(),
         },
+        AddressError::OddHost => "check the host: it has characters that no host has".into(),
         AddressError::TooLong => format!("write at most {} characters", ReturnAddress::LONGEST),
     };
     Failure::Input(format!("{flag} {text:?} cannot be used ({error}); {remedy}."))

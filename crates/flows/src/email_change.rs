@@ -130,7 +130,8 @@ pub async fn confirm(
     Ok(outcome)
 }
 
-fn tell_both(
+/// Tells the old mailbox, which alone can know that this was somebody else, and the new one.
+pub(crate) fn tell_both(
     tx: &mut Tx<'_>,
     before: &User,
     new: EmailAddress,

@@ -14,7 +14,8 @@ use countersign_core::{
 };
 use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
 use countersign_store::{
-    StoreResult, Tx, applications, apps, backup_codes, challenges, enrolments, sessions, users,
+    StoreResult, Tx, application_challenges, applications, apps, backup_codes, challenges, enrolments,
+    sessions, users,
 };
 
 /// An app's name has at most this many characters.
@@ -85,6 +86,7 @@ pub async fn begin(s: &Services, authority: CredentialAuthority) -> Result<(), F
             users::take_turn(tx, authority.user())?;
             if crate::sessions::still_lives(tx, &authority, now)? {
                 enrolments::begin(tx, &authority, id, secret.as_slice(), expires_at)?;
+                sessions::keep_held(tx, &authority, expires_at)?;
             }
             Ok(())
         })
@@ -225,6 +227,7 @@ pub async fn remove(
 /// Whoever else is in the account, or half in, is out.
 pub(crate) fn end_the_rest(tx: &mut Tx<'_>, authority: &CredentialAuthority) -> StoreResult<u32> {
     challenges::end_of_user(tx, authority.user())?;
+    application_challenges::end_others(tx, authority.user(), authority.session())?;
     sessions::end_others(tx, authority.user(), authority.session())
 }
 

@@ -4,7 +4,7 @@ use crate::{Tx, error::StoreResult, sql::Row};
 use countersign_core::{
     Timestamp,
     application::ReturnAddress,
-    application_challenge::{Answered, ApplicationChallengeRecord},
+    application_challenge::{Answered, ApplicationChallengeRecord, Shown},
     authority::HolderGrant,
     ids::{ApplicationChallengeId, ApplicationId, SessionId, UserId},
     second_step::Method,
@@ -14,13 +14,16 @@ use countersign_core::{
 sql! {
     INSERT = "INSERT INTO application_challenges (id, application_id, user_id, subject_id, handle, return_to, state, \
         set_up, created_at, expires_at, enrolled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)";
-    BY_ID = "SELECT id, application_id, user_id, subject_id, return_to, state, set_up, session_id, expires_at, \
-        verified_at, method, enrolled, result_expires_at FROM application_challenges WHERE id = $1";
-    BY_HANDLE = "SELECT id, application_id, user_id, subject_id, return_to, state, set_up, session_id, expires_at, \
-        verified_at, method, enrolled, result_expires_at FROM application_challenges WHERE handle = $1";
+    BY_ID = "SELECT id, application_id, user_id, subject_id, return_to, state, set_up, shown, session_id, \
+        expires_at, verified_at, method, enrolled, result_expires_at FROM application_challenges WHERE id = $1";
+    BY_HANDLE = "SELECT id, application_id, user_id, subject_id, return_to, state, set_up, shown, session_id, \
+        expires_at, verified_at, method, enrolled, result_expires_at FROM application_challenges WHERE handle = $1";
     SET_UP_IN = "UPDATE application_challenges SET session_id = $1 \
         WHERE id = $2 AND user_id = $3 AND verified_at IS NULL AND expires_at > $4 AND subject_id IS NULL \
         AND set_up = 1";
+    SHOWN = "UPDATE application_challenges SET shown = $1 \
+        WHERE id = $2 AND user_id = $3 AND verified_at IS NULL AND expires_at > $4 AND subject_id IS NULL \
+        AND set_up = 1 AND shown IS NULL";
     ANSWER = "UPDATE application_challenges SET verified_at = $1, method = $2 \
         WHERE id = $3 AND user_id = $4 AND verified_at IS NULL AND expires_at > $1";
     ENROLLED = "UPDATE application_challenges SET verified_at = $1, method = $2, enrolled = 1 \
@@ -33,35 +36,15 @@ sql! {
     TAKE_TOKEN = "UPDATE application_challenges SET token_taken_at = $1 \
         WHERE id = $2 AND application_id = $3 AND user_id = $4 AND subject_id IS NULL AND verified_at >= $5 \
         AND token_taken_at IS NULL AND (handle IS NULL OR redeemed_at IS NOT NULL) \
-        RETURNING method, verified_at";
-    END_OF_USER = "DELETE FROM application_challenges WHERE user_id = $1 AND verified_at IS NULL";
-}
-
-/// A challenge that is about to be stored.
-#[derive(Clone, Debug)]
-pub struct NewChallenge {
-    /// Its id.
-    pub id: ApplicationChallengeId,
-    /// Who asks.
-    pub application: ApplicationId,
-    /// Who has to show the second step.
-    pub user: UserId,
-    /// With an actor: whose account the person is looking at.
-    pub subject: Option<UserId>,
-    /// In a hosted challenge: what its address holds, and the way back.
-    pub hosted: Option<(StoredHandle, ReturnAddress)>,
-    /// What the application wants to find again on the way back.
-    pub state: Option<String>,
-    /// Whoever has no app sets one up.
-    pub set_up: bool,
-    /// When it ends unanswered.
-    pub expires_at: Timestamp,
+        RETURNING CASE WHEN enrolled = 1 THEN shown ELSE method END, verified_at";
+    END_OTHERS = "DELETE FROM application_challenges WHERE user_id = $1 AND (session_id IS NULL OR session_id <> $2)";
+    END_ALL = "DELETE FROM application_challenges WHERE user_id = $1 OR subject_id = $1";
 }
 
 fn read(mut row: Row) -> StoreResult<ApplicationChallengeRecord> {
     let (id, application, user, subject) = (row.parsed()?, row.parsed()?, row.parsed()?, row.maybe_parsed()?);
     let (return_to, state, set_up) = (row.maybe_parsed()?, row.maybe_text()?, row.flag()?);
-    let (session, expires_at) = (row.maybe_parsed()?, row.time()?);
+    let (shown, session, expires_at) = (row.maybe_parsed()?, row.maybe_parsed()?, row.time()?);
     let verified = row.maybe_time()?.zip(row.maybe_parsed()?);
     let (enrolled, has_result) = (row.flag()?, row.maybe_time()?.is_some());
     Ok(ApplicationChallengeRecord {
@@ -72,6 +55,7 @@ fn read(mut row: Row) -> StoreResult<ApplicationChallengeRecord> {
         return_to,
         state,
         set_up,
+        shown,
         session,
         expires_at,
         verified,
@@ -80,15 +64,20 @@ fn read(mut row: Row) -> StoreResult<ApplicationChallengeRecord> {
     })
 }
 
-/// Stores a challenge.
-pub fn insert(tx: &mut Tx<'_>, new: &NewChallenge, now: Timestamp) -> StoreResult<()> {
+/// Stores a challenge that nobody has answered yet; a hosted one with the handle in its address.
+pub fn insert(
+    tx: &mut Tx<'_>,
+    new: &ApplicationChallengeRecord,
+    handle: Option<&StoredHandle>,
+    now: Timestamp,
+) -> StoreResult<()> {
     let params = values![
         new.id,
         new.application,
         new.user,
         new.subject,
-        new.hosted.as_ref().map(|(handle, _)| handle),
-        new.hosted.as_ref().map(|(_, address)| address.as_str()),
+        handle,
+        new.return_to.as_ref().map(ReturnAddress::as_str),
         new.state.as_ref(),
         new.set_up,
         now,
@@ -116,6 +105,16 @@ pub fn set_up_in(
     now: Timestamp,
 ) -> StoreResult<bool> {
     tx.changes_one(SET_UP_IN, values![session, challenge, user, now])
+}
+
+/// Writes down that the second step which is due before the set-up was shown, once; `false` if it was before, or the
+/// challenge is answered or over.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what was shown is worth one challenge and is used up by it"
+)]
+pub fn shown(tx: &mut Tx<'_>, shown: Shown, now: Timestamp) -> StoreResult<bool> {
+    tx.changes_one(SHOWN, values![shown.method(), shown.challenge(), shown.user(), now])
 }
 
 /// Writes an answer down, once; `false` if it was answered before or is over.
@@ -155,7 +154,8 @@ pub fn redeem(
 }
 
 /// Uses an answered challenge up for an account-holder token, once: one that the account holder themself answered after
-/// `since`; a hosted one once its result was redeemed. `None` otherwise.
+/// `since`; a hosted one once its result was redeemed. `None` otherwise. One that was answered by setting up an app stands
+/// for the second step before that, if there was one.
 pub fn take_token(
     tx: &mut Tx<'_>,
     application: ApplicationId,
@@ -167,10 +167,16 @@ pub fn take_token(
     let Some(mut row) = tx.row(TAKE_TOKEN, values![now, challenge, application, user, since])? else {
         return Ok(None);
     };
-    Ok(Some(HolderGrant::of_spent_challenge(user, application, row.parsed()?, row.time()?)))
+    Ok(Some(HolderGrant::of_spent_challenge(user, application, row.maybe_parsed()?, row.time()?)))
 }
 
-/// Ends the user's unanswered challenges: how many.
-pub fn end_of_user(tx: &mut Tx<'_>, user: UserId) -> StoreResult<u32> {
-    tx.counts(END_OF_USER, values![user])
+/// Ends whatever the user was asked in, answered or not, but the one whose set-up is in `keep`: how many. What was answered
+/// before a credential changed buys nothing after it.
+pub fn end_others(tx: &mut Tx<'_>, user: UserId, keep: SessionId) -> StoreResult<u32> {
+    tx.counts(END_OTHERS, values![user, keep])
+}
+
+/// Ends whatever the user was asked in, or an actor on their account, answered or not: how many.
+pub fn end_all(tx: &mut Tx<'_>, user: UserId) -> StoreResult<u32> {
+    tx.counts(END_ALL, values![user])
 }

@@ -13,6 +13,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0003_openid_connect.sql"),
     include_str!("migrations/0004_forward_auth.sql"),
     include_str!("migrations/0005_reveals.sql"),
+    include_str!("migrations/0006_shown_before_set_up.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.

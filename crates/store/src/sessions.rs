@@ -8,7 +8,7 @@ use crate::{
 };
 use countersign_core::{
     Timestamp,
-    authority::{HolderGrant, LoginAsGrant},
+    authority::{CredentialAuthority, HolderGrant, LoginAsGrant},
     event::Origin,
     ids::{SessionId, UserId},
     secret::StoredHandle,
@@ -34,6 +34,7 @@ sql! {
         WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
     RENEW_BOTH = "UPDATE sessions SET handle = $1, proven_at = $2, second_step = $5, second_step_at = $2 \
         WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
+    KEEP_HELD = "UPDATE sessions SET expires_at = $1 WHERE id = $2 AND application_id IS NOT NULL AND expires_at < $1";
     ROTATE = "UPDATE sessions SET handle = $1 WHERE id = $2";
     END = "DELETE FROM sessions WHERE id = $1";
     END_OF_USER = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
@@ -135,6 +136,12 @@ pub fn insert_held(
         grant.application(),
     ];
     tx.execute(INSERT_HELD, params).map(drop)
+}
+
+/// Lets a session that an application holds live until `until`, so that an enrolment in it can be finished. Its proof of
+/// identity stays as old as it is. A session in a browser ends when it would have.
+pub fn keep_held(tx: &mut Tx<'_>, authority: &CredentialAuthority, until: Timestamp) -> StoreResult<()> {
+    tx.execute(KEEP_HELD, values![until, authority.session()]).map(drop)
 }
 
 /// Stores an administrator's session in somebody else's account. It ends with the session from which it was opened.

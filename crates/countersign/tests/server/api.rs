@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 /// An id that is one, and nobody's.
 pub(crate) const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
-const SCOPES: [&str; 4] = ["users:read", "users:write", "challenges", "authenticators"];
+const SCOPES: [&str; 5] = ["users:read", "users:write", "challenges", "authenticators", "first-enrolments"];
 
 /// A server whose applications may ask as often as they like.
 pub(crate) async fn server(engine: Engine) -> Server {

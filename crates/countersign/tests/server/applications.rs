@@ -283,7 +283,13 @@ async fn names_and_keys_are_checked_and_what_is_typed_is_text() {
         assert!(page.has(&format!("#{field}-error")), "{fields:?}: {page}");
     }
     let script = "<script>alert(2)</script>";
-    let all = ["scope-users:read", "scope-users:write", "scope-challenges", "scope-authenticators"];
+    let all = [
+        "scope-users:read",
+        "scope-users:write",
+        "scope-challenges",
+        "scope-authenticators",
+        "scope-first-enrolments",
+    ];
     let mut fields = vec![("name", script), ("lifetime", "none")];
     fields.extend(all.map(|scope| (scope, "on")));
     let made = client.post(&keys, &fields).await.expect_redirect(&path);

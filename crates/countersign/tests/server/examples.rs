@@ -5,7 +5,7 @@ mod crm;
 mod guide;
 mod portal;
 
-use super::BINARY;
+use super::{BINARY, hosted::shows_code_in};
 use countersign_testkit::{App, Browser, Clock, Server, program};
 use serde_json::Value;
 use std::process::Command;
@@ -25,8 +25,10 @@ fn register(server: &Server, arguments: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Sets up an app on the pages of a hosted second step, and goes on from the backup codes, which the app then holds.
-async fn set_up_app(browser: &Browser, clock: &Clock) -> App {
+/// Sets up an app on the pages of a hosted second step, behind a code to this mailbox, and goes on from the backup codes,
+/// which the app then holds.
+async fn set_up_app(browser: &Browser, base: &str, clock: &Clock, to: &str) -> App {
+    shows_code_in(browser, base, to).await;
     browser.follow("form[action$='/set-up'] button").await;
     let mut app = App::from_uri(&browser.scan().await, clock);
     browser.fill("input[name=code]", &app.fresh_code()).await;

@@ -4,7 +4,7 @@
 mod once;
 
 use crate::api::{Application, RETURN_ADDRESS, operator, register, server, value};
-use countersign_testkit::{App, Browser, BrowserOptions, Client, Engine, Kind, Page, Server};
+use countersign_testkit::{App, Browser, BrowserOptions, Client, Engine, Kind, Mailbox, Page, Server};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -53,6 +53,26 @@ async fn open(client: &Client, path: &str) -> Page {
         assert!(href.starts_with("/second-step/"), "{href} on {page}");
     }
     page
+}
+
+/// Shows the code by e-mail that comes before the set-up of a first app.
+async fn shows_code(server: &Server, person: &Client, path: &str, to: &str) {
+    let page = open(person, path).await;
+    assert!(page.text(".asking").unwrap().contains("After that you set up an authenticator app"), "{page}");
+    let mut mailbox = server.mailbox(Kind::Email, Some(to)).await;
+    let sent = person.post(&format!("{path}/send-code"), &[("method", "email")]).await;
+    assert_eq!(sent.location(), Some(format!("{path}?method=email")));
+    let code = mailbox.next_code().await;
+    let verify = format!("{path}/verify");
+    person.post(&verify, &[("method", "email"), ("code", &code)]).await.expect_redirect(path);
+}
+
+/// The same in a browser, at the server that is at `base`.
+pub(crate) async fn shows_code_in(browser: &Browser, base: &str, to: &str) {
+    let mut mailbox = Mailbox::open(base, Kind::Email, Some(to)).await;
+    browser.follow("form[action$='/send-code'] button").await;
+    browser.fill("input[name=code]", &mailbox.next_code().await).await;
+    browser.follow("form[action$='/verify'] button").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,6 +158,10 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once() {
         crm.put_user("mia").await.expect_status(201);
         let path = ask(&server, &crm, &set_up_for("mia")).await;
         let person = server.client();
+        // Whoever has stolen the password comes here as well, and no further than the code by e-mail.
+        open(&person, &path).await;
+        person.post(&format!("{path}/set-up"), &[]).await.expect_redirect(&path);
+        shows_code(&server, &person, &path, "mia@users.example").await;
         let page = open(&person, &path).await;
         let asking = page.text(".asking").unwrap();
         assert!(asking.starts_with("Harbour CRM asks you to protect your account, Mia Lund."), "{asking}");
@@ -184,6 +208,7 @@ async fn a_set_up_that_took_too_long_begins_again_and_after_its_time_is_over() {
     crm.put_user("mia").await.expect_status(201);
     let path = ask(&server, &crm, &set_up_for("mia")).await;
     let (person, set_up) = (server.client(), format!("{path}/set-up"));
+    shows_code(&server, &person, &path, "mia@users.example").await;
     open(&person, &path).await;
     person.post(&set_up, &[]).await.expect_redirect(&set_up);
     server.advance(Duration::from_secs(601));
@@ -205,6 +230,8 @@ async fn in_a_login_as_the_page_says_whose_account_it_is() {
     let body = json!({"email": "ada@users.example", "name": "Ada Park"});
     crm.ask("PUT", "/api/v1/users/ada", &[], Some(&body)).await.expect_status(201);
     let body = json!({"user": "mia", "actor": "ada", "return_to": RETURN_ADDRESS, "set_up": true});
+    crm.post("/api/v1/challenges", &body).await.expect_status(422);
+    let body = json!({"user": "mia", "actor": "ada", "return_to": RETURN_ADDRESS});
     let path = ask(&server, &crm, &body).await;
     let page = open(&server.client(), &path).await;
     let told = page.text(".alert").unwrap();
@@ -321,6 +348,7 @@ async fn journey(options: BrowserOptions) {
     let body = json!({"user": "mia", "return_to": back, "state": "one", "set_up": true});
     let path = ask(&server, &crm, &body).await;
     browser.open(&format!("{}{path}", server.url())).await;
+    shows_code_in(&browser, &server.url(), "mia@users.example").await;
     browser.follow("form[action$='/set-up'] button").await;
     browser.wait_for_path(&format!("{path}/set-up")).await;
     let mut app = App::from_uri(&browser.scan().await, server.clock());
@@ -377,6 +405,8 @@ async fn every_page_of_it_is_accessible_light_and_dark_wide_and_narrow() {
     }
     crate::browser::look(&browser, &url("/second-step/nonsense"), &mut faults).await;
     browser.open(&url(&set_up)).await;
+    shows_code_in(&browser, &server.url(), "mia@users.example").await;
+    crate::browser::look(&browser, &url(&set_up), &mut faults).await;
     browser.follow("form[action$='/set-up'] button").await;
     crate::browser::look(&browser, &url(&format!("{set_up}/set-up")), &mut faults).await;
     let mut app = App::from_uri(&browser.scan().await, server.clock());

@@ -8,7 +8,7 @@ use countersign_core::{
     throttle::{Ticket, Verdict},
 };
 use countersign_otp::TimeStep;
-use countersign_store::{StoreResult, Tx, apps, backup_codes, failures, sent_codes, throttles};
+use countersign_store::{StoreResult, Tx, apps, backup_codes, failures, sent_codes, throttles, users};
 
 /// What one conditional write will spend.
 pub(super) enum Spendable {
@@ -57,8 +57,10 @@ impl Claim {
             for authenticator in own {
                 failures::clear(tx, self.user, self.method, &authenticator)?;
             }
-            if matches!(self.spendable, Spendable::Sent(_)) {
-                throttles::forget(tx, &super::sent_code::sends(self.user))?;
+            if let (Spendable::Sent(code), Some(account)) = (&self.spendable, users::by_id(tx, self.user)?) {
+                for counter in super::sent_code::sends(&account, &code.target) {
+                    throttles::forget(tx, &counter)?;
+                }
             }
         }
         throttles::settle(tx, &counter(self.user), self.ticket, verdict)?;

@@ -14,7 +14,10 @@ use countersign_core::{
     throttle::Verdict,
 };
 use countersign_otp::Code;
-use countersign_store::{outbox, phones, sent_codes, throttles, users};
+use countersign_store::{
+    StoreResult, Tx, outbox, phones, sent_codes, throttles,
+    users::{self, User},
+};
 use std::time::Duration;
 
 /// A code that is well formed, and the live one that it will be compared with.
@@ -34,9 +37,13 @@ pub(crate) enum Target {
     Withheld(Recipient),
 }
 
-/// Codes sent to an account without one of them being used.
-pub(super) fn sends(user: UserId) -> String {
-    format!("sends:{user}")
+/// What counts codes that are sent to `to` without one of them being used: the account, and for somebody whom an application
+/// knows, the mailbox as well. An application makes users freely, and strangers by its sign-up: counted by account alone,
+/// one mailbox could be filled through many of them.
+pub(super) fn sends(account: &User, to: &str) -> Vec<String> {
+    let mut counters = vec![format!("sends:{}", account.id)];
+    counters.extend(account.application.map(|application| format!("sends:{application}:{to}")));
+    counters
 }
 
 /// Finds the live code. Where there is none there is nothing to guess, and so nothing is charged.
@@ -97,22 +104,17 @@ pub(crate) async fn send(
         .write(move |tx| {
             users::take_turn(tx, user)?;
             let Some(account) = users::by_id(tx, user)? else { return Ok(SendOutcome::NotAvailable) };
-            let (recipient, authenticator) = match (target, method) {
-                (Target::Address(recipient) | Target::Withheld(recipient), _) => {
-                    (recipient.clone(), recipient.as_str().to_owned())
-                }
-                (Target::Own, Method::Sms) => match phones::of_user(tx, user)? {
-                    Some(phone) => (Recipient::Phone(phone.number), phone.id.to_string()),
-                    None => return Ok(SendOutcome::NotAvailable),
-                },
-                (Target::Own, _) => (Recipient::Email(account.email.clone()), account.email.to_string()),
+            let Some((recipient, authenticator)) = recipient(tx, target, method, &account)? else {
+                return Ok(SendOutcome::NotAvailable);
             };
             // A code that could not be typed is not worth sending.
             if let Err(closed) = throttles::peek(tx, &counter(user), now)? {
                 return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) });
             }
-            let ticket = match throttles::charge(tx, &sends(user), now, &limits)? {
-                Ok(ticket) => ticket,
+            let counters = sends(&account, recipient.as_str());
+            let charged = counters.iter().map(|key| (key.as_str(), &limits));
+            let tickets = match throttles::charge_all(tx, charged, now)? {
+                Ok(tickets) => tickets,
                 Err(closed) => return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) }),
             };
             let new = sent_codes::NewSentCode {
@@ -128,7 +130,9 @@ pub(crate) async fn send(
                 expires_at: now.plus(lifetime),
             };
             if let Err(again_at) = sent_codes::put(tx, &new, cool_down)? {
-                throttles::settle(tx, &sends(user), ticket, Verdict::NotAGuess)?;
+                for (key, ticket) in counters.iter().zip(tickets) {
+                    throttles::settle(tx, key, ticket, Verdict::NotAGuess)?;
+                }
                 return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
             }
             if !withheld {
@@ -143,6 +147,24 @@ pub(crate) async fn send(
         .await?;
     s.ring();
     Ok(outcome)
+}
+
+/// Where a code goes, and what it belongs to, for the row of failures; `None` for a phone that is not there any more.
+fn recipient(
+    tx: &mut Tx<'_>,
+    target: Target,
+    method: Method,
+    account: &User,
+) -> StoreResult<Option<(Recipient, String)>> {
+    Ok(match (target, method) {
+        (Target::Address(recipient) | Target::Withheld(recipient), _) => {
+            let authenticator = recipient.as_str().to_owned();
+            Some((recipient, authenticator))
+        }
+        (Target::Own, Method::Sms) => phones::of_user(tx, account.id)?
+            .map(|phone| (Recipient::Phone(phone.number), phone.id.to_string())),
+        (Target::Own, _) => Some((Recipient::Email(account.email.clone()), account.email.to_string())),
+    })
 }
 
 /// Uniform over 000000 to 999999: draws again instead of folding the surplus of 2^32 back onto the low numbers.

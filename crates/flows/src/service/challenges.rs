@@ -1,33 +1,35 @@
 //! Asking for a second step, and learning what came of it.
+//!
+//! - `answer`: sending a code, and what a right one is worth.
+//! - `view`: a challenge, as its application sees it.
+
+mod answer;
+mod view;
+
+pub(super) use answer::{RESULT, Written, answer, asked, send_for, told, way_back};
+pub use view::{ChallengeStatus, ChallengeView, MethodView, Verified};
 
 use super::{Caller, users::known};
 use crate::{
-    Fault, Services, activity,
-    second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, Target},
+    Fault, Services,
+    second_step::{self, CodeRefusal, SendOutcome},
 };
 use countersign_core::{
-    Timestamp,
     application::{AddressKind, ExternalId},
-    application_challenge::{ApplicationChallengeRecord, Pending, Step},
-    event::{Detail, EventKind, Origin},
-    ids::{ApplicationChallengeId, ApplicationId},
-    message::Content,
-    phone,
-    second_step::{Method, Standing},
+    application_challenge::{ApplicationChallengeRecord, Pending},
+    event::Origin,
+    ids::{ApplicationChallengeId, ApplicationId, UserId},
+    second_step::Method,
     secret::PlainHandle,
 };
 use countersign_store::{
-    StoreError, StoreResult, Tx, application_challenges, application_users, applications, backup_codes,
-    phones, second_steps, users,
+    StoreError, StoreResult, Tx, application_challenges, applications, second_steps,
+    users::{self, User},
 };
-use std::time::Duration;
-use zeroize::Zeroizing;
+use view::{verified, view};
 
 /// What an application may want to find again on the way back has at most this many characters.
 pub const STATE_LENGTH: usize = 500;
-
-/// How long a result can be redeemed: the browser carries it, and does not stop on the way.
-pub(super) const RESULT: Duration = Duration::from_secs(120);
 
 /// A challenge that an application asks for.
 #[derive(Clone, Debug)]
@@ -62,70 +64,10 @@ pub enum CreateOutcome {
     ReturnAddress,
     /// The state is too long, or there is no way back on which it could be found.
     State,
+    /// An app is to be set up without a way back from the hosted pages, or with an actor.
+    SetUp,
     /// There is no second step that could be shown, and none is to be set up.
     NothingToShow,
-}
-
-/// Where a challenge stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChallengeStatus {
-    /// It waits for its answer.
-    Pending,
-    /// It was answered.
-    Verified,
-    /// It was not answered in time.
-    Expired,
-}
-
-/// A kind of second step that can be shown.
-#[derive(Clone, Debug)]
-pub struct MethodView {
-    /// The kind.
-    pub method: Method,
-    /// Where a code would go, masked.
-    pub to: Option<String>,
-}
-
-/// A challenge, as its application sees it.
-#[derive(Clone, Debug)]
-pub struct ChallengeView {
-    /// Its id.
-    pub id: ApplicationChallengeId,
-    /// Whose account it is.
-    pub user: ExternalId,
-    /// Who has to show the second step, if that is somebody else.
-    pub actor: Option<ExternalId>,
-    /// Where to send the browser; said once, when a hosted challenge is made.
-    pub url: Option<String>,
-    /// Where it stands.
-    pub status: ChallengeStatus,
-    /// What can be shown.
-    pub methods: Vec<MethodView>,
-    /// Whether the person will set up an app instead.
-    pub set_up: bool,
-    /// When it ends unanswered.
-    pub expires_at: Timestamp,
-    /// In a headless one that was answered, the answer. A hosted one tells it to whoever redeems its result.
-    pub verified: Option<Verified>,
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Verified {
-    /// The challenge.
-    pub challenge: ApplicationChallengeId,
-    /// Whose account it is.
-    pub user: ExternalId,
-    /// Who showed the second step, if that is somebody else.
-    pub actor: Option<ExternalId>,
-    /// By which kind of code.
-    pub method: Method,
-    /// When.
-    pub verified_at: Timestamp,
-    /// By setting up an app.
-    pub enrolled: bool,
-    /// After a backup code: how many are left.
-    pub backup_codes_left: Option<u32>,
 }
 
 /// What became of a code.
@@ -139,75 +81,103 @@ pub enum VerifyOutcome {
     Gone,
 }
 
-pub(super) fn asked(challenge: &Pending) -> Asked {
-    Asked { purpose: Purpose::SignIn, owner: challenge.id().to_string() }
-}
-
 /// Asks for a second step.
 pub async fn create(s: &Services, caller: &Caller, draft: ChallengeDraft) -> Result<CreateOutcome, Fault> {
-    let too_long = draft.state.as_ref().is_some_and(|state| state.chars().count() > STATE_LENGTH);
-    if too_long || (draft.state.is_some() && draft.return_to.is_none()) {
-        return Ok(CreateOutcome::State);
+    if let Some(refusal) = draft.contradiction() {
+        return Ok(refusal);
     }
     let (now, application, permitted) = (s.now(), caller.application.clone(), second_step::permitted(s));
     let handle = PlainHandle::generate(&*s.entropy);
-    let stored = handle.stored();
+    let stored = draft.return_to.is_some().then(|| handle.stored());
     let (id, expires_at) =
         (ApplicationChallengeId::generate(now, &*s.entropy), now.plus(s.rules.challenge_lifetime));
     let mut outcome = s
         .store
         .write(move |tx| {
-            let Some(subject) = known(tx, application.id, &draft.user)? else {
-                return Ok(CreateOutcome::UnknownUser);
+            let (person, subject) = match people(tx, application.id, &draft)? {
+                Ok(people) => people,
+                Err(refusal) => return Ok(refusal),
             };
-            let actor = match &draft.actor {
-                None => None,
-                Some(actor) if *actor == draft.user => return Ok(CreateOutcome::ActorIsUser),
-                Some(actor) => match known(tx, application.id, actor)? {
-                    None => return Ok(CreateOutcome::UnknownActor),
-                    actor => actor,
-                },
-            };
-            if !subject.active || actor.as_ref().is_some_and(|actor| !actor.active) {
-                return Ok(CreateOutcome::Inactive);
-            }
-            let hosted = match &draft.return_to {
+            let return_to = match &draft.return_to {
                 None => None,
                 Some(text) => match applications::address(tx, application.id, AddressKind::SecondStep, text)?
                 {
                     None => return Ok(CreateOutcome::ReturnAddress),
-                    Some(address) => Some((stored, address)),
+                    address => address,
                 },
             };
-            let at_keyboard = actor.as_ref().unwrap_or(&subject).id;
-            let person = users::by_id(tx, at_keyboard)?.ok_or(StoreError::Corrupt("a challenge's user"))?;
-            let steps = second_steps::of(tx, &person)?;
             let wanted = draft.set_up.unwrap_or(application.app_required);
-            let set_up = wanted && hosted.is_some() && actor.is_none();
-            if steps.usable(&permitted).is_empty() && !(set_up && steps.app == Standing::Absent) {
-                return Ok(CreateOutcome::NothingToShow);
-            }
-            let new = application_challenges::NewChallenge {
+            let record = ApplicationChallengeRecord {
                 id,
                 application: application.id,
-                user: at_keyboard,
-                subject: actor.is_some().then_some(subject.id),
-                set_up,
-                hosted,
+                user: person.id,
+                set_up: wanted && return_to.is_some() && subject.is_none(),
+                subject,
+                return_to,
                 state: draft.state,
+                shown: None,
+                session: None,
                 expires_at,
+                verified: None,
+                enrolled: false,
+                has_result: false,
             };
-            application_challenges::insert(tx, &new, now)?;
-            let record = application_challenges::by_id(tx, id)?.ok_or(StoreError::Corrupt("a challenge"))?;
+            let steps = second_steps::of(tx, &person)?;
+            let leads_on =
+                Pending::restore(record.clone(), now).is_some_and(|new| new.leads_on(&steps, &permitted));
+            if !leads_on {
+                return Ok(CreateOutcome::NothingToShow);
+            }
+            application_challenges::insert(tx, &record, stored.as_ref(), now)?;
             Ok(CreateOutcome::Created(view(tx, record, &permitted, now)?))
         })
         .await?;
     if let CreateOutcome::Created(view) = &mut outcome
-        && view.url.is_some()
+        && stored.is_some()
     {
         view.url = Some(format!("{}/second-step/{}", s.rules.public_url, handle.to_text()));
     }
     Ok(outcome)
+}
+
+impl ChallengeDraft {
+    /// What is wrong with it whoever is asked: what is said only of the hosted pages, without a way back from them.
+    fn contradiction(&self) -> Option<CreateOutcome> {
+        let too_long = self.state.as_ref().is_some_and(|state| state.chars().count() > STATE_LENGTH);
+        let headless = self.return_to.is_none();
+        if too_long || (self.state.is_some() && headless) {
+            return Some(CreateOutcome::State);
+        }
+        (self.set_up == Some(true) && (headless || self.actor.is_some())).then_some(CreateOutcome::SetUp)
+    }
+}
+
+/// Who has to show the second step, and with an actor, whose account it is about.
+fn people(
+    tx: &mut Tx<'_>,
+    application: ApplicationId,
+    draft: &ChallengeDraft,
+) -> StoreResult<Result<(User, Option<UserId>), CreateOutcome>> {
+    let Some(subject) = known(tx, application, &draft.user)? else {
+        return Ok(Err(CreateOutcome::UnknownUser));
+    };
+    let actor = match &draft.actor {
+        None => None,
+        Some(actor) if *actor == draft.user => return Ok(Err(CreateOutcome::ActorIsUser)),
+        Some(actor) => match known(tx, application, actor)? {
+            None => return Ok(Err(CreateOutcome::UnknownActor)),
+            actor => actor,
+        },
+    };
+    if !subject.active || actor.as_ref().is_some_and(|actor| !actor.active) {
+        return Ok(Err(CreateOutcome::Inactive));
+    }
+    let (at_keyboard, subject) = match actor {
+        None => (subject.id, None),
+        Some(actor) => (actor.id, Some(subject.id)),
+    };
+    let person = users::by_id(tx, at_keyboard)?.ok_or(StoreError::Corrupt("a challenge's user"))?;
+    Ok(Ok((person, subject)))
 }
 
 /// A challenge of the application.
@@ -220,8 +190,7 @@ pub async fn get(
     s.store
         .read(move |tx| {
             let Some(record) = of(tx, application, id)? else { return Ok(None) };
-            let view = view(tx, record, &permitted, now)?;
-            Ok(Some(ChallengeView { url: None, ..view }))
+            view(tx, record, &permitted, now).map(Some)
         })
         .await
         .map_err(Into::into)
@@ -252,7 +221,8 @@ pub async fn verify(
     let written = answer(s, pending, method, code, origin, None).await?;
     Ok(match written {
         Written::Refused(refusal) => VerifyOutcome::Refused(refusal),
-        Written::Gone => VerifyOutcome::Gone,
+        // An app is set up on the hosted pages alone.
+        Written::Gone | Written::Shown => VerifyOutcome::Gone,
         Written::Verified { verified, .. } => VerifyOutcome::Verified(verified),
     })
 }
@@ -276,100 +246,6 @@ pub async fn redeem(s: &Services, caller: &Caller, result: &str) -> Result<Optio
     let outcome = if verified.is_some() { "redeemed" } else { "refused" };
     metrics::counter!("countersign_second_step_results_total", "outcome" => outcome).increment(1);
     Ok(verified)
-}
-
-/// A code for a waiting challenge.
-pub(super) async fn send_for(
-    s: &Services,
-    pending: &Pending,
-    method: Method,
-    origin: &Origin,
-) -> Result<SendOutcome, Fault> {
-    // Which page the code is typed on decides whether the message may bind it to this server's host.
-    let content: fn(String, u64) -> Content = if pending.is_hosted() {
-        |code, minutes| Content::SignInCode { code, minutes }
-    } else {
-        |code, minutes| Content::SignInCodeElsewhere { code, minutes }
-    };
-    second_step::send(s, pending.user(), asked(pending), method, Target::Own, content, origin).await
-}
-
-/// What an answer's write came to.
-#[expect(clippy::large_enum_variant, reason = "one is made a request, and the large one is the usual one")]
-pub(super) enum Written {
-    Verified { verified: Verified, record: ApplicationChallengeRecord },
-    Refused(CodeRefusal),
-    Gone,
-}
-
-/// Checks a code for a waiting challenge. One write spends it, answers the challenge and (in a hosted one) makes the
-/// result.
-pub(super) async fn answer(
-    s: &Services,
-    pending: Pending,
-    method: Method,
-    code: &str,
-    origin: &Origin,
-    result: Option<&PlainHandle>,
-) -> Result<Written, Fault> {
-    let claim = match second_step::guess(s, pending.user(), asked(&pending), method, code, origin).await? {
-        Ok(claim) => claim,
-        Err(refusal) => return Ok(Written::Refused(refusal)),
-    };
-    let (now, origin, result) = (s.now(), origin.clone(), result.map(PlainHandle::stored));
-    let written = s
-        .store
-        .write(move |tx| {
-            users::take_turn(tx, pending.user())?;
-            let Some(evidence) = claim.spend(tx, now)? else {
-                return Ok(Written::Refused(CodeRefusal::AlreadyUsed));
-            };
-            let Some(answered) = pending.answered(&evidence) else { return Ok(Written::Gone) };
-            if !application_challenges::answer(tx, answered, now)? {
-                return Ok(Written::Gone);
-            }
-            if let Some(result) = result {
-                application_challenges::put_result(tx, pending.id(), &result, now.plus(RESULT))?;
-            }
-            told(tx, &pending, method, &origin, now)?;
-            let record = of(tx, pending.record().application, pending.id())?;
-            let record = record.ok_or(StoreError::Corrupt("a challenge"))?;
-            let verified = verified(tx, &record)?.ok_or(StoreError::Corrupt("a challenge's answer"))?;
-            Ok(Written::Verified { verified, record })
-        })
-        .await?;
-    s.ring();
-    Ok(written)
-}
-
-/// What is recorded and told when a second step was shown.
-pub(super) fn told(
-    tx: &mut Tx<'_>,
-    pending: &Pending,
-    method: Method,
-    origin: &Origin,
-    now: Timestamp,
-) -> StoreResult<()> {
-    let record = pending.record();
-    let application = applications::by_id(tx, record.application)?.map(|a| a.name);
-    let text = Some(application.unwrap_or_default());
-    let detail = Detail { method: Some(method.as_str().to_owned()), text, count: None };
-    if let Some(subject) = record.subject {
-        // The account that is looked into has it on record as well, with who is at the keyboard.
-        let event = countersign_store::events::NewEvent {
-            user: subject,
-            actor: Some(record.user),
-            kind: EventKind::LoginAsBegun,
-            detail: detail.clone(),
-            origin: origin.clone(),
-        };
-        countersign_store::events::record(tx, &event, now)?;
-    }
-    activity::record(tx, record.user, EventKind::VerifiedForApplication, detail, origin.clone(), now)?;
-    if method == Method::BackupCode {
-        second_step::backup_code_used(tx, record.user, origin, now)?;
-    }
-    Ok(())
 }
 
 async fn headless(
@@ -406,82 +282,4 @@ pub(super) fn of(
 ) -> StoreResult<Option<ApplicationChallengeRecord>> {
     let found = application_challenges::by_id(tx, id)?;
     Ok(found.filter(|record| record.application == application))
-}
-
-/// The application's ids of the account and of the actor.
-fn names(
-    tx: &mut Tx<'_>,
-    record: &ApplicationChallengeRecord,
-) -> StoreResult<(ExternalId, Option<ExternalId>)> {
-    let gone = StoreError::Corrupt("a challenge's user");
-    let mut name = |id| application_users::by_id(tx, record.application, id);
-    let person = name(record.user)?.ok_or(gone)?.external;
-    match record.subject {
-        None => Ok((person, None)),
-        Some(subject) => {
-            let subject = name(subject)?.ok_or(StoreError::Corrupt("a challenge's subject"))?.external;
-            Ok((subject, Some(person)))
-        }
-    }
-}
-
-/// The answer that a record holds.
-pub(super) fn verified(
-    tx: &mut Tx<'_>,
-    record: &ApplicationChallengeRecord,
-) -> StoreResult<Option<Verified>> {
-    let Some((verified_at, method)) = record.verified else { return Ok(None) };
-    let (user, actor) = names(tx, record)?;
-    let backup_codes_left =
-        if method == Method::BackupCode { backup_codes::left(tx, record.user)? } else { None };
-    let (challenge, enrolled) = (record.id, record.enrolled);
-    Ok(Some(Verified { challenge, user, actor, method, verified_at, enrolled, backup_codes_left }))
-}
-
-fn view(
-    tx: &mut Tx<'_>,
-    record: ApplicationChallengeRecord,
-    permitted: &[Method],
-    now: Timestamp,
-) -> StoreResult<ChallengeView> {
-    let (user, actor) = names(tx, &record)?;
-    let (id, expires_at, hosted) = (record.id, record.expires_at, record.return_to.is_some());
-    let answer = if hosted { None } else { verified(tx, &record)? };
-    let status = match (&record.verified, now < expires_at) {
-        (Some(_), _) => ChallengeStatus::Verified,
-        (None, true) => ChallengeStatus::Pending,
-        (None, false) => ChallengeStatus::Expired,
-    };
-    let person = users::by_id(tx, record.user)?.ok_or(StoreError::Corrupt("a challenge's user"))?;
-    let steps = second_steps::of(tx, &person)?;
-    let phone = phones::of_user(tx, person.id)?.map(|phone| phone::mask(&phone.number));
-    let to = |method| match method {
-        Method::Email => Some(person.email.masked()),
-        Method::Sms => phone.clone(),
-        Method::App | Method::BackupCode => None,
-    };
-    let pending = Pending::restore(record, now);
-    let set_up = pending.as_ref().is_some_and(|pending| pending.step(&steps) == Step::SetUp);
-    let methods = match &pending {
-        None => Vec::new(),
-        Some(_) => {
-            let usable = steps.usable(permitted).into_iter();
-            usable.map(|method| MethodView { method, to: to(method) }).collect()
-        }
-    };
-    let url = hosted.then(String::new);
-    Ok(ChallengeView { id, user, actor, url, status, methods, set_up, expires_at, verified: answer })
-}
-
-/// The address to which the browser goes with a result.
-pub(super) fn way_back(
-    record: &ApplicationChallengeRecord,
-    outcome: (&str, &str),
-) -> Option<Zeroizing<String>> {
-    let address = record.return_to.as_ref()?;
-    let mut pairs = vec![outcome];
-    if let Some(state) = &record.state {
-        pairs.push(("state", state));
-    }
-    Some(Zeroizing::new(address.with(&pairs)))
 }

@@ -4,11 +4,11 @@
 //! them. It is a short session of theirs that the application holds: see
 //! [`HolderSession`].
 
-use super::{Caller, users::known};
+use super::{Caller, users::in_turn};
 use crate::{Fault, Services, activity};
 use countersign_core::{
     Timestamp,
-    application::ExternalId,
+    application::{ExternalId, Scope},
     authority::HolderGrant,
     event::{Detail, EventKind, Origin},
     ids::{ApplicationChallengeId, SessionId},
@@ -28,7 +28,8 @@ const PREFIX: &str = "cst_";
 pub enum Basis {
     /// A challenge that the account holder has just answered. It is used up.
     Challenge(ApplicationChallengeId),
-    /// The application's word that this is a first enrolment, by the account holder's own session with it.
+    /// The application's word that this is a first enrolment, by the account holder's own session with it. The key needs a
+    /// scope for that ([`Scope::FirstEnrolments`]): it is all that stands behind it.
     FirstEnrolment,
 }
 
@@ -49,6 +50,8 @@ pub enum TokenOutcome {
     Challenge,
     /// An app is set up already: a challenge is needed.
     NotFirst,
+    /// The key may not give its word for a first enrolment.
+    Scope,
     /// The account is switched off.
     Inactive,
 }
@@ -61,6 +64,9 @@ pub async fn token(
     basis: Basis,
     origin: &Origin,
 ) -> Result<TokenOutcome, Fault> {
+    if matches!(basis, Basis::FirstEnrolment) && !caller.allows(Scope::FirstEnrolments) {
+        return Ok(TokenOutcome::Scope);
+    }
     let (now, max_age, origin) = (s.now(), s.rules.step_up_max_age, origin.clone());
     let (application, external) = (caller.application.clone(), user.clone());
     let handle = PlainHandle::generate(&*s.entropy);
@@ -68,10 +74,9 @@ pub async fn token(
     let token = Zeroizing::new(format!("{PREFIX}{}", handle.to_text()));
     s.store
         .write(move |tx| {
-            let Some(known) = known(tx, application.id, &external)? else {
+            let Some(known) = in_turn(tx, application.id, &external)? else {
                 return Ok(TokenOutcome::UnknownUser);
             };
-            users::take_turn(tx, known.id)?;
             if !known.active {
                 return Ok(TokenOutcome::Inactive);
             }

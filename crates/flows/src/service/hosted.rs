@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!   the address in the answer ──► second step ──(right code)──────────────────────────► back, with a result
-//!                             └─► set-up ──(right code)──► ten backup codes ──(go on)──► back, with a result
+//!                             │        └─(no app yet)─┐
+//!                             └─(none is due)─► set-up ──(right code)──► ten backup codes ──(go on)──► back, with a result
 //!                             └─(not now)──────────────────────────────────────────────► back, with error=access_denied
 //! ```
 
@@ -15,8 +16,8 @@ use crate::{
     step_up,
 };
 use countersign_core::{
+    application::AddressKind,
     application_challenge::{ApplicationChallengeRecord, Pending, Step},
-    authority::HolderGrant,
     event::Origin,
     ids::SessionId,
     second_step::Method,
@@ -55,6 +56,8 @@ pub struct About {
     pub origin: String,
     /// Where to go without an answer.
     pub way_out: Zeroizing<String>,
+    /// The first app is set up before the person goes back.
+    pub sets_up: bool,
 }
 
 /// Where a hosted challenge stands.
@@ -76,22 +79,26 @@ pub enum Stage {
 pub enum HostedOutcome {
     /// Right: the address to go to, with the result.
     Back(Zeroizing<String>),
+    /// Right, and now an app is set up.
+    SetUp,
     /// Not, and why.
     Refused(CodeRefusal),
     /// The challenge is answered or over.
     Gone,
 }
 
-/// What the browser with this address sees; `None` for an address that was never given, or an application or a person
-/// that is switched off.
+/// What the browser with this address sees; `None` for an address that was never given, for an application or a person
+/// that is switched off, and where the way back is no longer registered.
 pub async fn visit(s: &Services, handle: &PlainHandle) -> Result<Option<Visit>, Fault> {
-    let (now, stored) = (s.now(), handle.stored());
+    let (now, stored, permitted) = (s.now(), handle.stored(), second_step::permitted(s));
     let found = s
         .store
         .read(move |tx| {
             let Some(record) = application_challenges::by_handle(tx, &stored)? else { return Ok(None) };
             let Some(application) = applications::by_id(tx, record.application)? else { return Ok(None) };
-            if !application.active || !all_active(tx, &record)? {
+            let Some(back) = &record.return_to else { return Ok(None) };
+            let back = applications::address(tx, application.id, AddressKind::SecondStep, back.as_str())?;
+            if back.is_none() || !application.active || !all_active(tx, &record)? {
                 return Ok(None);
             }
             let gone = || StoreError::Corrupt("a challenge's user");
@@ -109,10 +116,12 @@ pub async fn visit(s: &Services, handle: &PlainHandle) -> Result<Option<Visit>, 
             Ok(Some((record, steps, session, application.id, about)))
         })
         .await?;
-    let Some((record, steps, session, application, about)) = found else { return Ok(None) };
+    let Some((record, steps, session, application, mut about)) = found else { return Ok(None) };
     let session = session.and_then(|session| HolderSession::restore(session, application, now));
-    let stage = match (Pending::restore(record.clone(), now), session) {
-        (Some(pending), session) => match (pending.step(&steps), session) {
+    let pending = Pending::restore(record.clone(), now);
+    about.sets_up = pending.as_ref().is_some_and(|pending| pending.sets_up(&steps, &permitted));
+    let stage = match (pending, session) {
+        (Some(pending), session) => match (pending.step(&steps, &permitted), session) {
             (Step::Show, _) => Stage::Show(pending),
             (Step::SetUp, None) => Stage::SetUp(pending),
             (Step::SetUp, Some(session)) => Stage::SettingUp(pending, session),
@@ -131,7 +140,7 @@ fn about(
 ) -> Option<About> {
     let origin = record.return_to.as_ref()?.origin();
     let way_out = way_back(record, ("error", "access_denied"))?;
-    Some(About { application: application.name.clone(), name, subject, origin, way_out })
+    Some(About { application: application.name.clone(), name, subject, origin, way_out, sets_up: false })
 }
 
 /// What the page of the second step offers.
@@ -149,7 +158,7 @@ pub async fn send_code(
     send_for(s, pending, method, origin).await
 }
 
-/// Checks a code; if it is right, one write spends it, answers the challenge and makes the result.
+/// Checks a code; if it is right, one write spends it, answers the challenge and makes the result, or opens the set-up.
 pub async fn verify(
     s: &Services,
     pending: Pending,
@@ -161,15 +170,16 @@ pub async fn verify(
     let written = answer(s, pending, method, code, origin, Some(&result)).await?;
     Ok(match written {
         Written::Refused(refusal) => HostedOutcome::Refused(refusal),
+        Written::Shown => HostedOutcome::SetUp,
         Written::Gone => HostedOutcome::Gone,
         Written::Verified { record, .. } => back(&record, &result),
     })
 }
 
-/// Begins the set-up of the first app, in a session of its own that ends with the challenge. `false` if the challenge is
-/// answered or over, or somebody has set one up meanwhile.
+/// Begins the set-up of the first app, in a session of its own that ends with the challenge. `false` if it is not the
+/// set-up's turn: the challenge is answered or over, or somebody has set one up meanwhile.
 pub async fn begin_set_up(s: &Services, pending: Pending, origin: &Origin) -> Result<bool, Fault> {
-    let (now, origin) = (s.now(), origin.clone());
+    let (now, origin, permitted) = (s.now(), origin.clone(), second_step::permitted(s));
     // Nobody ever holds this handle: the session is found through its challenge.
     let handle = PlainHandle::generate(&*s.entropy);
     let (id, stored) = (SessionId::generate(now, &*s.entropy), handle.stored());
@@ -180,9 +190,7 @@ pub async fn begin_set_up(s: &Services, pending: Pending, origin: &Origin) -> Re
             users::take_turn(tx, user)?;
             let Some(account) = users::by_id(tx, user)? else { return Ok(None) };
             let steps = second_steps::of(tx, &account)?;
-            let Some(grant) = HolderGrant::first_enrolment(user, application, &steps, now) else {
-                return Ok(None);
-            };
+            let Some(grant) = pending.set_up_grant(&steps, &permitted, now) else { return Ok(None) };
             // Of two browsers with this address the later one sets up: what the earlier one was shown is forgotten.
             let before = application_challenges::by_id(tx, pending.id())?.and_then(|record| record.session);
             if let Some(before) = before {

@@ -1,10 +1,11 @@
 //! Whom an application knows.
 
 use super::Caller;
-use crate::{Fault, Services, activity, second_step};
+use crate::{Fault, Services, activity, email_change, enrolment, second_step};
 use countersign_core::{
     Timestamp,
     application::ExternalId,
+    authority::CredentialAuthority,
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
     ids::{ApplicationId, UserId},
@@ -16,7 +17,7 @@ use countersign_core::{
 use countersign_store::{
     StoreError, StoreResult, Tx, application_challenges,
     application_users::{self, ApplicationUser},
-    apps, backup_codes, phones, second_steps, sessions, users,
+    apps, backup_codes, phones, second_steps, sent_codes, sessions, users,
 };
 
 /// A person's name has at most this many characters.
@@ -84,10 +85,7 @@ pub async fn put(
     let (now, external, application) = (s.now(), id.clone(), caller.application.clone());
     let user = UserId::generate(now, &*s.entropy);
     let new = ApplicationUser { id: user, external: id.clone(), email, name, active: true, created_at: now };
-    // A first enrolment's token proves nothing about who holds the mailbox.
-    let authority = holder
-        .filter(|holder| holder.own().record().second_step.is_some())
-        .and_then(|holder| holder.own().credential_authority(now, s.rules.step_up_max_age).ok());
+    let authority = holder.and_then(|holder| holder.mailbox_authority(now, s.rules.step_up_max_age));
     let (permitted, origin) = (second_step::permitted(s), origin.clone());
     let outcome = s
         .store
@@ -97,26 +95,18 @@ pub async fn put(
                 activity::record(tx, new.id, EventKind::KnownToApplication, detail, origin, now)?;
                 return Ok(PutOutcome::Created(view(tx, new, &permitted)?));
             }
-            let Some(known) = application_users::by_external_id(tx, application.id, &external)? else {
-                return Err(StoreError::Corrupt("a user of an application"));
-            };
-            users::take_turn(tx, known.id)?;
+            let known = in_turn(tx, application.id, &external)?;
+            let known = known.ok_or(StoreError::Corrupt("a user of an application"))?;
             if !known.active {
                 return Ok(PutOutcome::Inactive);
             }
             if known.email != new.email {
-                let Some(authority) = authority.filter(|authority| authority.user() == known.id) else {
-                    return Ok(PutOutcome::TokenNeeded);
-                };
+                let authority = authority.filter(|authority| authority.user() == known.id);
+                let Some(authority) = authority else { return Ok(PutOutcome::TokenNeeded) };
                 if !crate::sessions::still_lives(tx, &authority, now)? {
                     return Ok(PutOutcome::TokenNeeded);
                 }
-                // The old mailbox is told, before the address changes: only it can know that this was somebody else.
-                let notice = Notice::EmailChanged { to: new.email.masked() };
-                second_step::tell(tx, known.id, notice, now)?;
-                application_users::set_email(tx, &authority, &new.email)?;
-                let detail = Detail { text: Some(new.email.masked()), ..Detail::default() };
-                activity::record(tx, known.id, EventKind::EmailChanged, detail, origin, now)?;
+                move_mailbox(tx, &authority, &new.email, origin, now)?;
             }
             application_users::set_name(tx, application.id, &external, &new.name)?;
             let now_known = ApplicationUser { email: new.email, name: new.name, ..known };
@@ -125,6 +115,26 @@ pub async fn put(
         .await?;
     s.ring();
     Ok(outcome)
+}
+
+/// As on *My Profile*: codes that are under way and whoever else is in, or half in, end, for they may have come through the
+/// old mailbox; and both mailboxes are told.
+fn move_mailbox(
+    tx: &mut Tx<'_>,
+    authority: &CredentialAuthority,
+    new: &EmailAddress,
+    origin: Origin,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let user = authority.user();
+    let before = users::by_id(tx, user)?.ok_or(StoreError::Corrupt("a user of an application"))?;
+    application_users::set_email(tx, authority, new)?;
+    sent_codes::end_of_user(tx, user)?;
+    let ended = enrolment::end_the_rest(tx, authority)?;
+    let to = new.masked();
+    let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
+    activity::record(tx, user, EventKind::EmailChanged, detail, origin, now)?;
+    email_change::tell_both(tx, &before, new.clone(), &Notice::EmailChanged { to }, now)
 }
 
 /// The one whom the application knows by this id.
@@ -164,22 +174,19 @@ pub async fn list(
         .map_err(Into::into)
 }
 
-/// Switches an account off (its tokens and waiting challenges end at once) or on again. Its second steps stay as they
+/// Switches an account off (its tokens and its challenges, answered or not, end at once) or on again. Its second steps stay as they
 /// are, and so does its id: otherwise, forgetting somebody and making them known again would take their second step
 /// away without their doing. `false` if there is nobody with this id.
 pub async fn set_active(s: &Services, caller: &Caller, id: &ExternalId, active: bool) -> Result<bool, Fault> {
     let (now, application, external) = (s.now(), caller.application.id, id.clone());
     s.store
         .write(move |tx| {
-            let Some(known) = application_users::by_external_id(tx, application, &external)? else {
-                return Ok(false);
-            };
-            users::take_turn(tx, known.id)?;
+            let Some(known) = in_turn(tx, application, &external)? else { return Ok(false) };
             if active {
                 application_users::enable(tx, application, known.id)?;
             } else if application_users::disable(tx, application, known.id, now)? {
                 sessions::end_all(tx, known.id)?;
-                application_challenges::end_of_user(tx, known.id)?;
+                application_challenges::end_all(tx, known.id)?;
             }
             Ok(true)
         })
@@ -194,6 +201,17 @@ pub(super) fn known(
     id: &ExternalId,
 ) -> StoreResult<Option<ApplicationUser>> {
     application_users::by_external_id(tx, application, id)
+}
+
+/// The same, for a write about them: what is read here is still so at its end.
+pub(super) fn in_turn(
+    tx: &mut Tx<'_>,
+    application: ApplicationId,
+    id: &ExternalId,
+) -> StoreResult<Option<ApplicationUser>> {
+    let Some(found) = known(tx, application, id)? else { return Ok(None) };
+    users::take_turn(tx, found.id)?;
+    known(tx, application, id)
 }
 
 fn view(tx: &mut Tx<'_>, known: ApplicationUser, permitted: &[Method]) -> StoreResult<UserView> {

@@ -18,6 +18,7 @@ use countersign_core::{
 };
 use countersign_flows::{
     applications::{self, ChangeOutcome, KeyDraft, KeyOutcome},
+    second_step::SendOutcome,
     service::{
         self, Caller,
         authenticators::{self, ConfirmApp},
@@ -48,23 +49,47 @@ async fn authority(world: &World) -> ApplicationAuthority {
     applications::operators_authority(&world.s, &operator, None, false, false).await.unwrap().unwrap()
 }
 
+/// A new key of the application that allows this.
+async fn key(world: &World, application: ApplicationId, scopes: &[Scope]) -> (String, Caller) {
+    let scopes = Scopes::new(scopes.iter().copied()).unwrap();
+    let draft = KeyDraft { name: "Server".into(), scopes, lifetime: None };
+    let authority = authority(world).await;
+    let made = applications::make_key(&world.s, authority, application, draft, &origin()).await.unwrap();
+    let KeyOutcome::Made(made) = made else { panic!("{made:?}") };
+    let key = made.key.to_string();
+    let caller = service::caller(&world.s, &key).await.unwrap().unwrap();
+    (key, caller)
+}
+
 impl<'a> Crm<'a> {
     /// Registers an application of this name, with an address and a key that allows everything.
     async fn new(world: &'a World, name: &str) -> Self {
+        Self::registered(world, name, false).await
+    }
+
+    /// The same, which requires an authenticator app.
+    async fn requiring_app(world: &'a World, name: &str) -> Self {
+        Self::registered(world, name, true).await
+    }
+
+    async fn registered(world: &'a World, name: &str, app_required: bool) -> Self {
         let (s, from) = (&world.s, origin());
-        let registered = applications::register(s, authority(world).await, name, false, &from).await.unwrap();
+        let registered =
+            applications::register(s, authority(world).await, name, app_required, &from).await.unwrap();
         let ChangeOutcome::Done(id) = registered else { panic!("{registered:?}") };
         let kind = AddressKind::SecondStep;
         let added =
             applications::add_address(s, authority(world).await, id, kind, BACK, &from).await.unwrap();
         assert_eq!(added, ChangeOutcome::Done(id));
-        let scopes = Scopes::new(Scope::ALL.iter().copied()).unwrap();
-        let draft = KeyDraft { name: "Server".into(), scopes, lifetime: None };
-        let made = applications::make_key(s, authority(world).await, id, draft, &from).await.unwrap();
-        let KeyOutcome::Made(made) = made else { panic!("{made:?}") };
-        let key = made.key.to_string();
-        let caller = service::caller(s, &key).await.unwrap().unwrap();
+        let (key, caller) = key(world, id, Scope::ALL).await;
         Self { world, id, key, caller }
+    }
+
+    async fn remove_address(&self) {
+        let (kind, authority) = (AddressKind::SecondStep, authority(self.world).await);
+        let removed =
+            applications::remove_address(&self.world.s, authority, self.id, kind, BACK, &origin()).await;
+        assert!(removed.unwrap());
     }
 
     async fn switch(&self, active: bool) {
@@ -175,6 +200,18 @@ impl<'a> Crm<'a> {
 
     async fn stage(&self, handle: &PlainHandle) -> Stage {
         self.visit(handle).await.unwrap().stage
+    }
+
+    /// Shows the code by e-mail that is due before the set-up.
+    async fn shown(&self, handle: &PlainHandle) {
+        let s = &self.world.s;
+        let Stage::Show(pending) = self.stage(handle).await else { panic!("not to be shown") };
+        self.world.mail().await;
+        let sent = service::hosted::send_code(s, &pending, Method::Email, &origin()).await.unwrap();
+        assert_eq!(sent, SendOutcome::Sent);
+        let (_, code) = self.world.secret().await;
+        let outcome = service::hosted::verify(s, pending, Method::Email, &code, &origin()).await.unwrap();
+        assert!(matches!(outcome, HostedOutcome::SetUp), "{outcome:?}");
     }
 
     async fn redeem(&self, result: &str) -> Option<service::challenges::Verified> {

@@ -7,47 +7,80 @@ use crate::{
 use countersign_core::{
     Timestamp,
     application::ReturnAddress,
-    application_challenge::Pending,
+    application_challenge::{ApplicationChallengeRecord, Pending, Progress},
     authority::HolderGrant,
     ids::{ApplicationChallengeId, ApplicationId, SessionId, UserId},
     second_step::{Evidence, Method, SecondSteps},
     secret::StoredHandle,
 };
-use countersign_store::{
-    application_challenges::{self as table, NewChallenge},
-    sessions,
-};
+use countersign_store::{application_challenges as table, sessions};
+
+/// A challenge as it is asked for, and the handle of its address.
+#[derive(Clone)]
+struct New {
+    record: ApplicationChallengeRecord,
+    handle: Option<StoredHandle>,
+}
 
 /// A challenge as most are: hosted, of this person, for fifteen minutes.
-fn new(w: &World, application: ApplicationId, user: UserId) -> NewChallenge {
-    let address = ReturnAddress::web("https://crm.example/back").unwrap();
-    NewChallenge {
+fn new(w: &World, application: ApplicationId, user: UserId) -> New {
+    let record = ApplicationChallengeRecord {
         id: ApplicationChallengeId::generate(NOW, &*w.entropy),
         application,
         user,
         subject: None,
-        hosted: Some((w.handle(), address)),
+        return_to: Some(ReturnAddress::web("https://crm.example/back").unwrap()),
         state: Some("a state".into()),
         set_up: true,
+        shown: None,
+        session: None,
         expires_at: later(15 * MINUTE),
-    }
+        verified: None,
+        enrolled: false,
+        has_result: false,
+    };
+    New { record, handle: Some(w.handle()) }
 }
 
-async fn insert(w: &World, new: &NewChallenge) -> ApplicationChallengeId {
-    let (id, new) = (new.id, new.clone());
-    w.write(move |tx| table::insert(tx, &new, NOW)).await;
+/// The same without pages.
+fn headless(mut new: New) -> New {
+    new.handle = None;
+    new.record = ApplicationChallengeRecord { return_to: None, state: None, set_up: false, ..new.record };
+    new
+}
+
+/// The same for an actor, who looks into this account.
+fn about(mut new: New, subject: UserId) -> New {
+    new.record.subject = Some(subject);
+    new
+}
+
+async fn insert(w: &World, new: &New) -> ApplicationChallengeId {
+    let New { record, handle } = new.clone();
+    let id = record.id;
+    w.write(move |tx| table::insert(tx, &record, handle.as_ref(), NOW)).await;
     id
 }
 
-/// Whether an answer is written down, by this person, who must be the one who was asked.
-async fn answer(w: &World, id: ApplicationChallengeId, user: UserId, at: Timestamp) -> bool {
+/// Whether a code of this person, who must be the one who was asked, comes to anything: an answer, or with `sets_up` what is
+/// shown before a set-up.
+async fn progress(w: &World, id: ApplicationChallengeId, user: UserId, at: Timestamp, sets_up: bool) -> bool {
     w.write(move |tx| {
         let record = table::by_id(tx, id)?.unwrap();
         let Some(pending) = Pending::restore(record, NOW) else { return Ok(false) };
-        let answered = pending.answered(&Evidence::of_claim(user, Method::App)).unwrap();
-        table::answer(tx, answered, at)
+        let (steps, permitted): (_, &[Method]) =
+            (SecondSteps::default(), if sets_up { &Method::ALL } else { &[] });
+        let evidence = Evidence::of_claim(user, if sets_up { Method::Email } else { Method::App });
+        match pending.progress(&evidence, &steps, permitted).unwrap() {
+            Progress::Answered(answered) => table::answer(tx, answered, at),
+            Progress::Shown(shown) => table::shown(tx, shown, at),
+        }
     })
     .await
+}
+
+async fn answer(w: &World, id: ApplicationChallengeId, user: UserId, at: Timestamp) -> bool {
+    progress(w, id, user, at, false).await
 }
 
 /// A session in which an app is set up for an application.
@@ -68,18 +101,20 @@ async fn it_is_found_as_it_was_asked_for() {
         let (mia, ada) = (known(&w, crm, "mia").await, known(&w, crm, "ada").await);
         let hosted = new(&w, crm, mia);
         insert(&w, &hosted).await;
-        let handle = hosted.hosted.as_ref().unwrap().0;
+        let handle = hosted.handle.unwrap();
         let found = w.read(move |tx| table::by_handle(tx, &handle)).await.unwrap();
-        assert_eq!((found.id, found.application, found.user, found.subject), (hosted.id, crm, mia, None));
+        assert_eq!(
+            (found.id, found.application, found.user, found.subject),
+            (hosted.record.id, crm, mia, None)
+        );
         assert_eq!(found.return_to.unwrap().as_str(), "https://crm.example/back");
         assert_eq!((found.state.as_deref(), found.set_up, found.session), (Some("a state"), true, None));
         assert_eq!((found.verified, found.enrolled, found.has_result), (None, false, false));
-        assert_eq!(found.expires_at, hosted.expires_at);
+        assert_eq!(found.expires_at, hosted.record.expires_at);
         let stranger = w.handle();
         assert!(w.read(move |tx| table::by_handle(tx, &stranger)).await.is_none());
 
-        let plain = NewChallenge { hosted: None, state: None, set_up: false, ..new(&w, crm, ada) };
-        let actor = NewChallenge { subject: Some(mia), ..plain };
+        let actor = about(headless(new(&w, crm, ada)), mia);
         let id = insert(&w, &actor).await;
         let found = w.read(move |tx| table::by_id(tx, id)).await.unwrap();
         assert_eq!((found.user, found.subject, found.return_to, found.set_up), (ada, Some(mia), None, false));
@@ -99,10 +134,64 @@ async fn it_is_answered_once_and_in_time() {
         assert!(!answer(&w, id, mia, later(MINUTE)).await);
         let found = w.read(move |tx| table::by_id(tx, id)).await.unwrap();
         assert_eq!(found.verified, Some((later(MINUTE), Method::App)));
-        // Ending what waits leaves what was answered.
-        assert_eq!(w.write(move |tx| table::end_of_user(tx, mia)).await, 1);
-        assert!(w.read(move |tx| table::by_id(tx, late)).await.is_none());
-        assert!(w.read(move |tx| table::by_id(tx, id)).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_ended_is_ended_whether_it_was_answered_or_not() {
+    on_both(async |w| {
+        let crm = application(&w).await;
+        let (mia, ole) = (known(&w, crm, "mia").await, known(&w, crm, "ole").await);
+        let mut ids = Vec::new();
+        for new in [new(&w, crm, mia), new(&w, crm, mia), new(&w, crm, mia), about(new(&w, crm, ole), mia)] {
+            ids.push(insert(&w, &new).await);
+        }
+        let (answered, kept, actors) = (ids[1], ids[2], ids[3]);
+        assert!(answer(&w, answered, mia, NOW).await);
+        let session = held(&w, mia, crm).await;
+        assert!(w.write(move |tx| table::set_up_in(tx, kept, mia, session, NOW)).await);
+        assert_eq!(w.write(move |tx| table::end_others(tx, mia, session)).await, 2);
+        let is_there = |id| w.read(move |tx| Ok(table::by_id(tx, id)?.is_some()));
+        assert!(is_there(kept).await && !is_there(answered).await);
+        assert!(is_there(actors).await, "the actor's own");
+        assert_eq!(w.write(move |tx| table::end_all(tx, mia)).await, 2);
+        assert!(!is_there(kept).await && !is_there(actors).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_due_before_a_set_up_is_shown_once_and_in_time() {
+    on_both(async |w| {
+        let crm = application(&w).await;
+        let mia = known(&w, crm, "mia").await;
+        let id = insert(&w, &new(&w, crm, mia)).await;
+        assert!(!progress(&w, id, mia, later(15 * MINUTE), true).await, "over");
+        assert!(progress(&w, id, mia, NOW, true).await);
+        assert!(!progress(&w, id, mia, NOW, true).await, "twice");
+        let found = w.read(move |tx| table::by_id(tx, id)).await.unwrap();
+        assert_eq!((found.shown, found.verified), (Some(Method::Email), None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_for_a_set_up_says_what_was_shown_before_it() {
+    on_both(async |w| {
+        let crm = application(&w).await;
+        let mia = known(&w, crm, "mia").await;
+        for shown in [true, false] {
+            let (id, result) = (insert(&w, &new(&w, crm, mia)).await, w.handle());
+            assert!(!shown || progress(&w, id, mia, NOW, true).await);
+            let session = held(&w, mia, crm).await;
+            assert!(w.write(move |tx| table::set_up_in(tx, id, mia, session, NOW)).await);
+            assert!(w.write(move |tx| table::enrolled(tx, id, session, NOW)).await);
+            assert!(put_result(&w, id, result).await);
+            assert!(w.write(move |tx| table::redeem(tx, crm, &result, NOW)).await.is_some());
+            let taken = w.write(move |tx| table::take_token(tx, crm, mia, id, NOW, NOW)).await.unwrap();
+            assert_eq!(taken.second_step(), shown.then_some(Method::Email));
+        }
     })
     .await;
 }
@@ -129,8 +218,9 @@ async fn a_set_up_answers_it_from_its_own_session_alone() {
         w.write(move |tx| sessions::end(tx, session)).await;
         assert_eq!(w.read(move |tx| table::by_id(tx, id)).await.unwrap().session, None);
 
-        let only_show = NewChallenge { set_up: false, ..new(&w, crm, mia) };
-        let actors = NewChallenge { subject: Some(ole), ..new(&w, crm, mia) };
+        let mut only_show = new(&w, crm, mia);
+        only_show.record.set_up = false;
+        let actors = about(new(&w, crm, mia), ole);
         for challenge in [only_show, actors] {
             let id = insert(&w, &challenge).await;
             let begun = w.write(move |tx| table::set_up_in(tx, id, mia, other, NOW)).await;
@@ -156,10 +246,9 @@ async fn a_result_is_made_once_and_redeemed_once_in_time_by_its_application() {
         assert!(answer(&w, id, mia, NOW).await);
         assert!(put_result(&w, id, result).await);
         assert!(!put_result(&w, id, second).await);
-        let headless = NewChallenge { hosted: None, state: None, ..new(&w, crm, mia) };
-        let headless = insert(&w, &headless).await;
-        assert!(answer(&w, headless, mia, NOW).await);
-        assert!(!put_result(&w, headless, second).await, "there is no browser to carry it");
+        let plain = insert(&w, &headless(new(&w, crm, mia))).await;
+        assert!(answer(&w, plain, mia, NOW).await);
+        assert!(!put_result(&w, plain, second).await, "there is no browser to carry it");
         let redeem = |application, result, at| w.write(move |tx| table::redeem(tx, application, &result, at));
         assert_eq!(redeem(crm, second, NOW).await, None, "unknown");
         assert_eq!(redeem(shop, result, NOW).await, None, "another application's");
@@ -181,8 +270,7 @@ async fn an_answer_buys_one_token_and_a_hosted_one_only_what_was_redeemed() {
                 Ok(grant.map(|grant| (grant.user(), grant.second_step(), grant.proven_at())))
             })
         };
-        let plain = NewChallenge { hosted: None, state: None, ..new(&w, crm, mia) };
-        let id = insert(&w, &plain).await;
+        let id = insert(&w, &headless(new(&w, crm, mia))).await;
         assert_eq!(take(crm, mia, id, NOW).await, None, "not answered");
         assert!(answer(&w, id, mia, NOW).await);
         assert_eq!(take(shop, mia, id, NOW).await, None);
@@ -198,8 +286,7 @@ async fn an_answer_buys_one_token_and_a_hosted_one_only_what_was_redeemed() {
         assert_eq!(w.write(move |tx| table::redeem(tx, crm, &result, NOW)).await, Some(hosted));
         assert!(take(crm, mia, hosted, NOW).await.is_some());
 
-        let actor = NewChallenge { subject: Some(ole), hosted: None, state: None, ..new(&w, crm, mia) };
-        let id = insert(&w, &actor).await;
+        let id = insert(&w, &about(headless(new(&w, crm, mia)), ole)).await;
         assert!(answer(&w, id, mia, NOW).await);
         assert_eq!(take(crm, mia, id, NOW).await, None, "answered by an actor");
         assert_eq!(take(crm, ole, id, NOW).await, None);

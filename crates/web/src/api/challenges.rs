@@ -42,8 +42,8 @@ pub(crate) struct Draft {
     /// What the application wants to find again on the way back. Only together with `return_to`.
     #[schema(nullable = false, max_length = 500)]
     state: Option<String>,
-    /// Whether a person without an authenticator app sets one up, on the hosted pages. Unless it is said, the application’s own
-    /// setting holds.
+    /// Whether a person without an authenticator app sets one up on the hosted pages, after showing the second step that they
+    /// have. Unless it is said, the application’s own setting holds.
     #[schema(nullable = false)]
     set_up: Option<bool>,
 }
@@ -52,17 +52,13 @@ impl Body for Draft {
     const MEMBERS: &'static [&'static str] = &["user", "actor", "return_to", "state", "set_up"];
 
     fn read(members: &mut Members) -> Result<Self, ApiProblem> {
-        let draft = Self {
+        Ok(Self {
             user: members.parsed("user", ExternalId::LONGEST, USER_ID)?,
             actor: members.optional_parsed("actor", ExternalId::LONGEST, USER_ID)?,
             return_to: members.optional_text("return_to", ReturnAddress::LONGEST)?,
             state: members.optional_text("state", STATE_LENGTH)?,
             set_up: members.optional_flag("set_up")?,
-        };
-        if draft.state.is_some() && draft.return_to.is_none() {
-            return Err(no_way_back());
-        }
-        Ok(draft)
+        })
     }
 }
 
@@ -113,7 +109,7 @@ pub(crate) struct Challenge {
     status: Status,
     /// What can be shown, the one to offer first in front.
     methods: Vec<ChallengeMethod>,
-    /// Whether the person sets up an authenticator app instead.
+    /// Whether the person sets up an authenticator app before they come back, after showing one of `methods` if there are any.
     set_up: bool,
     /// When it ends unanswered.
     #[schema(format = "date-time", example = "2026-11-24T06:09:00Z")]
@@ -286,6 +282,10 @@ async fn created(app: App, key: Key<Challenges>, body: Draft) -> Answer {
             Err(ApiProblem::plain(kinds::RETURN_ADDRESS_NOT_REGISTERED).at("return_to"))
         }
         CreateOutcome::State => Err(no_way_back()),
+        CreateOutcome::SetUp => Err(ApiProblem::invalid(
+            "set_up",
+            "An app is set up on the hosted pages, by the account holder. Send “return_to” and no actor, or leave it out.",
+        )),
         CreateOutcome::NothingToShow => Err(ApiProblem::plain(kinds::NO_SECOND_STEP)),
     }
 }

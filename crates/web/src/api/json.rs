@@ -122,6 +122,10 @@ fn text(name: &str, value: Value, most: usize) -> Result<String, ApiProblem> {
         return Err(ApiProblem::invalid(name, format!("The member “{name}” is too long. Shorten it."))
             .with("expected", format!("at most {most} characters")));
     }
+    // PostgreSQL cannot store it, and nobody types it.
+    if text.contains('\0') {
+        return Err(of_another_form(name, "a string without U+0000"));
+    }
     Ok(text)
 }
 

@@ -72,8 +72,7 @@ impl<S: Allows> Key<S> {
             return Err(ApiProblem::plain(kinds::RATE_LIMITED).after(standing.resets_in));
         }
         if !caller.allows(S::SCOPE) {
-            let detail = format!("This key lacks the scope “{}”. Make one that has it.", S::SCOPE);
-            return Err(ApiProblem::new(kinds::SCOPE_MISSING, detail).with("scope", S::SCOPE.as_str()));
+            return Err(scope_missing(S::SCOPE));
         }
         query::only(&parts.uri, parameters)?;
         let actor =
@@ -197,6 +196,12 @@ async fn session(
         Some(session) => Ok(Some(session)),
         None => Err(ApiProblem::plain(kinds::ACCOUNT_HOLDER_TOKEN_REFUSED)),
     }
+}
+
+/// The key may not do this.
+pub(crate) fn scope_missing(scope: Scope) -> ApiProblem {
+    let detail = format!("This key lacks the scope “{scope}”. Make one that has it.");
+    ApiProblem::new(kinds::SCOPE_MISSING, detail).with("scope", scope.as_str())
 }
 
 /// An actor asks for what is the account holder's.

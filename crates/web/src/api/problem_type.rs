@@ -113,7 +113,7 @@ problem_types! {
     }
     ACCOUNT_HOLDER_TOKEN_REFUSED "account-holder-token-refused" 403 "There is no valid account-holder token" {
         "The header `Countersign-Account-Holder` is missing, or its token is unknown, expired, or another user’s."
-        "Take the account holder through a second step, exchange its challenge for a token, and send it while it lives. For somebody who has no authenticator app yet, a token for the first enrolment is enough."
+        "Take the account holder through a second step, exchange its challenge for a token, and send it while it lives. For somebody who has no authenticator app yet, a token for the first enrolment is enough, if the key may ask for one."
         &[]
     }
     RETURN_ADDRESS_NOT_REGISTERED "return-address-not-registered" 403 "The return address is not registered" {
@@ -222,7 +222,7 @@ problem_types! {
     }
     RATE_LIMITED "rate-limited" 429 "Too many requests" {
         "The application has sent more requests in a minute than this server takes."
-        "Wait as long as `Retry-After` says. The header `RateLimit` shows on every answer how many are left."
+        "Wait as long as `Retry-After` says. The header `RateLimit` shows on every answer to a valid key how many are left."
         &[RETRY_AFTER]
     }
     TOO_MANY_WRONG_KEYS "too-many-wrong-keys" 429 "Too many wrong keys" {

@@ -2,7 +2,7 @@
 
 use super::{
     json::{Body, Members, of_another_form},
-    key::{Alone, At, Authenticators},
+    key::{Alone, At, Authenticators, scope_missing},
     path::UserPath,
     posted::Posted,
     problem::ApiProblem,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{app::App, times};
 use axum::extract::State;
-use countersign_core::ids::ApplicationChallengeId;
+use countersign_core::{application::Scope, ids::ApplicationChallengeId};
 use countersign_flows::service::holder::{self, Basis, TokenOutcome};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,7 +24,8 @@ pub(crate) enum TokenDraft {
     /// A challenge that the account holder has just answered. It buys one token.
     #[schema(rename = "challenge")]
     Challenge(String),
-    /// `true`: the account holder has no authenticator app yet, and is in a session of their own with the application.
+    /// `true`: the account holder has no authenticator app yet, and is in a session of their own with the application. The key
+    /// needs the scope `first-enrolments` as well.
     #[schema(rename = "first_enrolment")]
     FirstEnrolment(bool),
 }
@@ -69,7 +70,8 @@ pub(crate) struct Token {
 /// Whatever changes a user’s second step needs such a token beside the key. It stands for the account holder, who was present a
 /// moment ago, and lives as long as a fresh proof of identity. Either a challenge that was answered just now buys it, once and
 /// never with an actor; or, for somebody who has no authenticator app, the application’s word that this is the account holder’s
-/// own session with it.
+/// own session with it. Nothing but that word stands behind the second way, which asks for no code, so a key has to be allowed to
+/// give it: the scope `first-enrolments`.
 #[utoipa::path(
     post, path = "/api/v1/users/{user}/account-holder-tokens", tag = "Account-holder tokens", operation_id = "makeToken",
     request_body = TokenDraft,
@@ -93,6 +95,7 @@ async fn made(app: App, who: At<Alone<Authenticators>, UserPath>, Wanted(basis):
         }
         TokenOutcome::UnknownUser => Err(ApiProblem::plain(kinds::USER_NOT_FOUND)),
         TokenOutcome::Challenge => Err(ApiProblem::plain(kinds::CHALLENGE_NOT_USABLE).at("challenge")),
+        TokenOutcome::Scope => Err(scope_missing(Scope::FirstEnrolments)),
         TokenOutcome::NotFirst => Err(ApiProblem::plain(kinds::NOT_FIRST_ENROLMENT)),
         TokenOutcome::Inactive => Err(ApiProblem::plain(kinds::USER_INACTIVE)),
     }

@@ -1,5 +1,6 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL §5.1), read strictly: what is not UTF-8, or not percent-encoded as it
-//! has to be, is refused and not repaired, and so is a field that comes twice.
+//! has to be, is refused and not repaired, and so is a field that comes twice. No text has U+0000, which PostgreSQL cannot
+//! store and nobody can type.
 
 use countersign_flows::openid_connect::Parameters;
 use std::fmt;
@@ -115,7 +116,7 @@ fn decode(bytes: &[u8]) -> Option<String> {
             byte => decoded.push(*byte),
         }
     }
-    String::from_utf8(decoded).ok()
+    String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'))
 }
 
 #[cfg(test)]
@@ -148,8 +149,16 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_refused() {
-        for body in ["code=%FF", "code=%", "code=%4", "code=%zz", "code=%C3%28", "code=%+1", "code=%ED%A0%80"]
-        {
+        for body in [
+            "code=%00",
+            "code=%FF",
+            "code=%",
+            "code=%4",
+            "code=%zz",
+            "code=%C3%28",
+            "code=%+1",
+            "code=%ED%A0%80",
+        ] {
             assert_eq!(defect(body), Some(("code".into(), FieldError::NotText)), "{body}");
         }
         assert_eq!(defect("%FF=1"), Some((String::new(), FieldError::NotText)));

@@ -86,9 +86,9 @@ impl HostedPages {
 
     /// What their templates say.
     pub(crate) fn view(&self) -> HostedAbout {
-        let About { application, name, subject, origin, .. } = self.about.clone();
+        let About { application, name, subject, origin, sets_up, .. } = self.about.clone();
         let site = origin.strip_prefix("https://").unwrap_or(&origin).to_owned();
-        HostedAbout { application, name, subject, site, origin, path: self.path("") }
+        HostedAbout { application, name, subject, site, origin, sets_up, path: self.path("") }
     }
 
     /// One of them, whose forms may end at the application.

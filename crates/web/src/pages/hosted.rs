@@ -52,6 +52,10 @@ pub(crate) async fn verify(State(app): State<App>, hosted: Hosted, form: Form) -
             second_step::count(method, None);
             Ok(see_other(&address))
         }
+        HostedOutcome::SetUp => {
+            second_step::count(method, None);
+            Ok(pages.at(""))
+        }
         HostedOutcome::Refused(refusal) => {
             second_step::count(method, Some(refusal));
             again(&app, pages, Some(method), Errors::refused(refusal, method)).await

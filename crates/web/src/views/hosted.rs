@@ -19,6 +19,8 @@ pub struct HostedAbout {
     pub origin: String,
     /// The same as people read it: `"crm.example"`.
     pub site: String,
+    /// The first app is set up before the person goes back.
+    pub sets_up: bool,
     /// The pages' own path: `/second-step/{handle}`.
     pub path: String,
 }

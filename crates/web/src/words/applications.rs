@@ -14,7 +14,7 @@ pub(crate) fn scope(scope: Scope) -> (&'static str, &'static str) {
         ),
         Scope::UsersWrite => (
             "Tell who its people are",
-            "Make its people known here, change their e-mail address, and remove them.",
+            "Make its people known here, change their names, and switch them off.",
         ),
         Scope::UsersRead => (
             "See who its people are",
@@ -24,6 +24,11 @@ pub(crate) fn scope(scope: Scope) -> (&'static str, &'static str) {
             "Set up second steps",
             "Set up and remove authenticator apps and backup codes, each time only when the account holder has just \
              shown who they are.",
+        ),
+        Scope::FirstEnrolments => (
+            "Set up the first app without a code",
+            "In addition: set up an authenticator app for somebody who has none on the application’s word alone, without \
+             a code by e-mail. Whoever steals such a key can do that too.",
         ),
     }
 }
@@ -89,6 +94,9 @@ pub(crate) fn address(error: AddressError, kind: AddressKind, typed: &str) -> St
             Some(normal) => format!("Addresses are compared letter by letter. Type it as browsers write it: {normal}"),
             None => "Addresses are compared letter by letter. Copy it from the address bar of a browser.".into(),
         },
+        AddressError::OddHost => {
+            "The name of the machine has characters in it that no such name has. Check the part behind “://”.".into()
+        }
         AddressError::TooLong => format!("This is too long. Use at most {} characters.", ReturnAddress::LONGEST),
     }
 }

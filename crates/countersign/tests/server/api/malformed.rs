@@ -91,6 +91,36 @@ async fn nonsense_in_bodies_gets_a_documented_problem() {
     assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
 }
 
+/// Of the two databases one can store U+0000 and the other cannot; from the outside they are the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_with_nul_is_refused_on_both_engines() {
+    for engine in Engine::ALL {
+        let server = server(engine).await;
+        let application = register(&server, "Brightwater");
+        application.put_user("mia").await.expect_status(201);
+        let mut draft = json!({"user": "mia", "return_to": super::RETURN_ADDRESS, "state": "s"});
+        for member in ["state", "return_to"] {
+            draft[member] = json!("a\u{0}b");
+            let page = application.post("/api/v1/challenges", &draft).await.expect_status(422);
+            assert_eq!(value(&page)["field"], format!("/{member}"), "{engine:?}: {page}");
+            draft[member] = json!("s");
+            draft["return_to"] = super::RETURN_ADDRESS.into();
+        }
+        let stranger = server.client();
+        for path in [
+            format!("/oauth2/authorize?client_id={NOBODY}&redirect_uri=%00"),
+            "/forward-auth/again?site=%00&to=/".to_owned(),
+            "/sign-in?return_to=%00".to_owned(),
+        ] {
+            let page = stranger.get(&path).await;
+            assert!(page.status < 500, "{engine:?}: {path}: {page}");
+        }
+        let fields = "email=a%00%40b.example&password=%00";
+        let page = stranger.post_raw("/sign-in", fields.to_owned()).await;
+        assert!(page.status < 500, "{engine:?}: {page}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_problem_names_the_member_and_what_would_do() {
     let server = server(Engine::Sqlite).await;

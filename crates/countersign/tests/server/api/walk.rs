@@ -146,6 +146,8 @@ async fn a_hosted_challenge_goes_only_to_a_registered_address() {
     }
     let lonely = application.post("/api/v1/challenges", &json!({"user": "mia", "state": "s"})).await;
     assert_eq!(value(&lonely.expect_status(422))["field"], "/state");
+    let lonely = application.post("/api/v1/challenges", &json!({"user": "mia", "set_up": true})).await;
+    assert_eq!(value(&lonely.expect_status(422))["field"], "/set_up");
     for nonsense in ["", "nonsense", &"A".repeat(43)] {
         let page = application.post("/api/v1/challenges/redeem", &json!({"result": nonsense})).await;
         assert_eq!(problem(&page.expect_status(404)), "result-not-found");
@@ -160,9 +162,32 @@ async fn an_account_holder_token_ends_after_five_minutes() {
     let token = application.first_token("mia").await;
     let path = "/api/v1/users/mia/authenticators";
     application.held("POST", path, &token, Some(&json!({"type": "app"}))).await.expect_status(201);
+    application.put_user("noah").await.expect_status(201);
+    let unused = application.first_token("noah").await;
     server.advance(std::time::Duration::from_secs(301));
-    let late = application.held("POST", path, &token, Some(&json!({"type": "app"}))).await.expect_status(403);
+    let begin = async |path: &str, token: &str| {
+        application.held("POST", path, token, Some(&json!({"type": "app"}))).await
+    };
+    let late = begin("/api/v1/users/noah/authenticators", &unused).await.expect_status(403);
     assert_eq!(problem(&late), "account-holder-token-refused");
+    // What was begun in time can be confirmed for its ten minutes, and the token does nothing else.
+    assert_eq!(problem(&begin(path, &token).await.expect_status(409)), "proof-too-old");
+    server.advance(std::time::Duration::from_secs(300));
+    assert_eq!(problem(&begin(path, &token).await.expect_status(403)), "account-holder-token-refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_enrolment_takes_a_key_that_may_declare_it() {
+    let server = server(Engine::Sqlite).await;
+    let application = register(&server, "Brightwater");
+    application.put_user("mia").await.expect_status(201);
+    let tokens = "/api/v1/users/mia/account-holder-tokens";
+    let (_, key) = super::make_key(&server, &application, &["authenticators"], "30");
+    let refused = application.with_key(&key).post(tokens, &json!({"first_enrolment": true})).await;
+    assert_eq!(problem(&refused.expect_status(403)), "scope-missing");
+    let (_, key) = super::make_key(&server, &application, &["first-enrolments"], "30");
+    let refused = application.with_key(&key).post(tokens, &json!({"first_enrolment": true})).await;
+    assert_eq!(value(&refused.expect_status(403))["scope"], "authenticators", "beside it, not in its place");
 }
 
 #[tokio::test(flavor = "multi_thread")]

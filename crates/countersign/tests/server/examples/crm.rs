@@ -3,7 +3,9 @@
 use super::{is_handsome, register, set_up_app, type_code};
 use crate::server;
 use countersign_testkit::running::built;
-use countersign_testkit::{App, Browser, BrowserOptions, Client, Engine, Page, Running, Server, free_port};
+use countersign_testkit::{
+    App, Browser, BrowserOptions, Client, Engine, Kind, Page, Running, Server, free_port,
+};
 use std::process::Command;
 use std::time::Duration;
 
@@ -60,7 +62,7 @@ async fn journey(options: BrowserOptions) {
     assert!(browser.text("[role=alert]").await.contains("not right"));
     type_password(&browser, &crm, BEN).await;
     assert!(browser.url().await.starts_with(&format!("{}/second-step/", server.url())));
-    let mut bens = set_up_app(&browser, server.clock()).await;
+    let mut bens = set_up_app(&browser, &server.url(), server.clock(), BEN.0).await;
     is_home(&browser, &crm, "Ben Osei", "otp, mfa").await;
     assert!(!browser.has("form[action='/log-in-as']").await);
     sign_out(&browser).await;
@@ -86,7 +88,7 @@ async fn journey(options: BrowserOptions) {
 
     // Support logs in as Ben, by its own code and not by his.
     type_password(&browser, &crm, ROSA).await;
-    let mut rosas = set_up_app(&browser, server.clock()).await;
+    let mut rosas = set_up_app(&browser, &server.url(), server.clock(), ROSA.0).await;
     is_home(&browser, &crm, "Rosa Klein", "otp, mfa").await;
     browser.follow("form[action='/log-in-as'] button").await;
     let page = browser.text("main").await;
@@ -140,7 +142,14 @@ impl Visitor {
     }
 
     /// Sets up an app; the app, and the path at the CRM to which Countersign then sends the browser, with the result.
-    async fn set_up(&self, server: &Server, crm: &Crm) -> (App, String) {
+    async fn set_up(&self, server: &Server, crm: &Crm, (email, _): (&str, &str)) -> (App, String) {
+        let mut mailbox = server.mailbox(Kind::Email, Some(email)).await;
+        let send = format!("{}/send-code", self.page);
+        let _sent =
+            self.countersign.post_from(&self.page, &send, &[("method", "email")]).await.expect_status(303);
+        let (verify, code) = (format!("{}/verify", self.page), mailbox.next_code().await);
+        let shown = [("method", "email"), ("code", code.as_str())];
+        let _shown = self.countersign.post_from(&self.page, &verify, &shown).await.expect_status(303);
         let set_up = format!("{}/set-up", self.page);
         let _begun = self.countersign.post_from(&self.page, &set_up, &[]).await.expect_status(303);
         let shown = self.countersign.get(&set_up).await.expect_status(200);
@@ -186,8 +195,8 @@ async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other() {
     let crm = crm(&server).await;
     let ben = Visitor::type_password(&server, &crm, BEN).await;
     let rosa = Visitor::type_password(&server, &crm, ROSA).await;
-    let (mut bens, back) = ben.set_up(&server, &crm).await;
-    let (_, rosas) = rosa.set_up(&server, &crm).await;
+    let (mut bens, back) = ben.set_up(&server, &crm, BEN).await;
+    let (_, rosas) = rosa.set_up(&server, &crm, ROSA).await;
     let parameter = |path: &str, name: &str| {
         let pairs = path.split_once('?').unwrap().1.split('&');
         pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).unwrap().1.to_owned()
@@ -237,7 +246,7 @@ async fn a_result_that_is_too_old_and_a_server_that_is_away_let_nobody_into_the_
     let mut server = server(Engine::Sqlite).await;
     let crm = crm(&server).await;
     let ben = Visitor::type_password(&server, &crm, BEN).await;
-    let (_, back) = ben.set_up(&server, &crm).await;
+    let (_, back) = ben.set_up(&server, &crm, BEN).await;
     server.advance(Duration::from_secs(121));
     refused(ben.crm.get(&back).await, "took too long");
     assert!(!is_signed_in(&ben.crm).await);

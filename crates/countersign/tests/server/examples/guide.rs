@@ -65,7 +65,8 @@ async fn every_command_of_the_integration_guide_works_in_its_order() {
         if let Some(address) = printed.lines().find(|line| line.contains("/second-step/")) {
             // "Open it now", with nothing behind the address to which the browser comes back.
             browser.open(address).await;
-            let _app = set_up_app(&browser, &clock).await;
+            let _app =
+                set_up_app(&browser, &format!("http://{server}"), &clock, "mia@larkspur.example").await;
             way = browser.url().await;
             assert!(
                 way.starts_with(&format!("http://{crm}/second-step?")) && way.contains("state=s-1"),

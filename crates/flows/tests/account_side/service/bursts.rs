@@ -90,6 +90,7 @@ async fn a_set_up_is_confirmed_once_and_leads_back_once() {
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
         let (_, handle) = crm.hosted(set_up("mia")).await;
+        crm.shown(&handle).await;
         let Stage::SetUp(pending) = crm.stage(&handle).await else { panic!("not to be set up") };
         assert!(flow::begin_set_up(&world.s, pending, &origin()).await.unwrap());
         let Stage::SettingUp(_, session) = crm.stage(&handle).await else { panic!("not being set up") };

@@ -51,7 +51,15 @@ async fn it_is_asked_for_by_whom_it_can_be_answered() {
         let view = crm.created(set_up("mia")).await;
         assert!(view.set_up && view.url.is_some() && view.status == ChallengeStatus::Pending);
         crm.set_active("ada", true).await;
-        assert!(!crm.created(in_login_as(set_up("mia"), "ada")).await.set_up, "never in a login as");
+        let headless_set_up = ChallengeDraft { set_up: Some(true), ..headless("mia") };
+        assert!(matches!(create(headless_set_up).await, CreateOutcome::SetUp));
+        assert!(matches!(create(in_login_as(set_up("mia"), "ada")).await, CreateOutcome::SetUp));
+        let strict = Crm::requiring_app(world, "Pine Shop").await;
+        strict.know("mia").await;
+        strict.know("ada").await;
+        assert!(strict.created(hosted("mia")).await.set_up);
+        assert!(!strict.created(headless("mia")).await.set_up, "on the hosted pages alone");
+        assert!(!strict.created(in_login_as(hosted("mia"), "ada")).await.set_up, "never in a login as");
     })
     .await;
 }
@@ -65,8 +73,6 @@ async fn where_nothing_can_be_shown_none_is_asked_for() {
     crm.know("mia").await;
     assert!(matches!(crm.create(headless("mia")).await, CreateOutcome::NothingToShow));
     assert!(matches!(crm.create(hosted("mia")).await, CreateOutcome::NothingToShow));
-    let headless_set_up = ChallengeDraft { set_up: Some(true), ..headless("mia") };
-    assert!(matches!(crm.create(headless_set_up).await, CreateOutcome::NothingToShow));
     assert!(matches!(crm.create(set_up("mia")).await, CreateOutcome::Created(_)));
 }
 
@@ -166,6 +172,37 @@ async fn in_a_login_as_the_actor_answers_and_the_subject_cannot() {
         assert_eq!(refused(subject), CodeRefusal::Wrong);
         let answer = verified(crm.verify(view.id, Method::App, &crm.code(&adas)).await);
         assert_eq!((answer.user, answer.actor), (id("mia"), Some(id("ada"))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_mailbox_is_not_filled_through_many_users_of_an_application() {
+    on_both(async |world| {
+        let (crm, shop) = (Crm::new(world, "Harbour CRM").await, Crm::new(world, "Pine Shop").await);
+        let send = async |crm: &Crm<'_>, user: &str| {
+            assert!(matches!(
+                crm.put(user, "mia@crm.example", None).await,
+                super::PutOutcome::Created(_) | super::PutOutcome::Updated(_)
+            ));
+            let challenge = crm.headless(user).await;
+            let sent =
+                challenges::send(&world.s, &crm.caller, challenge, Method::Email, &origin()).await.unwrap();
+            (challenge, sent.unwrap())
+        };
+        for number in 0..20 {
+            assert_eq!(send(&crm, &format!("user-{number}")).await.1, SendOutcome::Sent, "{number}");
+        }
+        assert!(matches!(send(&crm, "one-more").await.1, SendOutcome::Closed { .. }));
+        // Another application's people are not held up, and a code that is used shows that somebody reads them.
+        world.mail().await;
+        let (challenge, sent) = send(&shop, "mia").await;
+        assert_eq!(sent, SendOutcome::Sent);
+        let (_, code) = world.secret().await;
+        verified(shop.verify(challenge, Method::Email, &code).await);
+        for number in 0..20 {
+            assert_eq!(send(&shop, &format!("user-{number}")).await.1, SendOutcome::Sent, "{number}");
+        }
     })
     .await;
 }

@@ -3,13 +3,14 @@
 use super::{Basis, Crm, Stage, TokenOutcome, VerifyOutcome, headless, hosted, in_login_as, result};
 use crate::world::{MINUTE, World, on_both, origin};
 use countersign_core::{
-    ids::ApplicationChallengeId, second_step::Method, secret::PlainHandle, session::ProofTooOld,
+    application::Scope, ids::ApplicationChallengeId, second_step::Method, secret::PlainHandle,
+    session::ProofTooOld,
 };
 use countersign_flows::{
     identity,
     service::{
         authenticators::{self, ConfirmApp},
-        hosted as flow,
+        challenges, hosted as flow,
     },
 };
 
@@ -138,6 +139,96 @@ async fn a_first_enrolment_is_one_only_while_there_is_no_app() {
         let again = authenticators::remove_app(&world.s, &holder, app, &origin()).await.unwrap();
         assert!(matches!(again, Err(ProofTooOld)));
         assert!(matches!(crm.token("mia", Basis::FirstEnrolment).await, TokenOutcome::Issued { .. }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_first_enrolment_takes_a_key_that_may_declare_it() {
+    on_both(async |world| {
+        let mut crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, caller) = super::key(world, crm.id, &[Scope::Authenticators, Scope::Challenges]).await;
+        crm.caller = caller;
+        assert!(matches!(crm.token("mia", Basis::FirstEnrolment).await, TokenOutcome::Scope));
+        // A code by e-mail will do as well.
+        let challenge = crm.headless("mia").await;
+        let sent = challenges::send(&world.s, &crm.caller, challenge, Method::Email, &origin()).await;
+        assert!(sent.unwrap().is_some());
+        let (_, code) = world.secret().await;
+        let outcome = crm.verify(challenge, Method::Email, &code).await;
+        assert!(matches!(outcome, VerifyOutcome::Verified(_)));
+        let holder = crm.issued("mia", Basis::Challenge(challenge)).await;
+        assert!(authenticators::begin_app(&world.s, &holder).await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_answered_before_a_change_buys_nothing_after_it() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let key = crm.with_app("mia").await;
+        let holder = crm.issued("mia", Basis::Challenge(crm.answered("mia", &key).await)).await;
+        let codes = authenticators::make_backup_codes(&world.s, &holder, &origin()).await.unwrap().unwrap();
+        let backup_code = codes.unwrap().remove(0);
+        // Somebody holds the phone, and answers; the account holder takes the app away meanwhile.
+        let thief = crm.answered("mia", &key).await;
+        let (_, page) = crm.hosted(hosted("mia")).await;
+        world.advance(MINUTE / 2);
+        let Stage::Show(pending) = crm.stage(&page).await else { panic!("not to be shown") };
+        let back = flow::verify(&world.s, pending, Method::App, &crm.code(&key), &origin()).await.unwrap();
+        let challenge = crm.headless("mia").await;
+        let outcome = crm.verify(challenge, Method::BackupCode, &backup_code).await;
+        assert!(matches!(outcome, VerifyOutcome::Verified(_)), "{outcome:?}");
+        let holder = crm.issued("mia", Basis::Challenge(challenge)).await;
+        let app =
+            authenticators::list(&world.s, &crm.caller, &super::id("mia")).await.unwrap().unwrap()[0].id;
+        let removed = authenticators::remove_app(&world.s, &holder, app, &origin()).await.unwrap().unwrap();
+        assert!(removed.is_some());
+        assert!(!buys(&crm, "mia", thief).await);
+        assert!(crm.redeem(&result(back)).await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_switched_off_account_comes_back_without_what_was_answered_before() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let key = crm.with_app("mia").await;
+        let answered = crm.answered("mia", &key).await;
+        crm.set_active("mia", false).await;
+        crm.set_active("mia", true).await;
+        assert!(!buys(&crm, "mia", answered).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_enrolment_can_be_finished_after_the_proof_has_aged_and_nothing_else() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let key = crm.with_app("mia").await;
+        let basis = Basis::Challenge(crm.answered("mia", &key).await);
+        let TokenOutcome::Issued { token, .. } = crm.token("mia", basis).await else { panic!("not issued") };
+        let holder = crm.holder("mia", &token).await.unwrap();
+        let begun = authenticators::begin_app(&world.s, &holder).await.unwrap().unwrap();
+        assert_eq!(begun.expires_at, world.s.now().plus(10 * MINUTE));
+        world.advance(6 * MINUTE);
+        let holder = crm.holder("mia", &token).await.unwrap();
+        let moved = crm.put("mia", "mia@new.example", Some(&holder)).await;
+        assert!(matches!(moved, super::PutOutcome::TokenNeeded), "{moved:?}");
+        let made = authenticators::make_backup_codes(&world.s, &holder, &origin()).await.unwrap();
+        assert!(matches!(made, Err(ProofTooOld)));
+        let code = crate::world::app_code(&begun.key, world.s.now());
+        let added = authenticators::confirm_app(&world.s, &holder, begun.id, &code, "New", &origin()).await;
+        assert!(matches!(added.unwrap(), ConfirmApp::Added { .. }));
+        world.advance(4 * MINUTE);
+        assert!(crm.holder("mia", &token).await.is_none(), "with the enrolment");
     })
     .await;
 }

@@ -157,11 +157,11 @@ async fn a_code_is_sent_in_the_applications_name_for_this_page() {
 #[tokio::test]
 async fn in_a_login_as_the_page_is_the_actors_and_sets_nothing_up() {
     on_both(async |world| {
-        let crm = Crm::new(world, "Harbour CRM").await;
+        let crm = Crm::requiring_app(world, "Harbour CRM").await;
         crm.know("mia").await;
         let ada = crm.put("ada", "ada@crm.example", None).await;
         assert!(matches!(ada, super::PutOutcome::Created(_)));
-        let (_, handle) = crm.hosted(in_login_as(set_up("mia"), "ada")).await;
+        let (_, handle) = crm.hosted(in_login_as(hosted("mia"), "ada")).await;
         let about = crm.visit(&handle).await.unwrap().about;
         assert_eq!(about.subject.as_deref(), Some("Mia Lund"));
         let pending = to_show(&crm, &handle).await;
@@ -184,6 +184,7 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once_before_the_way_back(
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
         let (_, handle) = crm.hosted(set_up("mia")).await;
+        crm.shown(&handle).await;
         assert!(matches!(crm.stage(&handle).await, Stage::SetUp(_)));
         assert!(begin(&crm, &handle).await);
         let (_, session) = setting_up(&crm, &handle).await;
@@ -217,11 +218,91 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once_before_the_way_back(
 }
 
 #[tokio::test]
+async fn a_set_up_does_not_stand_in_for_a_second_step_that_is_there() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        // Whoever knows the password alone comes here, and no further than a code by e-mail.
+        let (_, handle) = crm.hosted(set_up("mia")).await;
+        assert!(crm.visit(&handle).await.unwrap().about.sets_up);
+        let forged = to_show(&crm, &handle).await;
+        assert!(!flow::begin_set_up(&world.s, forged, &origin()).await.unwrap());
+        let pending = to_show(&crm, &handle).await;
+        let guess = flow::verify(&world.s, pending, Method::Email, "123456", &origin()).await.unwrap();
+        assert!(matches!(guess, HostedOutcome::Refused(CodeRefusal::NotSent)));
+        crm.shown(&handle).await;
+        assert!(begin(&crm, &handle).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_step_shown_for_a_set_up_opens_nothing_else() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (id, handle) = crm.hosted(set_up("mia")).await;
+        crm.shown(&handle).await;
+        let view = challenges::get(&world.s, &crm.caller, id).await.unwrap().unwrap();
+        assert!(view.status == ChallengeStatus::Pending && view.set_up);
+        assert!(matches!(crm.token("mia", Basis::Challenge(id)).await, super::TokenOutcome::Challenge));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_apps_are_not_permitted_none_is_set_up() {
+    use crate::world::{World, rules};
+    use countersign_flows::Rules;
+    let world = World::with(Rules { methods: vec![Method::Email], ..rules() }).await;
+    let crm = Crm::new(&world, "Harbour CRM").await;
+    crm.know("mia").await;
+    let (id, handle) = crm.hosted(set_up("mia")).await;
+    assert!(!challenges::get(&world.s, &crm.caller, id).await.unwrap().unwrap().set_up);
+    assert!(!crm.visit(&handle).await.unwrap().about.sets_up);
+    let pending = to_show(&crm, &handle).await;
+    assert!(!flow::begin_set_up(&world.s, pending, &origin()).await.unwrap());
+}
+
+#[tokio::test]
+async fn where_only_apps_are_permitted_the_first_one_is_set_up_at_once_and_moves_no_mailbox() {
+    use crate::world::{World, rules};
+    use countersign_flows::Rules;
+    let world = World::with(Rules { methods: vec![Method::App], ..rules() }).await;
+    let crm = Crm::new(&world, "Harbour CRM").await;
+    crm.know("mia").await;
+    let (id, handle) = crm.hosted(set_up("mia")).await;
+    assert!(begin(&crm, &handle).await);
+    let key = key(&crm, &handle).await.unwrap();
+    assert!(matches!(confirm(&crm, &handle, &crm.code(&key)).await, ConfirmOutcome::Added { .. }));
+    let Stage::Enrolled(record, session) = crm.stage(&handle).await else { panic!("not enrolled") };
+    let back = flow::finish(&world.s, record, session).await.unwrap();
+    assert!(crm.redeem(&result(back)).await.is_some());
+    let holder = crm.issued("mia", Basis::Challenge(id)).await;
+    let moved = crm.put("mia", "thief@elsewhere.example", Some(&holder)).await;
+    assert!(matches!(moved, super::PutOutcome::TokenNeeded), "{moved:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_no_longer_registered_is_led_to_by_no_challenge() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(hosted("mia")).await;
+        assert!(crm.visit(&handle).await.is_some());
+        crm.remove_address().await;
+        assert!(crm.visit(&handle).await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_interrupted_set_up_goes_on_and_one_that_took_too_long_begins_again() {
     on_both(async |world| {
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
         let (_, handle) = crm.hosted(set_up("mia")).await;
+        crm.shown(&handle).await;
         assert!(begin(&crm, &handle).await);
         let first = key(&crm, &handle).await.unwrap();
         world.advance(9 * MINUTE);
@@ -253,6 +334,7 @@ async fn after_its_time_nothing_is_set_up() {
         crm.know("mia").await;
         let (_, handle) = crm.hosted(set_up("mia")).await;
         world.advance(10 * MINUTE);
+        crm.shown(&handle).await;
         assert!(begin(&crm, &handle).await);
         let (pending, session) = setting_up(&crm, &handle).await;
         let code = key(&crm, &handle).await.unwrap();
@@ -275,6 +357,7 @@ async fn of_two_browsers_the_later_one_sets_up() {
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
         let (_, handle) = crm.hosted(set_up("mia")).await;
+        crm.shown(&handle).await;
         assert!(begin(&crm, &handle).await);
         let (pending, earlier) = setting_up(&crm, &handle).await;
         let old = key(&crm, &handle).await.unwrap();
@@ -291,12 +374,15 @@ async fn of_two_browsers_the_later_one_sets_up() {
 }
 
 #[tokio::test]
-async fn an_app_that_was_set_up_elsewhere_meanwhile_is_asked_for() {
+async fn an_app_that_was_set_up_elsewhere_meanwhile_ends_what_waits() {
     on_both(async |world| {
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
         let (_, not_begun) = crm.hosted(set_up("mia")).await;
         let (_, begun) = crm.hosted(set_up("mia")).await;
+        crm.shown(&not_begun).await;
+        world.advance(MINUTE);
+        crm.shown(&begun).await;
         let Stage::SetUp(stale) = crm.stage(&not_begun).await else { panic!("not to be set up") };
         assert!(begin(&crm, &begun).await);
         let (pending, session) = setting_up(&crm, &begun).await;
@@ -312,13 +398,12 @@ async fn an_app_that_was_set_up_elsewhere_meanwhile_is_asked_for() {
         let code = crm.code(&forgotten);
         let late = flow::confirm_set_up(&world.s, pending, &session, &code, "Mine", &origin()).await.unwrap();
         assert!(matches!(late, ConfirmOutcome::NotPending));
-        world.advance(STEP);
+        // Whoever else was half in has to come again, and is asked for the app.
         for handle in [not_begun, begun] {
-            let pending = to_show(&crm, &handle).await;
-            let back = flow::verify(&world.s, pending, Method::App, &crm.code(&app.key), &origin()).await;
-            assert!(!crm.redeem(&result(back.unwrap())).await.unwrap().enrolled);
-            world.advance(STEP);
+            assert!(crm.visit(&handle).await.is_none());
         }
+        let (_, again) = crm.hosted(set_up("mia")).await;
+        to_show(&crm, &again).await;
         assert_eq!(crm.user("mia").await.apps, 1);
     })
     .await;

@@ -3,7 +3,14 @@
 use super::{Basis, Crm, PutOutcome, hosted, id, set_up};
 use crate::world::{MINUTE, on_both, origin};
 use countersign_core::{message::Notice, second_step::Method};
-use countersign_flows::service::{authenticators, challenges::CreateOutcome, hosted as flow, users};
+use countersign_flows::{
+    second_step::SendOutcome,
+    service::{
+        authenticators,
+        challenges::{self, CreateOutcome},
+        hosted as flow, users,
+    },
+};
 
 #[tokio::test]
 async fn each_application_knows_its_own_people_by_its_own_ids() {
@@ -63,14 +70,13 @@ async fn a_known_address_changes_only_with_a_token_that_a_second_step_bought() {
         world.mail().await;
         let PutOutcome::Updated(view) = change(Some(&holder)).await else { panic!("not updated") };
         assert_eq!(view.email, "mia@new.example");
-        // The old mailbox is told, in the name of the application.
-        let mut mail = world.mail().await;
-        assert_eq!(
-            (mail[0].to.as_str(), mail[0].application.as_deref()),
-            ("mia@crm.example", Some("Harbour CRM"))
-        );
+        // Both mailboxes are told, in the name of the application.
+        let mail = world.mail().await;
+        assert!(mail.iter().all(|letter| letter.application.as_deref() == Some("Harbour CRM")));
         let told = Notice::EmailChanged { to: "m•••@new.example".into() };
-        assert_eq!(crate::world::notices(mail.split_off(0))[0].1, told);
+        let mut notices = crate::world::notices(mail);
+        notices.sort_by(|one, other| one.0.cmp(&other.0));
+        assert_eq!(notices, [("mia@crm.example".into(), told.clone()), ("mia@new.example".into(), told)]);
     })
     .await;
 }
@@ -106,6 +112,29 @@ async fn whoever_is_switched_off_has_no_challenge_no_token_and_no_page_and_keeps
         assert!(crm.visit(&page).await.is_none(), "what was ended stays ended");
         assert!(matches!(crm.token("mia", Basis::FirstEnrolment).await, super::TokenOutcome::NotFirst));
         crm.answered("mia", &key).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_came_through_the_old_mailbox_is_out_when_it_changes() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let key = crm.with_app("mia").await;
+        let other = crm.issued("mia", Basis::Challenge(crm.answered("mia", &key).await)).await;
+        let holder = crm.issued("mia", Basis::Challenge(crm.answered("mia", &key).await)).await;
+        let waiting = crm.headless("mia").await;
+        world.mail().await;
+        let sent = challenges::send(&world.s, &crm.caller, waiting, Method::Email, &origin()).await;
+        assert_eq!(sent.unwrap(), Some(SendOutcome::Sent));
+        let (_, code) = world.secret().await;
+        let moved = crm.put("mia", "mia@new.example", Some(&holder)).await;
+        assert!(matches!(moved, PutOutcome::Updated(_)));
+        let late = crm.verify(waiting, Method::Email, &code).await;
+        assert!(matches!(late, super::VerifyOutcome::Gone), "{late:?}");
+        let back = crm.put("mia", "thief@elsewhere.example", Some(&other)).await;
+        assert!(matches!(back, PutOutcome::TokenNeeded), "{back:?}");
     })
     .await;
 }

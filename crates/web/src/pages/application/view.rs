@@ -138,7 +138,7 @@ fn command(server: &str, allows: impl Fn(Scope) -> bool) -> String {
     } else if allows(Scope::Challenges) {
         format!("curl -X POST {bearer} {json} -d '{{\"user\": \"42\"}}' {server}/api/v1/challenges")
     } else {
-        let body = r#"{"first_enrolment": true}"#;
+        let body = r#"{"challenge": "the id of a challenge that Mia has just answered"}"#;
         format!("curl -X POST {bearer} {json} -d '{body}' {server}/api/v1/users/42/account-holder-tokens")
     }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn go_on(State(app): State<App>, hosted: Hosted, form: Form) ->
     form.only_a_button()?;
     match hosted::finish(&app.services, record, session).await? {
         HostedOutcome::Back(address) => Ok(see_other(&address)),
-        HostedOutcome::Refused(_) | HostedOutcome::Gone => Ok(pages.at("")),
+        HostedOutcome::SetUp | HostedOutcome::Refused(_) | HostedOutcome::Gone => Ok(pages.at("")),
     }
 }
 

@@ -28,6 +28,7 @@ fn about() -> HostedAbout {
         subject: None,
         origin: "https://crm.harbour.example".into(),
         site: "crm.harbour.example".into(),
+        sets_up: false,
         path: PATH.into(),
     }
 }
