@@ -13,7 +13,7 @@ use countersign_core::{
     assurance::{Acr, Statement},
     authorization::{AuthorizeError, Facts, NextStep, Present},
     event::{Detail, EventKind, Origin},
-    ids::{GrantId, UserId},
+    ids::{ApplicationId, GrantId, UserId},
     oauth::{OauthScope, ScopeSet},
     session::{OwnSession, Session},
 };
@@ -238,23 +238,14 @@ async fn issue(
     let (now, origin) = (s.now(), origin.clone());
     let (text, handle) = Kind::Code.draw(s);
     let own = matches!(session, Session::Own(_));
-    let offline = own && request.scope.has(OauthScope::OfflineAccess);
-    let agreed_to = (!asker.application.first_party).then(|| request.to_agree());
-    let scope = request.scope.clone();
-    let grant = NewGrant {
-        id: GrantId::generate(now, &*s.entropy),
-        application: asker.application.id,
-        scope: if offline { scope } else { scope.without(OauthScope::OfflineAccess) },
-        claims: request.requested.to_text(),
-        statement,
-        offline_until: offline.then(|| now.plus(OFFLINE_LIFETIME)),
-    };
+    let grant = wanted(s, asker, request, own, statement, now);
     let code = AuthorizationCode {
         grant: grant.id,
         redirect_uri: asker.redirect_uri.as_str().to_owned(),
         challenge: request.challenge,
         nonce: request.nonce.clone(),
     };
+    let agreed_to = (!asker.application.first_party).then(|| request.to_agree());
     // A silent renewal every few minutes is nothing that anybody wants to read about.
     let told = (!request.prompt.none).then(|| asker.application.name.clone());
     let actor = session.record().login_as.as_ref().map(|login_as| login_as.actor);
@@ -266,8 +257,7 @@ async fn issue(
             users::take_turn(tx, user)?;
             // Whoever takes it back takes this turn as well, and then ends what was granted: nothing may come after that.
             if let Some(scope) = agreed_to
-                && consents::of(tx, user, grant.application)?
-                    .is_none_or(|agreed| !agreed.scope.covers(&scope))
+                && !agrees(tx, user, grant.application, &scope)?
             {
                 return Ok(Issued::Withdrawn);
             }
@@ -283,6 +273,32 @@ async fn issue(
         .await?;
     count(issued.word());
     Ok(issued)
+}
+
+/// The grant that is wanted. Only in an own session does it go on without it.
+fn wanted(
+    s: &Services,
+    asker: &Asker,
+    request: &Request,
+    own: bool,
+    statement: Statement,
+    now: Timestamp,
+) -> NewGrant {
+    let offline = own && request.scope.has(OauthScope::OfflineAccess);
+    let scope = request.scope.clone();
+    NewGrant {
+        id: GrantId::generate(now, &*s.entropy),
+        application: asker.application.id,
+        scope: if offline { scope } else { scope.without(OauthScope::OfflineAccess) },
+        claims: request.requested.to_text(),
+        statement,
+        offline_until: offline.then(|| now.plus(OFFLINE_LIFETIME)),
+    }
+}
+
+/// Whether the person agrees to all of this.
+fn agrees(tx: &mut Tx<'_>, user: UserId, application: ApplicationId, scope: &ScopeSet) -> StoreResult<bool> {
+    Ok(consents::of(tx, user, application)?.is_some_and(|agreed| agreed.scope.covers(scope)))
 }
 
 fn tell(

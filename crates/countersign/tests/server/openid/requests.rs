@@ -2,6 +2,11 @@
 
 use super::{Answer, App, BACK, VERIFIER, assert_invalid_grant, encoded, signed_in};
 use countersign_testkit::Engine;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_sent_to_an_address_that_is_not_registered() {
@@ -102,6 +107,34 @@ async fn a_program_is_told_in_json_whatever_is_wrong() {
         let exposed = page.header("access-control-expose-headers").unwrap();
         assert!(exposed.contains("Retry-After"), "{exposed}");
         assert_eq!(page.header("allow").is_some(), status == 405, "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_stops_in_the_middle_is_told_in_json_as_well() {
+    let server = crate::server(Engine::Sqlite).await;
+    let address = server.url().strip_prefix("http://").unwrap().to_owned();
+    // Longer than any request may take: the answer comes after half a minute.
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(50))).unwrap();
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100";
+        let head = format!(
+            "POST /oauth2/token HTTP/1.1\r\nHost: {address}\r\n{kind}\r\nConnection: close\r\n\r\ncode="
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+        while let Ok(length @ 1..) = stream.read(&mut part) {
+            answer.extend_from_slice(&part[..length]);
+        }
+        String::from_utf8_lossy(&answer).to_lowercase()
+    })
+    .await
+    .unwrap();
+    assert!(answer.starts_with("http/1.1 503"), "{answer}");
+    assert!(answer.ends_with(r#"{"error":"temporarily_unavailable"}"#), "{answer}");
+    for header in ["retry-after: ", "access-control-allow-origin: *", "content-type: application/json"] {
+        assert!(answer.contains(&format!("\r\n{header}")), "{header}: {answer}");
     }
 }
 
