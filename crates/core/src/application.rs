@@ -238,7 +238,7 @@ impl ReturnAddress {
     }
 
     /// The address `text`, if it differs from this one in its port alone, and both are on this very machine by number:
-    /// plain http on 127.0.0.1 or on [::1], and not `localhost`, which is a name (RFC 8252 §7.3, §8.3).
+    /// plain http on `127.0.0.1` or on `[::1]`, and not `localhost`, which is a name (RFC 8252 §7.3, §8.3).
     pub fn at_port_of(&self, text: &str) -> Option<Self> {
         let ours = without_loopback_port(&self.0)?;
         (without_loopback_port(text)? == ours).then(|| Self::web(text).ok())?

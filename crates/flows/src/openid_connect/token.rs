@@ -1,10 +1,10 @@
 //! `/oauth2/token`: a code, or a refresh token, for tokens; and `/oauth2/revoke`.
 //!
 //! ```text
-//!   shown ─(unknown, or another client's)──► invalid_grant
-//!     │ └──(used before)───────────────────► the grant ends, in this very write; invalid_grant
+//!   shown ─(unknown)───────────────────────► invalid_grant
 //!     ▼
-//!   hold the grant ─(gone)─────────────────► invalid_grant
+//!   hold the grant ─(gone, or another's)───► invalid_grant
+//!     │ └──(used before)───────────────────► the grant ends, in this very write; invalid_grant
 //!     ▼
 //!   claim, one conditional write ─(lost)───► the same as used before
 //!     ▼
