@@ -69,14 +69,14 @@ assert person["sub"] == claims["sub"] and "@" in person["email"], person
 renewed = client.refresh_token(metadata["token_endpoint"], refresh_token=token["refresh_token"])
 assert renewed["refresh_token"] != token["refresh_token"]
 
-second, stepped, claims_then = sign_in("openid", acr_values=TWO, max_age=60)
-assert claims_then["acr"] == TWO and claims_then["sub"] == claims["sub"], claims_then
-
 told = client.introspect_token(metadata["introspection_endpoint"], token=renewed["access_token"]).json()
 assert told["active"] is True, told
 client.revoke_token(metadata["revocation_endpoint"], token=renewed["refresh_token"])
 told = client.introspect_token(metadata["introspection_endpoint"], token=renewed["access_token"]).json()
 assert told == {"active": False}, told
+
+second, stepped, claims_then = sign_in("openid", acr_values=TWO, max_age=60)
+assert claims_then["acr"] == TWO and claims_then["sub"] == claims["sub"], claims_then
 
 query = urlencode({"id_token_hint": stepped["id_token"], "post_logout_redirect_uri": bye, "state": "so long"})
 end = browse(f"{metadata['end_session_endpoint']}?{query}")

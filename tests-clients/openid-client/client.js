@@ -86,7 +86,7 @@ const end = await open(client.buildEndSessionUrl(config, {
   id_token_hint: stepped.id_token, post_logout_redirect_uri: bye, state: 'so long',
 }));
 assert.equal(end.href, `${bye}?state=so+long`);
-await assert.rejects(client.refreshTokenGrant(config, renewed.refresh_token),
+await assert.rejects(client.refreshTokenGrant(config, stepped.refresh_token),
   (error) => error.error === 'invalid_grant');
 
 console.log('DONE');

@@ -247,6 +247,25 @@ impl ReturnAddress {
         url.query_pairs_mut().extend_pairs(pairs);
         url.into()
     }
+
+    /// The address `text`, if it differs from this one in its port alone, and both are on this very machine by number:
+    /// plain http on `127.0.0.1` or on `[::1]`, and not `localhost`, which is a name (RFC 8252 §7.3, §8.3).
+    pub fn at_port_of(&self, text: &str) -> Option<Self> {
+        let ours = without_loopback_port(&self.0)?;
+        (without_loopback_port(text)? == ours).then(|| Self::web(text).ok())?
+    }
+}
+
+/// The host of a loopback address, and what follows the port.
+fn without_loopback_port(text: &str) -> Option<(&'static str, &str)> {
+    let rest = text.strip_prefix("http://")?;
+    let (host, rest) =
+        ["127.0.0.1", "[::1]"].into_iter().find_map(|host| Some((host, rest.strip_prefix(host)?)))?;
+    let after = match rest.strip_prefix(':') {
+        None => rest,
+        Some(port) => port.trim_start_matches(|c: char| c.is_ascii_digit()),
+    };
+    (after.is_empty() || after.starts_with(['/', '?'])).then_some((host, after))
 }
 
 impl FromStr for ReturnAddress {
@@ -379,6 +398,44 @@ mod tests {
             "https://crm.example.com/back?tenant=7&result=a+b&state=%C3%BC%26"
         );
         assert_eq!(address.origin(), "https://crm.example.com");
+    }
+
+    #[test]
+    fn a_loopback_address_fits_at_any_port_and_at_nothing_else() {
+        let at = |registered: &str, text: &str| {
+            let address = ReturnAddress::web_or_native(registered).unwrap();
+            address.at_port_of(text).is_some_and(|found| found.as_str() == text)
+        };
+        for (registered, text) in [
+            ("http://127.0.0.1/back", "http://127.0.0.1:51004/back"),
+            ("http://127.0.0.1:4000/back?x=1", "http://127.0.0.1:51004/back?x=1"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1/back"),
+            ("http://[::1]:4000/back", "http://[::1]:51004/back"),
+        ] {
+            assert!(at(registered, text), "{registered} {text}");
+        }
+        for (registered, text) in [
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:51004/back/"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:51004/back?x=1"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:51004/back#x"),
+            ("http://127.0.0.1:4000/back", "https://127.0.0.1:51004/back"),
+            ("http://127.0.0.1:4000/back", "http://[::1]:4000/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.2:4000/back"),
+            ("http://127.0.0.1:4000/back", "http://localhost:4000/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1.evil.example/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:80@evil.example/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1@evil.example/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:99999/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:051004/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:80/back"),
+            ("http://127.0.0.1:4000/back", "http://127.0.0.1:51004\\@evil.example/back"),
+            ("http://localhost:4000/back", "http://localhost:51004/back"),
+            ("https://crm.example:4000/back", "https://crm.example:51004/back"),
+            ("com.example.app:/back", "http://127.0.0.1:51004/back"),
+        ] {
+            assert!(!at(registered, text), "{registered} {text}");
+        }
     }
 
     #[test]

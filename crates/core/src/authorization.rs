@@ -130,10 +130,7 @@ pub enum NextStep {
     /// To the sign-in, and back.
     SignIn,
     /// To the identity proof, and back.
-    StepUp {
-        /// Whether it has to include a second step.
-        second_step: bool,
-    },
+    StepUp,
     /// Ask whether they agree.
     Consent,
     /// A code, and this is what its ID token will say.
@@ -157,7 +154,7 @@ impl Facts {
         }
         let statement = match proofs.answer(&self.demand, self.can_take_second_step, self.now) {
             Answer::Met(statement) => statement,
-            Answer::StepUp { second_step } if can_answer => return NextStep::StepUp { second_step },
+            Answer::StepUp { .. } if can_answer => return NextStep::StepUp,
             Answer::StepUp { second_step: false } => return NextStep::Refuse(E::LoginRequired),
             Answer::StepUp { second_step: true } | Answer::Unmet => {
                 return NextStep::Refuse(E::UnmetAuthenticationRequirements);
@@ -266,8 +263,10 @@ mod tests {
                         let second_step = facts.can_take_second_step.then_some((Method::Email, now));
                         facts.present = Present::Holder(Proofs { password_at: now, second_step });
                     }
-                    NextStep::StepUp { second_step } => {
+                    NextStep::StepUp => {
                         let Present::Holder(proofs) = facts.present else { unreachable!() };
+                        let answer = proofs.answer(&facts.demand, facts.can_take_second_step, now);
+                        let Answer::StepUp { second_step } = answer else { unreachable!() };
                         prop_assert!(!second_step || facts.can_take_second_step);
                         let shown = second_step.then_some((Method::App, now)).or(proofs.second_step);
                         facts.present = Present::Holder(Proofs { password_at: now, second_step: shown });

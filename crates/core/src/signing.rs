@@ -51,13 +51,16 @@ pub fn is_published(keys: &[KeyTimes], place: usize, now: Timestamp) -> bool {
     successors.next().is_none() || signer(keys, now) == Some(place)
 }
 
-/// When the next key has to begin to sign, if it is time to make it.
+/// When the next key has to begin to sign, if it is time to make it. Where none signs now (all that there are will sign
+/// later, because they were made before the first start, or the clock has been set back) it is due now.
 pub fn due(keys: &[KeyTimes], now: Timestamp) -> Option<Timestamp> {
+    if signer(keys, now).is_none() {
+        return Some(now);
+    }
     let newest = keys.iter().filter(|key| usable(key, now)).map(|key| key.signs_from).max();
     match newest {
-        None => Some(now),
         Some(newest) if newest.plus(SIGNS_FOR).minus(AHEAD) <= now => Some(now.plus(AHEAD)),
-        Some(_) => None,
+        _ => None,
     }
 }
 
@@ -123,6 +126,18 @@ mod tests {
         assert_eq!(signer(&keys, retired), Some(1));
         assert!(is_published(&keys, 0, retired.plus(LINGERS).minus(HOUR)));
         assert!(!is_published(&keys, 0, retired.plus(LINGERS)));
+    }
+
+    #[test]
+    fn where_no_key_signs_yet_one_is_due_now() {
+        let now = Timestamp::from_millis(1_000_000);
+        let later = live(now.plus(AHEAD));
+        assert_eq!(signer(&[later], now), None);
+        assert_eq!(due(&[later], now), Some(now));
+        let keys = [live(now), later];
+        assert_eq!((signer(&keys, now), due(&keys, now)), (Some(0), None));
+        assert_eq!(signer(&keys, now.plus(AHEAD)), Some(1), "and what was made before takes its turn");
+        assert!(is_published(&keys, 0, now.plus(AHEAD)) && is_published(&keys, 1, now));
     }
 
     #[test]

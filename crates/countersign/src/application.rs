@@ -100,7 +100,8 @@ async fn create(s: &Services, options: &ApplicationCreate) -> Result<(), Failure
 }
 
 const NO_KEYS: &str = "--client private-key-jwt needs --client-keys FILE with a JWK Set of public keys: \
-                       {\"keys\": [{\"kty\": …}]}, none of them private or symmetric.";
+                       {\"keys\": [{\"kty\": …}]}, none of them private or symmetric, and one at least that checks \
+                       signatures: RSA of 2048 bits or more, P-256 or Ed25519.";
 
 fn draft(options: &ApplicationCreate) -> Result<Draft, Failure> {
     let mut addresses = Vec::new();

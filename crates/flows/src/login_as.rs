@@ -94,6 +94,7 @@ pub async fn stop(
         .write(move |tx| {
             let (actor, parked) = (session.login_as().actor, session.login_as().actor_session);
             let user = session.subject();
+            users::take_turn(tx, user)?;
             if !sessions::end(tx, session.id())? {
                 return Ok(false);
             }

@@ -25,7 +25,7 @@ pub mod client;
 pub mod connected;
 mod id_token;
 pub mod introspection;
-mod jws;
+pub(crate) mod jws;
 pub mod keys;
 mod live;
 pub mod logout;

@@ -62,6 +62,13 @@ pub struct Application {
     pub active: bool,
 }
 
+impl Application {
+    /// The OpenID Connect part, if it is switched on and signs people in.
+    pub fn signing_in(&self) -> Option<&Client> {
+        self.client.as_ref().filter(|_| self.active)
+    }
+}
+
 /// The OpenID Connect part of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {

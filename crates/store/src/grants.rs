@@ -20,11 +20,15 @@ sql! {
         FROM sessions AS s WHERE s.id = $9 AND s.actor_id IS NULL";
     BY_ID = "SELECT id, application_id, user_id, session_id, sid, actor_id, organization_id, scope, claims, \
         second_step, auth_time, expires_at, ended_at FROM grants WHERE id = $1";
+    HOLD = "UPDATE grants SET ended_at = ended_at WHERE id = $1";
     END = "UPDATE grants SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL";
-    END_OFFLINE = "DELETE FROM grants WHERE user_id = $1 AND session_id IS NULL";
+    END_OF_USER = "DELETE FROM grants WHERE user_id = $1";
     END_OF_APPLICATION = "DELETE FROM grants WHERE user_id = $1 AND application_id = $2";
-    OFFLINE = "SELECT DISTINCT application_id FROM grants WHERE user_id = $1 AND session_id IS NULL \
-        AND ended_at IS NULL AND expires_at > $2";
+    OFFLINE = "SELECT DISTINCT g.application_id FROM grants AS g WHERE g.user_id = $1 AND g.session_id IS NULL \
+        AND g.ended_at IS NULL AND g.expires_at > $2 \
+        AND (EXISTS (SELECT 1 FROM refresh_tokens AS r WHERE r.grant_id = g.id AND r.used_at IS NULL \
+                AND r.expires_at > $2) \
+            OR EXISTS (SELECT 1 FROM access_tokens AS a WHERE a.grant_id = g.id AND a.expires_at > $2))";
 }
 
 /// A grant as it is stored.
@@ -133,14 +137,23 @@ pub fn by_id(tx: &mut Tx<'_>, id: GrantId) -> StoreResult<Option<Grant>> {
     tx.row(BY_ID, values![id])?.map(read).transpose()
 }
 
+/// Keeps a grant for this transaction, unchanged; `false` if it is gone.
+///
+/// Whatever ends a grant locks its row first, and then the rows that stand for it, which are deleted with it. So whoever
+/// spends one of those and stores others, whose foreign key locks the grant, has to begin with the grant as well: in the
+/// other order the two wait for each other (PostgreSQL 13.3.4, deadlocks).
+pub fn hold(tx: &mut Tx<'_>, id: GrantId) -> StoreResult<bool> {
+    tx.changes_one(HOLD, values![id])
+}
+
 /// Ends a grant, with all its tokens; `false` if it was over.
 pub fn end(tx: &mut Tx<'_>, id: GrantId, now: Timestamp) -> StoreResult<bool> {
     tx.changes_one(END, values![now, id])
 }
 
-/// Ends what goes on without a session, of one account: whenever its sessions are ended all at once.
-pub(crate) fn end_offline(tx: &mut Tx<'_>, user: UserId) -> StoreResult<u32> {
-    tx.counts(END_OFFLINE, values![user])
+/// Ends all that applications were granted by one account: whenever its sessions are ended all at once.
+pub(crate) fn end_of_user(tx: &mut Tx<'_>, user: UserId) -> StoreResult<u32> {
+    tx.counts(END_OF_USER, values![user])
 }
 
 /// Ends all that an application was granted by one account: how many.
@@ -148,7 +161,7 @@ pub fn end_of_application(tx: &mut Tx<'_>, user: UserId, application: Applicatio
     tx.counts(END_OF_APPLICATION, values![user, application])
 }
 
-/// The applications that have a grant of this account without a session.
+/// The applications that have a grant of this account without a session, and a token of it that is still good.
 pub fn offline(tx: &mut Tx<'_>, user: UserId, now: Timestamp) -> StoreResult<Vec<ApplicationId>> {
     tx.rows(OFFLINE, values![user, now])?.into_iter().map(|mut row| row.parsed()).collect()
 }

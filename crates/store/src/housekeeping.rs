@@ -24,6 +24,10 @@ sql! {
     SITE_TICKETS = "DELETE FROM site_tickets WHERE expires_at <= $1";
     GRANTS = "DELETE FROM grants WHERE expires_at <= $1";
     GRANTS_ENDED = "DELETE FROM grants WHERE ended_at <= $1";
+    GRANTS_WITHOUT_TOKENS = "DELETE FROM grants WHERE created_at <= $1 \
+        AND NOT EXISTS (SELECT 1 FROM authorization_codes AS c WHERE c.grant_id = grants.id) \
+        AND NOT EXISTS (SELECT 1 FROM refresh_tokens AS r WHERE r.grant_id = grants.id) \
+        AND NOT EXISTS (SELECT 1 FROM access_tokens AS a WHERE a.grant_id = grants.id)";
     AUTHORIZATION_CODES = "DELETE FROM authorization_codes WHERE expires_at <= $1";
     REFRESH_TOKENS = "DELETE FROM refresh_tokens WHERE expires_at <= $1";
     ACCESS_TOKENS = "DELETE FROM access_tokens WHERE expires_at <= $1";
@@ -53,6 +57,9 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (SITE_TICKETS, now),
         (GRANTS, now),
         (GRANTS_ENDED, now.minus(DAY)),
+        // Before what stands for them, because whoever spends that holds the grant first: a grant whose last token goes now
+        // goes with the next sweep.
+        (GRANTS_WITHOUT_TOKENS, now.minus(DAY)),
         // For a day, a code that is shown again still ends what it bought.
         (AUTHORIZATION_CODES, now.minus(DAY)),
         (REFRESH_TOKENS, now),

@@ -23,6 +23,7 @@ sql! {
         (SELECT count(*) FROM phones AS p WHERE p.user_id = u.id) \
         FROM memberships AS m JOIN users AS u ON u.id = m.user_id \
         WHERE m.organization_id = $1 AND m.user_id = $2";
+    ORGANIZATION_NAME = "SELECT name FROM organizations WHERE id = $1";
     ORGANIZATIONS = "SELECT id, name FROM organizations ORDER BY created_at, id";
     OWNERS = "SELECT count(*) FROM memberships WHERE role = 'owner'";
 }
@@ -123,6 +124,11 @@ pub fn one(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> Store
 /// Every organization, the oldest first, by its name.
 pub fn organizations(tx: &mut Tx<'_>) -> StoreResult<Vec<(OrganizationId, String)>> {
     tx.rows(ORGANIZATIONS, values![])?.into_iter().map(|mut row| Ok((row.parsed()?, row.text()?))).collect()
+}
+
+/// The name of one organization.
+pub fn organization_name(tx: &mut Tx<'_>, id: OrganizationId) -> StoreResult<Option<String>> {
+    tx.row(ORGANIZATION_NAME, values![id])?.map(|mut row| row.text()).transpose()
 }
 
 /// Whether there is an owner of any organization: whether anybody has set this server up.

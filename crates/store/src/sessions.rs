@@ -213,16 +213,19 @@ pub fn end_of_user(tx: &mut Tx<'_>, user: UserId, id: SessionId) -> StoreResult<
     tx.changes_one(END_OF_USER, values![id, user])
 }
 
-/// Ends the user's sessions but `keep`, and what applications were granted beyond any session: how many sessions.
+/// Ends the user's sessions but `keep`, and all that applications were granted, in `keep` as well: a token that somebody
+/// has taken there must not outlive what the account holder does against them. How many sessions.
 pub fn end_others(tx: &mut Tx<'_>, user: UserId, keep: SessionId) -> StoreResult<u32> {
-    grants::end_offline(tx, user)?;
-    tx.counts(END_OTHERS, values![user, keep])
+    let ended = tx.counts(END_OTHERS, values![user, keep])?;
+    grants::end_of_user(tx, user)?;
+    Ok(ended)
 }
 
-/// Ends all of the user's sessions, and what applications were granted beyond them: how many sessions.
+/// Ends all of the user's sessions, and all that applications were granted: how many sessions.
 pub fn end_all(tx: &mut Tx<'_>, user: UserId) -> StoreResult<u32> {
-    grants::end_offline(tx, user)?;
-    tx.counts(END_ALL, values![user])
+    let ended = tx.counts(END_ALL, values![user])?;
+    grants::end_of_user(tx, user)?;
+    Ok(ended)
 }
 
 /// The user's live sessions, the newest first: those seen after `live_since` (now less the idle limit) and not too old.

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     extract::Browser,
     onward::FormTargets,
+    openid_connect,
     problem::Problem,
     respond::{self, ResponseExt as _},
     routes::{self, Access},
@@ -96,13 +97,13 @@ pub(crate) async fn protected(State(app): State<App>, request: Request, next: Ne
     response
 }
 
-/// The time limit, and the page for every [`Problem`]; below `/api/v1` the same as JSON.
+/// The time limit, and the page for every [`Problem`]; for programs the same as JSON.
 pub(crate) async fn problems(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let browser = Browser::read(&parts, &app);
     // On an application's pages nobody's session counts, and so none is shown.
     let looks = routes::access(&parts.method, &parts.extensions) != Some(Access::Hosted);
-    let api = is_api(parts.uri.path());
+    let (api, protocol) = (is_api(parts.uri.path()), routes::is_protocol(&parts.extensions));
     let number = parts.extensions.get::<Number>().map(|number| number.0.clone()).unwrap_or_default();
     let request = Request::from_parts(parts, body);
     let response = match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
@@ -117,6 +118,9 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
     let labels = [("reason", problem.reason().to_owned()), ("status", problem.status().as_str().to_owned())];
     metrics::counter!("countersign_refusals_total", &labels).increment(1);
     tracing::info!(reason = problem.reason(), "refused");
+    if protocol {
+        return with_body(response, openid_connect::of_problem(&problem));
+    }
     let who = if looks { who(&app, &browser, &problem).await } else { None };
     let page = error_page(&app, &browser, who.as_ref(), &problem, &number);
     with_body(response, page)
@@ -163,7 +167,8 @@ fn with_body(bare: Response, page: Response) -> Response {
 /// that says nothing about it is no browser of today; the `csrf_token` stands against the rest.
 pub(crate) async fn foreign(State(app): State<App>, request: Request, next: Next) -> Response {
     match routes::access(request.method(), request.extensions()) {
-        Some(Access::Protocol) => return cross_origin(request, next).await,
+        // To these anybody may speak: see [`cross_origin`].
+        Some(Access::Protocol) => return next.run(request).await,
         // Nothing follows from such a form that the page behind it does not ask for once more.
         Some(Access::Crossing) => return next.run(request).await,
         _ => {}
@@ -177,8 +182,12 @@ pub(crate) async fn foreign(State(app): State<App>, request: Request, next: Next
 }
 
 /// The endpoints for programs are there for programs in a browser as well, of whatever origin: no cookie opens anything
-/// there, so nothing is at stake that a stranger could not ask for from anywhere (Fetch §3.3; no credentials).
-async fn cross_origin(request: Request, next: Next) -> Response {
+/// there, so nothing is at stake that a stranger could not ask for from anywhere (Fetch §3.3; no credentials). Around all
+/// that can answer: a program in a page can read no refusal and no fault that lacks these headers.
+pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
+    if !routes::is_protocol(request.extensions()) {
+        return next.run(request).await;
+    }
     let response = match *request.method() {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         _ => next.run(request).await,
@@ -187,7 +196,7 @@ async fn cross_origin(request: Request, next: Next) -> Response {
         .with_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
         .with_header(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST")
         .with_header(header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type")
-        .with_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate")
+        .with_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After")
         .with_header(header::ACCESS_CONTROL_MAX_AGE, "3600")
 }
 

@@ -8,42 +8,58 @@ pub(crate) mod logout;
 pub(crate) mod metadata;
 pub(crate) mod token;
 
-use crate::respond::{self, ResponseExt as _};
+use crate::{
+    problem::Problem,
+    respond::{self, ResponseExt as _},
+};
 use axum::response::Response;
-use countersign_flows::Fault;
-use http::StatusCode;
+use http::{StatusCode, header::WWW_AUTHENTICATE};
 use serde_json::json;
-use std::time::Duration;
 
-/// How soon it is worth trying again.
-const SOON: Duration = Duration::from_secs(5);
-
-/// An answer to a program: what it wants or why not, as JSON in either case.
-pub(crate) type Told = Result<Response, ProgramFault>;
-
-/// A fault, as a program is told.
-pub(crate) struct ProgramFault(Fault);
-
-impl From<Fault> for ProgramFault {
-    fn from(fault: Fault) -> Self {
-        Self(fault)
-    }
-}
-
-impl axum::response::IntoResponse for ProgramFault {
-    fn into_response(self) -> Response {
-        let passing = matches!(self.0, Fault::Away(_) | Fault::Busy);
-        tracing::error!(fault = %self.0, "a fault");
-        if passing {
-            let body = json!({ "error": "temporarily_unavailable" });
-            respond::json(StatusCode::SERVICE_UNAVAILABLE, &body).with_retry_after(Some(SOON))
-        } else {
-            respond::json(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "server_error" }))
-        }
-    }
+/// A problem, as a program is told (RFC 6749 §5.2; the words for faults are those of §4.1.2.1).
+pub(crate) fn of_problem(problem: &Problem) -> Response {
+    let status = problem.status();
+    let word = match status {
+        StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+        status if status.is_server_error() => "server_error",
+        _ => "invalid_request",
+    };
+    error(status, word).with_retry_after(problem.retry_after())
 }
 
 /// An error of the token endpoint and its like (RFC 6749 §5.2).
 fn error(status: StatusCode, word: &str) -> Response {
     respond::json(status, &json!({ "error": word }))
+}
+
+/// Whoever has not shown which client it is. Each 401 says how it could be done (RFC 9110 §15.5.2).
+fn invalid_client() -> Response {
+    let challenge = "Basic realm=\"oauth2\"";
+    error(StatusCode::UNAUTHORIZED, "invalid_client").with_header(WWW_AUTHENTICATE, challenge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::header::{CONTENT_TYPE, RETRY_AFTER};
+
+    #[tokio::test]
+    async fn a_program_is_told_every_problem_as_json() {
+        for (problem, status, body) in [
+            (Problem::TooLarge, 413, r#"{"error":"invalid_request"}"#),
+            (Problem::MethodNotAllowed, 405, r#"{"error":"invalid_request"}"#),
+            (Problem::BadRequest, 400, r#"{"error":"invalid_request"}"#),
+            (Problem::TimedOut, 503, r#"{"error":"temporarily_unavailable"}"#),
+            (Problem::Away, 503, r#"{"error":"temporarily_unavailable"}"#),
+            (Problem::Busy, 503, r#"{"error":"temporarily_unavailable"}"#),
+            (Problem::Internal, 500, r#"{"error":"server_error"}"#),
+        ] {
+            let response = of_problem(&problem);
+            assert_eq!(response.status(), status, "{problem:?}");
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/json", "{problem:?}");
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), status == 503, "{problem:?}");
+            let said = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+            assert_eq!(said, body, "{problem:?}");
+        }
+    }
 }

@@ -148,7 +148,8 @@ impl Problem {
         }
     }
 
-    fn retry_after(&self) -> Option<Duration> {
+    /// When to come back, where that helps.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooMany { retry_after } => Some(*retry_after),
             Self::Away | Self::Busy | Self::TimedOut => Some(SOON),

@@ -285,6 +285,7 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
         .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| guard::panicked(&*cause)))
         .layer(from_fn_with_state(app.clone(), guard::problems))
         .layer(from_fn(told))
+        .layer(from_fn(guard::cross_origin))
         .layer(from_fn_with_state(app.clone(), guard::protected))
         .layer(from_fn_with_state(app.clone(), guard::observed))
         .with_state(app)
@@ -298,6 +299,12 @@ pub(crate) fn access(method: &Method, extensions: &Extensions) -> Option<Access>
         route.path == matched && (route.method == *method || [Method::OPTIONS, Method::HEAD].contains(method))
     };
     TABLE.iter().find(fits).map(|route| route.access)
+}
+
+/// Whether the path of this request is one of the endpoints for programs of applications, by whatever method.
+pub(crate) fn is_protocol(extensions: &Extensions) -> bool {
+    let matched = extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    TABLE.iter().any(|route| Some(route.path) == matched && route.access == Protocol)
 }
 
 /// The page to come back to after this request led somewhere else: itself, or the page that holds the form.

@@ -40,7 +40,7 @@ impl Drop for Running {
     }
 }
 
-/// The person at the browser, who is signed in after the first address, and sets up an app then.
+/// The person at the browser, who is signed in after the first address, and sets up an app before the second.
 struct PersonAtBrowser<'a> {
     server: &'a Server,
     client: Client,
@@ -90,15 +90,17 @@ async fn run(server: &Server, member: usize, mut command: Command) {
     let mut running = Running(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
     let mut input = running.0.stdin.take().unwrap();
     let lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
-    let mut done = false;
+    let (mut done, mut opened) = (false, 0);
     for line in lines {
         let line = line.unwrap();
         done |= line.starts_with("DONE");
         let Some(address) = line.strip_prefix("OPEN ") else { continue };
-        let end = at.open(address).await;
-        if at.app.is_none() {
+        // An app between the first address and the second: by then the client has used its first tokens, which end with it.
+        if opened == 1 {
             at.app = Some(at.client.set_up_app(server).await);
         }
+        opened += 1;
+        let end = at.open(address).await;
         writeln!(input, "{end}").unwrap();
     }
     assert!(running.0.wait().unwrap().success() && done, "{command:?} failed");

@@ -1,7 +1,7 @@
 //! The OpenID Connect part of an application.
 
 use super::{record_of, reveal};
-use crate::{Fault, Services};
+use crate::{Fault, Services, openid_connect::jws};
 use countersign_core::{
     Timestamp,
     application::{ClientAuth, SigningAlgorithm},
@@ -70,7 +70,7 @@ pub enum ClientOutcome {
     Done(Option<NewSecret>),
     /// No such application in this organization, or not a client with a secret; or the session that asked has ended.
     NotFound,
-    /// The public keys are missing, or are no JWK Set with a key that can verify a signature.
+    /// The public keys are missing, or are no JWK Set of public keys, or none of them can verify a signature here.
     Keys,
 }
 
@@ -187,8 +187,8 @@ pub async fn new_secret(
         .map_err(Into::into)
 }
 
-/// A JSON object whose `keys` is a list of one or more public keys, without a private member (RFC 7518 §6) among them:
-/// who pastes a private key here by mistake is told so, and it is not kept.
+/// A JSON object whose `keys` is a list of public keys, at least one of which can verify an assertion, without a private
+/// member (RFC 7518 §6) among them: who pastes a private key here by mistake is told so, and it is not kept.
 fn is_key_set(text: &str) -> bool {
     let Ok(set) = serde_json::from_str::<serde_json::Value>(text) else { return false };
     let Some(keys) = set.get("keys").and_then(|keys| keys.as_array()) else { return false };
@@ -196,7 +196,7 @@ fn is_key_set(text: &str) -> bool {
         let kind = key.get("kty").and_then(|kind| kind.as_str());
         matches!(kind, Some("RSA" | "EC" | "OKP")) && key.get("d").is_none()
     };
-    text.len() <= LONGEST_KEYS && !keys.is_empty() && keys.iter().all(public)
+    text.len() <= LONGEST_KEYS && keys.iter().all(public) && keys.iter().any(jws::can_verify)
 }
 
 #[cfg(test)]
@@ -214,6 +214,8 @@ mod tests {
             r#"{"keys":[]}"#,
             r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#,
             r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qY","d":"nWGx"}]}"#,
+            r#"{"keys":[{"kty":"RSA"}]}"#,
+            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","use":"enc"}]}"#,
         ] {
             assert!(!is_key_set(bad), "{bad}");
         }

@@ -63,12 +63,13 @@ fn in_time(claims: &Value, now: Timestamp) -> Option<Timestamp> {
     (begun && now < expires_at && expires_at <= now.plus(LONGEST).plus(LEEWAY)).then_some(expires_at)
 }
 
-/// Meant for this server: it names the issuer, or the token endpoint, which older clients name.
+/// Meant for this server and no other: it names the issuer, or the token endpoint, which older clients name. Were
+/// it meant for another one as well, that one could show it here.
 fn is_for(s: &Services, audience: &Value) -> bool {
     let endpoint = format!("{}/oauth2/token", issuer(s));
     let ours = |value: &Value| value.as_str().is_some_and(|text| text == issuer(s) || text == endpoint);
     match audience {
-        Value::Array(list) => list.iter().any(ours),
+        Value::Array(list) => !list.is_empty() && list.iter().all(ours),
         one => ours(one),
     }
 }

@@ -13,7 +13,7 @@ use countersign_core::{
     assurance::{Acr, Statement},
     authorization::{AuthorizeError, Facts, NextStep, Present},
     event::{Detail, EventKind, Origin},
-    ids::{GrantId, OrganizationId, UserId},
+    ids::{ApplicationId, GrantId, UserId},
     oauth::{OauthScope, ScopeSet},
     session::{OwnSession, Session},
 };
@@ -71,6 +71,29 @@ struct Known {
     organization: String,
 }
 
+/// A request that was read.
+struct Asked {
+    /// As it came, without the moment at which it was first seen.
+    bare: Parameters,
+    /// That moment.
+    asked_at: Timestamp,
+    asker: Asker,
+    request: Request,
+}
+
+/// Reads a request, or says what follows from what is wrong with it.
+async fn read(s: &Services, parameters: &Parameters) -> Result<Result<Asked, Outcome>, Fault> {
+    let (bare, asked_at) = asked::read(s, parameters);
+    let asker = match Asker::find(s, &bare).await? {
+        Ok(asker) => asker,
+        Err(refusal) => return Ok(Err(Outcome::NotAClient(refusal))),
+    };
+    Ok(match Request::read(s, &bare).await? {
+        Ok(request) => Ok(Asked { bare, asked_at, asker, request }),
+        Err(error) => Err(refused(s, &asker, error)),
+    })
+}
+
 /// Decides what follows, and does it.
 pub async fn authorize(
     s: &Services,
@@ -78,22 +101,15 @@ pub async fn authorize(
     session: Option<Session>,
     origin: &Origin,
 ) -> Result<Outcome, Fault> {
-    let (bare, asked_at) = asked::read(s, parameters);
-    let asker = match Asker::find(s, &bare).await? {
-        Ok(asker) => asker,
-        Err(refusal) => return Ok(Outcome::NotAClient(refusal)),
-    };
-    let request = match Request::read(s, &bare).await? {
-        Ok(request) => request,
-        Err(error) => return Ok(refused(s, &asker, error)),
+    let Asked { bare, asked_at, asker, request } = match read(s, parameters).await? {
+        Ok(asked) => asked,
+        Err(outcome) => return Ok(outcome),
     };
     if bare.get(CANCELLED).is_some() {
         return Ok(refused(s, &asker, AuthorizeError::AccessDenied));
     }
     // Another account is signed in than the one about which the application asks.
-    if let Some(session) = &session
-        && request.about.iter().any(|sub| *sub != session.record().user.to_string())
-    {
+    if session.as_ref().is_some_and(|session| !request.may_be_about(session.record().user)) {
         return Ok(refused(s, &asker, AuthorizeError::LoginRequired));
     }
     let known = look_up(s, &asker.application, &request, session.as_ref()).await?;
@@ -111,11 +127,15 @@ pub async fn authorize(
     let return_to = || format!("/oauth2/authorize?{}", asked::write(s, &bare, asked_at));
     Ok(match (facts.next(), session) {
         (NextStep::Issue(statement), Some(session)) => {
-            let back = issue(s, &asker, &request, session, statement, origin).await?;
-            back.map_or_else(|| Outcome::SignIn { return_to: return_to() }, Outcome::Back)
+            match issue(s, &asker, &request, session, statement, origin).await? {
+                Issued::Code(back) => Outcome::Back(back),
+                Issued::SessionEnded => Outcome::SignIn { return_to: return_to() },
+                // Once more from the beginning: they are asked again, or it is refused.
+                Issued::Withdrawn => Outcome::Back(return_to()),
+            }
         }
         (NextStep::SignIn | NextStep::Issue(_), _) => Outcome::SignIn { return_to: return_to() },
-        (NextStep::StepUp { .. }, _) => Outcome::StepUp { return_to: return_to() },
+        (NextStep::StepUp, _) => Outcome::StepUp { return_to: return_to() },
         (NextStep::Consent, _) => Outcome::Consent(ConsentView {
             application: asker.application.name.clone(),
             organization: known.organization,
@@ -152,7 +172,8 @@ async fn look_up(
     let permitted = second_step::permitted(s);
     s.store
         .read(move |tx| {
-            let organization = organization_name(tx, application.organization)?;
+            let organization = members::organization_name(tx, application.organization)?
+                .ok_or(StoreError::Corrupt("applications.organization_id"))?;
             let Some(record) = record else {
                 let (present, agreed_at) = (Present::Nobody, None);
                 let (admitted, can_take_second_step) = (false, false);
@@ -181,13 +202,27 @@ async fn look_up(
         .map_err(Into::into)
 }
 
-fn organization_name(tx: &mut Tx<'_>, id: OrganizationId) -> StoreResult<String> {
-    let all = members::organizations(tx)?;
-    let found = all.into_iter().find(|(known, _)| *known == id);
-    found.map(|(_, name)| name).ok_or(StoreError::Corrupt("applications.organization_id"))
+/// What became of a code that was to be issued.
+enum Issued {
+    /// The address with it.
+    Code(String),
+    /// The session has ended meanwhile.
+    SessionEnded,
+    /// What the person had agreed to was taken back meanwhile.
+    Withdrawn,
 }
 
-/// A code, in one write with the grant that it buys; `None` if the session has ended meanwhile.
+impl Issued {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Code(_) => "code",
+            Self::SessionEnded => "session-ended",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// A code, in one write with the grant that it buys.
 ///
 /// This is a change that a GET makes, because the protocol asks for it that way. It is harmless to be made to do it: the
 /// code goes to a registered address of an application that this person may use and has agreed to, and is worth nothing
@@ -199,46 +234,71 @@ async fn issue(
     session: Session,
     statement: Statement,
     origin: &Origin,
-) -> Result<Option<String>, Fault> {
+) -> Result<Issued, Fault> {
     let (now, origin) = (s.now(), origin.clone());
     let (text, handle) = Kind::Code.draw(s);
     let own = matches!(session, Session::Own(_));
-    let offline = own && super::claims::wants_offline(&request.scope);
-    let scope = request.scope.clone();
-    let grant = NewGrant {
-        id: GrantId::generate(now, &*s.entropy),
-        application: asker.application.id,
-        scope: if offline { scope } else { scope.without(OauthScope::OfflineAccess) },
-        claims: request.requested.to_text(),
-        statement,
-        offline_until: offline.then(|| now.plus(OFFLINE_LIFETIME)),
-    };
+    let grant = wanted(s, asker, request, own, statement, now);
     let code = AuthorizationCode {
         grant: grant.id,
         redirect_uri: asker.redirect_uri.as_str().to_owned(),
         challenge: request.challenge,
         nonce: request.nonce.clone(),
     };
+    let agreed_to = (!asker.application.first_party).then(|| request.to_agree());
     // A silent renewal every few minutes is nothing that anybody wants to read about.
     let told = (!request.prompt.none).then(|| asker.application.name.clone());
     let actor = session.record().login_as.as_ref().map(|login_as| login_as.actor);
+    let answer = asker.answer(s, &[("code", text.as_str())]);
     let issued = s
         .store
         .write(move |tx| {
             let user = session.record().user;
             users::take_turn(tx, user)?;
+            // Whoever takes it back takes this turn as well, and then ends what was granted: nothing may come after that.
+            if let Some(scope) = agreed_to
+                && !agrees(tx, user, grant.application, &scope)?
+            {
+                return Ok(Issued::Withdrawn);
+            }
             if !grants::insert(tx, &session, &grant, now)? {
-                return Ok(false);
+                return Ok(Issued::SessionEnded);
             }
             authorization_codes::insert(tx, &handle, &code, now.plus(CODE_LIFETIME))?;
             if let Some(name) = told {
                 tell(tx, user, actor, name, origin, now)?;
             }
-            Ok(true)
+            Ok(Issued::Code(answer))
         })
         .await?;
-    count(if issued { "code" } else { "session-ended" });
-    Ok(issued.then(|| asker.answer(s, &[("code", text.as_str())])))
+    count(issued.word());
+    Ok(issued)
+}
+
+/// The grant that is wanted. Only in an own session does it go on without it.
+fn wanted(
+    s: &Services,
+    asker: &Asker,
+    request: &Request,
+    own: bool,
+    statement: Statement,
+    now: Timestamp,
+) -> NewGrant {
+    let offline = own && request.scope.has(OauthScope::OfflineAccess);
+    let scope = request.scope.clone();
+    NewGrant {
+        id: GrantId::generate(now, &*s.entropy),
+        application: asker.application.id,
+        scope: if offline { scope } else { scope.without(OauthScope::OfflineAccess) },
+        claims: request.requested.to_text(),
+        statement,
+        offline_until: offline.then(|| now.plus(OFFLINE_LIFETIME)),
+    }
+}
+
+/// Whether the person agrees to all of this.
+fn agrees(tx: &mut Tx<'_>, user: UserId, application: ApplicationId, scope: &ScopeSet) -> StoreResult<bool> {
+    Ok(consents::of(tx, user, application)?.is_some_and(|agreed| agreed.scope.covers(scope)))
 }
 
 fn tell(
@@ -266,14 +326,9 @@ pub async fn answered(
     agrees: bool,
     origin: &Origin,
 ) -> Result<Outcome, Fault> {
-    let (bare, asked_at) = asked::read(s, parameters);
-    let asker = match Asker::find(s, &bare).await? {
-        Ok(asker) => asker,
-        Err(refusal) => return Ok(Outcome::NotAClient(refusal)),
-    };
-    let request = match Request::read(s, &bare).await? {
-        Ok(request) => request,
-        Err(error) => return Ok(refused(s, &asker, error)),
+    let Asked { bare, asked_at, asker, request } = match read(s, parameters).await? {
+        Ok(asked) => asked,
+        Err(outcome) => return Ok(outcome),
     };
     if !agrees {
         return Ok(refused(s, &asker, AuthorizeError::AccessDenied));

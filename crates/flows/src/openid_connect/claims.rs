@@ -3,7 +3,7 @@
 use countersign_core::{
     assurance::Acr,
     ids::OrganizationId,
-    oauth::{ClaimName, OauthScope, ScopeSet},
+    oauth::{ClaimName, ScopeSet},
 };
 use countersign_store::{StoreResult, Tx, grants::Grant, members, users::User};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ pub(super) struct ClaimsParameter {
     pub(super) requested: Requested,
     /// The classes that `id_token.acr` names, where it names any.
     pub(super) acr: Option<Vec<Acr>>,
-    /// The one person about whom it may be.
-    pub(super) sub: Option<String>,
+    /// The people about whom it may be, of each place that names any: the account has to be in every list.
+    pub(super) subs: Vec<Vec<String>>,
 }
 
 impl ClaimsParameter {
@@ -49,13 +49,12 @@ impl ClaimsParameter {
             Some(Some(list)) if list.is_empty() => None,
             Some(Some(list)) => Some(known_acrs(list.iter().map(String::as_str))),
         };
-        // Only the person who is named, at either place, may be meant.
-        let subs = [&id_token, &userinfo].map(|map| map.get("sub").map(values));
-        let mut sub = None;
-        for said in subs.into_iter().flatten() {
-            sub = said?.into_iter().next().or(sub);
+        let mut subs = Vec::new();
+        for said in [&id_token, &userinfo].into_iter().filter_map(|map| map.get("sub")) {
+            subs.push(values(said)?);
         }
-        Some(Self { requested, acr, sub })
+        subs.retain(|list| !list.is_empty());
+        Some(Self { requested, acr, subs })
     }
 }
 
@@ -145,11 +144,6 @@ fn organizations(tx: &mut Tx<'_>, grant: &Grant) -> StoreResult<Value> {
     Ok(told.collect())
 }
 
-/// Whether a scope is asked for that has nothing to do with claims.
-pub(super) fn wants_offline(scope: &ScopeSet) -> bool {
-    scope.has(OauthScope::OfflineAccess)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,11 +157,20 @@ mod tests {
         )
         .unwrap();
         assert_eq!(read.acr, Some(vec![Acr::TwoSteps]));
-        assert_eq!(read.sub.as_deref(), Some("x"));
+        assert_eq!(read.subs, [["x"]]);
         assert_eq!(read.requested.for_id_token(), [ClaimName::Name]);
         assert_eq!(read.requested.for_userinfo(&ScopeSet::requested("openid")), [ClaimName::Email]);
         assert_eq!(read.requested.scopes().to_string(), "profile email");
         assert_eq!(serde_json::from_str::<Requested>(&read.requested.to_text()).unwrap(), read.requested);
+    }
+
+    #[test]
+    fn each_place_names_its_own_people() {
+        let read = |text: &str| ClaimsParameter::parse(text).map(|read| read.subs);
+        let two = r#"{"id_token":{"sub":{"value":"x"}},"userinfo":{"sub":{"values":["y","z"]}}}"#;
+        assert_eq!(read(two).unwrap(), [vec!["x"], vec!["y", "z"]]);
+        assert_eq!(read(r#"{"id_token":{"sub":null},"userinfo":{"sub":{"essential":true}}}"#), Some(vec![]));
+        assert_eq!(read(r#"{"userinfo":{"sub":{"value":7}}}"#), None);
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use super::{Parameters, assertion};
 use crate::{Fault, Services, sign_in::network};
-use countersign_core::{application::ClientAuth, ids::ApplicationId, secret::PlainHandle};
+use countersign_core::{
+    application::{ClientAuth, SigningAlgorithm},
+    ids::ApplicationId,
+    secret::PlainHandle,
+};
 use countersign_store::{
     applications::{self, Client},
     throttles,
@@ -15,6 +19,7 @@ use std::{net::IpAddr, time::Duration};
 pub struct AuthenticClient {
     id: ApplicationId,
     auth: ClientAuth,
+    id_token_alg: SigningAlgorithm,
 }
 
 impl AuthenticClient {
@@ -26,6 +31,11 @@ impl AuthenticClient {
     /// Whether it has shown more than a name.
     pub fn is_confidential(&self) -> bool {
         self.auth != ClientAuth::None
+    }
+
+    /// How its ID tokens are signed.
+    pub(super) fn id_token_alg(&self) -> SigningAlgorithm {
+        self.id_token_alg
     }
 }
 
@@ -46,7 +56,7 @@ pub enum NotAuthentic {
     Malformed,
     /// An unknown client, a switched-off one, another way than the registered one, or a wrong secret: one answer.
     Wrong,
-    /// Too many wrong ones from this network for this client.
+    /// Wrong, and too many wrong ones before it from this network for this client; or an assertion after so many.
     Closed {
         /// When to come back.
         retry_after: Duration,
@@ -57,6 +67,17 @@ enum Way<'a> {
     Name,
     Secret(&'a str),
     Assertion(&'a str),
+}
+
+impl Way<'_> {
+    /// The word under which its mistakes are counted: those of one way say nothing about another.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Secret(_) => "secret",
+            Self::Assertion(_) => "assertion",
+        }
+    }
 }
 
 /// The client that asks.
@@ -71,27 +92,34 @@ pub async fn authenticate(
         Ok(read) => read,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    // A secret has 256 bits: what is counted here are mistakes, so that a loop of them costs little. Somebody else's
-    // mistakes, from another network, never close the client's own way in.
-    let (key, now) = (format!("client:{id}:{}", network(shown.address)), s.now());
-    let peeked = key.clone();
+    // A secret has 256 bits: what is counted here are mistakes, so that a loop of them is told to stop. What is right is
+    // admitted all the same, or anybody in the client's network could shut it out.
+    let (key, now) = (format!("client:{}:{id}:{}", way.name(), network(shown.address)), s.now());
+    // To check a signature costs more than to refuse it.
+    let costly = matches!(way, Way::Assertion(_)).then(|| key.clone());
     let (application, open) = s
         .store
-        .read(move |tx| Ok((applications::by_id(tx, id)?, throttles::peek(tx, &peeked, now)?)))
+        .read(move |tx| {
+            let open = costly.map_or(Ok(Ok(())), |key| throttles::peek(tx, &key, now))?;
+            Ok((applications::by_id(tx, id)?, open))
+        })
         .await?;
+    // Of an id that nobody has, nothing can be guessed, and so nothing is counted.
+    let Some(application) = application else { return Ok(Err(NotAuthentic::Wrong)) };
     if let Err(closed) = open {
         return Ok(Err(NotAuthentic::Closed { retry_after: closed.until.since(now) }));
     }
-    // Of an id that nobody has, nothing can be guessed, and so nothing is counted.
-    let Some(application) = application else { return Ok(Err(NotAuthentic::Wrong)) };
-    if let (true, Some(client)) = (application.active, application.client.clone())
-        && holds(s, id, &client, &way).await?
+    if let Some(client) = application.signing_in()
+        && holds(s, id, client, &way).await?
     {
-        return Ok(Ok(AuthenticClient { id, auth: client.auth }));
+        return Ok(Ok(AuthenticClient { id, auth: client.auth, id_token_alg: client.id_token_alg }));
     }
     let limits = s.rules.password_network;
-    s.store.write(move |tx| throttles::charge(tx, &key, now, &limits)).await?.ok();
-    Ok(Err(NotAuthentic::Wrong))
+    let charged = s.store.write(move |tx| throttles::charge(tx, &key, now, &limits)).await?;
+    Ok(Err(match charged {
+        Ok(_) => NotAuthentic::Wrong,
+        Err(closed) => NotAuthentic::Closed { retry_after: closed.until.since(now) },
+    }))
 }
 
 /// Which client it is said to be, and how that is shown: exactly one way.

@@ -82,38 +82,81 @@ fn thumbprint(members: &Value) -> String {
     BASE64URL_NOPAD.encode(&Sha256::digest(format!("{{{}}}", pairs.join(","))))
 }
 
-/// Signs claims.
-pub(super) fn sign(
-    algorithm: SigningAlgorithm,
-    kid: &str,
-    private: &[u8],
-    claims: &Value,
-) -> Result<String, Fault> {
-    let header = json!({ "alg": algorithm.as_str(), "kid": kid, "typ": "JWT" });
-    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-    let message = format!("{}.{}", part(&header), part(claims));
-    let bytes = message.as_bytes();
-    let signature = match algorithm {
-        SigningAlgorithm::EdDsa => {
-            let pair =
-                Ed25519KeyPair::from_pkcs8(private).map_err(failed("an Ed25519 key cannot be read"))?;
-            pair.sign(bytes).as_ref().to_vec()
+/// A key that is ready to sign: whatever can be wrong with a stored one has been found out.
+pub(super) enum Pair {
+    EdDsa(Ed25519KeyPair),
+    Es256(EcdsaKeyPair),
+    Rs256(RsaKeyPair),
+}
+
+impl Pair {
+    /// Reads PKCS#8.
+    pub(super) fn read(algorithm: SigningAlgorithm, private: &[u8]) -> Result<Self, Fault> {
+        Ok(match algorithm {
+            SigningAlgorithm::EdDsa => Self::EdDsa(
+                Ed25519KeyPair::from_pkcs8(private).map_err(failed("an Ed25519 key cannot be read"))?,
+            ),
+            SigningAlgorithm::Es256 => Self::Es256(
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private)
+                    .map_err(failed("a P-256 key cannot be read"))?,
+            ),
+            SigningAlgorithm::Rs256 => {
+                Self::Rs256(RsaKeyPair::from_pkcs8(private).map_err(failed("an RSA key cannot be read"))?)
+            }
+        })
+    }
+
+    pub(super) fn algorithm(&self) -> SigningAlgorithm {
+        match self {
+            Self::EdDsa(_) => SigningAlgorithm::EdDsa,
+            Self::Es256(_) => SigningAlgorithm::Es256,
+            Self::Rs256(_) => SigningAlgorithm::Rs256,
         }
-        SigningAlgorithm::Es256 => {
-            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private)
-                .map_err(failed("a P-256 key cannot be read"))?;
-            let signed = pair.sign(&SystemRandom::new(), bytes);
-            signed.map_err(failed("a P-256 key does not sign"))?.as_ref().to_vec()
-        }
-        SigningAlgorithm::Rs256 => {
-            let pair = RsaKeyPair::from_pkcs8(private).map_err(failed("an RSA key cannot be read"))?;
-            let mut signature = vec![0; pair.public_modulus_len()];
-            pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), bytes, &mut signature)
-                .map_err(failed("an RSA key does not sign"))?;
-            signature
-        }
+    }
+
+    /// Signs claims.
+    pub(super) fn sign(&self, kid: &str, claims: &Value) -> Result<String, Fault> {
+        let header = json!({ "alg": self.algorithm().as_str(), "kid": kid, "typ": "JWT" });
+        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let message = format!("{}.{}", part(&header), part(claims));
+        let bytes = message.as_bytes();
+        let signature = match self {
+            Self::EdDsa(pair) => pair.sign(bytes).as_ref().to_vec(),
+            Self::Es256(pair) => {
+                let signed = pair.sign(&SystemRandom::new(), bytes);
+                signed.map_err(failed("a P-256 key does not sign"))?.as_ref().to_vec()
+            }
+            Self::Rs256(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), bytes, &mut signature)
+                    .map_err(failed("an RSA key does not sign"))?;
+                signature
+            }
+        };
+        Ok(format!("{message}.{}", BASE64URL_NOPAD.encode(&signature)))
+    }
+}
+
+/// Whether something could be signed by the private part of this key: one of the kinds that are known here, whole, and not
+/// meant for another use.
+pub(crate) fn can_verify(key: &Value) -> bool {
+    let text = |name: &str| key.get(name).and_then(Value::as_str);
+    let length = |name: &str| {
+        text(name).and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok()).map(|b| b.len())
     };
-    Ok(format!("{message}.{}", BASE64URL_NOPAD.encode(&signature)))
+    let algorithm = match (text("kty"), text("crv")) {
+        // 2048 to 8192 bits, as the verification has it.
+        (Some("RSA"), _) if length("e").is_some_and(|e| e > 0) => {
+            length("n").filter(|n| (256..=1024).contains(n)).map(|_| SigningAlgorithm::Rs256)
+        }
+        (Some("EC"), Some("P-256")) if (length("x"), length("y")) == (Some(32), Some(32)) => {
+            Some(SigningAlgorithm::Es256)
+        }
+        (Some("OKP"), Some("Ed25519")) if length("x") == Some(32) => Some(SigningAlgorithm::EdDsa),
+        _ => None,
+    };
+    let meant = |name: &str, word: &str| key.get(name).is_none_or(|said| said == word);
+    algorithm.is_some_and(|algorithm| meant("use", "sig") && meant("alg", algorithm.as_str()))
 }
 
 /// A token that can be read. Nothing in it is true before [`Read::is_signed_by`] says so.
@@ -238,7 +281,8 @@ mod tests {
         let keys: Vec<Value> =
             made.iter().map(|key| serde_json::from_str(&key.public_jwk).unwrap()).collect();
         for (i, algorithm) in ALL.into_iter().enumerate() {
-            let text = sign(algorithm, &made[i].kid, &made[i].private, &json!({ "sub": "mia" })).unwrap();
+            let pair = Pair::read(algorithm, &made[i].private).unwrap();
+            let text = pair.sign(&made[i].kid, &json!({ "sub": "mia" })).unwrap();
             let token = Read::parse(&text).unwrap();
             for (j, key) in keys.iter().enumerate() {
                 assert_eq!(token.signed_by([key]).is_some(), i == j, "{algorithm} by key {j}");
@@ -248,6 +292,26 @@ mod tests {
             let (message, signature) = text.rsplit_once('.').unwrap();
             let forged = format!("{message}A.{signature}");
             assert!(Read::parse(&forged).is_none_or(|token| token.signed_by(&keys).is_none()));
+        }
+    }
+
+    #[test]
+    fn a_key_that_can_verify_is_of_a_kind_that_does() {
+        for algorithm in ALL {
+            let key: Value = serde_json::from_str(&make(algorithm).unwrap().public_jwk).unwrap();
+            assert!(can_verify(&key), "{key}");
+            for (name, value) in [("use", "enc"), ("alg", "PS256"), ("kty", "oct"), ("x", "AA"), ("n", "AA")]
+            {
+                let mut other = key.clone();
+                other[name] = value.into();
+                let concerned = !["x", "n"].contains(&name) || key.get(name).is_some();
+                assert_eq!(can_verify(&other), !concerned, "{other}");
+            }
+        }
+        for bad in
+            [json!({ "kty": "RSA" }), json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA" }), json!(7)]
+        {
+            assert!(!can_verify(&bad), "{bad}");
         }
     }
 

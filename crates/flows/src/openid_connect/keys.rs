@@ -18,18 +18,17 @@ use zeroize::Zeroizing;
 
 /// The key that signs now.
 pub(super) struct Signer {
-    algorithm: SigningAlgorithm,
     kid: String,
-    private: Zeroizing<Vec<u8>>,
+    pair: jws::Pair,
 }
 
 impl Signer {
     pub(super) fn algorithm(&self) -> SigningAlgorithm {
-        self.algorithm
+        self.pair.algorithm()
     }
 
     pub(super) fn sign(&self, claims: &Value) -> Result<String, Fault> {
-        jws::sign(self.algorithm, &self.kid, &self.private, claims)
+        self.pair.sign(&self.kid, claims)
     }
 }
 
@@ -146,17 +145,21 @@ pub(super) async fn signer(s: &Services, algorithm: SigningAlgorithm) -> Result<
 
 async fn find(s: &Services, algorithm: SigningAlgorithm) -> Result<Option<Signer>, Fault> {
     let now = s.now();
-    s.store
+    let found = s
+        .store
         .read(move |tx| {
             let keys = signing_keys::of_algorithm(tx, algorithm)?;
             let Some(key) = signing::signer(&times(&keys), now).and_then(|place| keys.get(place)) else {
                 return Ok(None);
             };
             let private = signing_keys::private(tx, &key.kid)?;
-            Ok(private.map(|private| Signer { algorithm, kid: key.kid.clone(), private }))
+            Ok(private.map(|private| (key.kid.clone(), private)))
         })
-        .await
-        .map_err(Into::into)
+        .await?;
+    let read = |(kid, private): (String, Zeroizing<Vec<u8>>)| {
+        jws::Pair::read(algorithm, &private).map(|pair| Signer { kid, pair })
+    };
+    found.map(read).transpose()
 }
 
 /// The claims of an ID token of ours, however old, if a published key has signed it (`id_token_hint`).

@@ -43,7 +43,7 @@ impl Look {
             return Ok(None);
         };
         let Some(user) = users::by_id(tx, grant.user)?.filter(|user| user.active) else { return Ok(None) };
-        let usable = |application: &Application| application.active && application.client.is_some();
+        let usable = |application: &Application| application.signing_in().is_some();
         let Some(application) = applications::by_id(tx, grant.application)?.filter(usable) else {
             return Ok(None);
         };

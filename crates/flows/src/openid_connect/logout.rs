@@ -53,7 +53,11 @@ pub async fn wanted(
         Some(text) => keys::own_token(s, text).await?,
         None => None,
     };
-    let asker = asker(s, parameters, hint.as_ref()).await?;
+    let id = named(parameters, hint.as_ref());
+    let asker = match id {
+        Ok(Some(id)) => asker(s, parameters, id).await?,
+        Ok(None) | Err(Contradiction) => None,
+    };
     let (application, address) = asker.map_or((None, None), |(name, address)| (Some(name), address));
     let to = address.as_ref().map(|address| match parameters.get("state") {
         Some(state) => address.with(&[("state", state)]),
@@ -65,33 +69,41 @@ pub async fn wanted(
     };
     let sid = session.record().id.to_string();
     let is_this_session = hint.as_ref().is_some_and(|hint| hint["sid"] == sid.as_str());
-    if is_this_session && !parameters.is_damaged() {
+    if is_this_session && id.is_ok() && !parameters.is_damaged() {
         return Ok(Wanted::Now { to });
     }
     let request = parameters.without(&["csrf_token", "sign_out"]).to_query();
     Ok(Wanted::Ask(Asked { application, address, to, request }))
 }
 
-/// The application that asks, by the audience of its ID token or by its name, and the registered address that it names.
-/// Where the two differ it is nobody.
-async fn asker(
-    s: &Services,
-    parameters: &Parameters,
-    hint: Option<&Value>,
-) -> Result<Option<(String, Option<ReturnAddress>)>, Fault> {
+/// An ID token of one application, and the name of another.
+#[derive(Clone, Copy)]
+struct Contradiction;
+
+/// The application that asks, by the audience of its ID token or by its name. Where both are given they have to be the
+/// same (RP-Initiated Logout 1.0 §2).
+fn named(parameters: &Parameters, hint: Option<&Value>) -> Result<Option<ApplicationId>, Contradiction> {
     let parsed = |text: &str| text.parse::<ApplicationId>().ok();
     let by_hint = hint.and_then(|hint| hint["aud"].as_str()).and_then(parsed);
     let by_name = parameters.get("client_id").map(parsed);
-    let id = match (by_hint, by_name) {
-        (Some(id), None) | (None, Some(Some(id))) => id,
-        (Some(id), Some(named)) if named == Some(id) => id,
-        _ => return Ok(None),
-    };
+    match (by_hint, by_name) {
+        (by_hint, None) => Ok(by_hint),
+        (None, Some(by_name)) => Ok(by_name),
+        (by_hint, Some(by_name)) if by_hint == by_name => Ok(by_hint),
+        _ => Err(Contradiction),
+    }
+}
+
+/// The application's name, and the registered address to which it wants to go on.
+async fn asker(
+    s: &Services,
+    parameters: &Parameters,
+    id: ApplicationId,
+) -> Result<Option<(String, Option<ReturnAddress>)>, Fault> {
     let address = parameters.get("post_logout_redirect_uri").unwrap_or_default().to_owned();
     s.store
         .read(move |tx| {
-            let application =
-                applications::by_id(tx, id)?.filter(|found| found.active && found.client.is_some());
+            let application = applications::by_id(tx, id)?.filter(|found| found.signing_in().is_some());
             let Some(application) = application else { return Ok(None) };
             let address = applications::address(tx, id, AddressKind::PostLogout, &address)?;
             Ok(Some((application.name, address)))

@@ -11,12 +11,16 @@ use super::{
 use crate::{Fault, Services};
 use countersign_core::{
     Timestamp,
-    application::{AddressKind, ReturnAddress},
+    application::{AddressKind, ClientAuth, ReturnAddress},
     assurance::Demand,
     authorization::{AuthorizeError, Prompt},
+    ids::UserId,
     oauth::{CodeChallenge, OauthScope, ScopeSet},
 };
-use countersign_store::applications::{self, Application};
+use countersign_store::{
+    StoreResult, Tx,
+    applications::{self, Application},
+};
 use std::time::Duration;
 
 /// A longer request could not travel through a sign-in and back.
@@ -30,7 +34,7 @@ const LONGEST_TEXT: usize = 2_000;
 pub enum NotAClient {
     /// No such client, or it is switched off, or signs nobody in.
     Unknown,
-    /// The address is not one that it has registered, byte by byte.
+    /// The address is not one that it has registered.
     Address,
     /// Longer than any request has to be.
     TooLong,
@@ -45,7 +49,8 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// Finds the client and its registered address.
+    /// Finds the client and its registered address: the same byte by byte, but for the port of a native app that waits on
+    /// this very machine.
     pub(super) async fn find(
         s: &Services,
         parameters: &Parameters,
@@ -56,15 +61,16 @@ impl Asker {
         let id = parameters.get("client_id").and_then(|id| id.parse().ok());
         let Some(id) = id else { return Ok(Err(NotAClient::Unknown)) };
         let address = parameters.get("redirect_uri").unwrap_or_default().to_owned();
-        let (application, redirect_uri) = s
+        let usable = |application: &Application| application.signing_in().is_some();
+        let found = s
             .store
             .read(move |tx| {
-                let registered = applications::address(tx, id, AddressKind::Redirect, &address)?;
-                Ok((applications::by_id(tx, id)?, registered))
+                let Some(application) = applications::by_id(tx, id)?.filter(usable) else { return Ok(None) };
+                let redirect_uri = redirect_uri(tx, &application, &address)?;
+                Ok(Some((application, redirect_uri)))
             })
             .await?;
-        let usable = |application: &Application| application.active && application.client.is_some();
-        let Some(application) = application.filter(usable) else { return Ok(Err(NotAClient::Unknown)) };
+        let Some((application, redirect_uri)) = found else { return Ok(Err(NotAClient::Unknown)) };
         let Some(redirect_uri) = redirect_uri else { return Ok(Err(NotAClient::Address)) };
         let state = parameters.get("state").map(str::to_owned);
         Ok(Ok(Self { application, redirect_uri, state }))
@@ -84,6 +90,22 @@ impl Asker {
     }
 }
 
+/// The address to which the answer goes, if `text` is one of the application's. A native app is given its port by the
+/// system when it begins, so for a public client a loopback address fits at any port (RFC 8252 §7.3).
+fn redirect_uri(
+    tx: &mut Tx<'_>,
+    application: &Application,
+    text: &str,
+) -> StoreResult<Option<ReturnAddress>> {
+    let exact = applications::address(tx, application.id, AddressKind::Redirect, text)?;
+    let public = application.client.as_ref().is_some_and(|client| client.auth == ClientAuth::None);
+    if exact.is_some() || !public {
+        return Ok(exact);
+    }
+    let registered = applications::addresses(tx, application.id, AddressKind::Redirect)?;
+    Ok(registered.iter().find_map(|address| address.at_port_of(text)))
+}
+
 /// All the rest.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -94,8 +116,8 @@ pub(super) struct Request {
     pub(super) acceptable: Option<Vec<countersign_core::assurance::Acr>>,
     pub(super) challenge: CodeChallenge,
     pub(super) nonce: Option<String>,
-    /// The people about whom it may be: each text has to be the account's `sub`.
-    pub(super) about: Vec<String>,
+    /// The people about whom it may be: the account's `sub` has to be in each of these.
+    about: Vec<Vec<String>>,
 }
 
 impl Request {
@@ -111,7 +133,7 @@ impl Request {
         if let Some(hint) = parameters.get("id_token_hint") {
             let claims = keys::own_token(s, hint).await?;
             match claims.as_ref().and_then(|claims| claims["sub"].as_str()) {
-                Some(sub) => request.about.push(sub.to_owned()),
+                Some(sub) => request.about.push(vec![sub.to_owned()]),
                 None => return Ok(Err(AuthorizeError::InvalidRequest)),
             }
         }
@@ -168,7 +190,7 @@ impl Request {
             acceptable: claims.acr.or(acr_values),
             challenge: challenge.ok_or(E::InvalidRequest)?,
             nonce,
-            about: claims.sub.into_iter().collect(),
+            about: claims.subs,
         })
     }
 
@@ -178,6 +200,12 @@ impl Request {
         let by_age = self.max_age.map(|age| asked_at.minus(age));
         let by_prompt = self.prompt.login.then_some(asked_at);
         Demand { acceptable: self.acceptable.clone(), since: by_age.max(by_prompt) }
+    }
+
+    /// Whether it may be about this account.
+    pub(super) fn may_be_about(&self, user: UserId) -> bool {
+        let sub = user.to_string();
+        self.about.iter().all(|list| list.contains(&sub))
     }
 
     /// All to which the person has to agree.

@@ -1,7 +1,9 @@
 //! `/oauth2/token`: a code, or a refresh token, for tokens; and `/oauth2/revoke`.
 //!
 //! ```text
-//!   shown ─(unknown, or another client's)──► invalid_grant
+//!   shown ─(unknown)───────────────────────► invalid_grant
+//!     ▼
+//!   hold the grant ─(gone, or another's)───► invalid_grant
 //!     │ └──(used before)───────────────────► the grant ends, in this very write; invalid_grant
 //!     ▼
 //!   claim, one conditional write ─(lost)───► the same as used before
@@ -18,15 +20,14 @@ use super::{
     Kind, OFFLINE_IDLE, Parameters, TOKEN_LIFETIME,
     client::AuthenticClient,
     id_token::{self, About},
-    keys,
+    keys::{self, Signer},
     live::{Live, Look},
 };
 use crate::{Fault, Services, activity};
 use countersign_core::{
-    application::SigningAlgorithm,
     event::{Detail, EventKind, Origin},
     ids::GrantId,
-    oauth::ScopeSet,
+    oauth::{OauthScope, ScopeSet},
     secret::StoredHandle,
 };
 use countersign_store::{
@@ -111,13 +112,19 @@ pub async fn token(
     parameters: &Parameters,
     origin: &Origin,
 ) -> Result<Result<Tokens, TokenError>, Fault> {
-    let drawn = Drawn { access: Kind::Access.draw(s), refresh: Kind::Refresh.draw(s) };
-    let handles = (drawn.access.1, drawn.refresh.1);
-    let (kind, written) = match parameters.get("grant_type") {
-        Some("authorization_code") => ("code", code(s, client, parameters, handles, origin).await?),
-        Some("refresh_token") => ("refresh", refresh(s, client, parameters, handles, origin).await?),
+    let kind = match parameters.get("grant_type") {
+        Some("authorization_code") => "code",
+        Some("refresh_token") => "refresh",
         Some(_) => return Ok(Err(TokenError::UnsupportedGrantType)),
         None => return Ok(Err(TokenError::InvalidRequest)),
+    };
+    // Before anything is spent: a client that is told to come back comes back with the same code or token.
+    let signer = keys::signer(s, client.id_token_alg()).await?;
+    let drawn = Drawn { access: Kind::Access.draw(s), refresh: Kind::Refresh.draw(s) };
+    let handles = (drawn.access.1, drawn.refresh.1);
+    let written = match kind {
+        "code" => code(s, client, parameters, handles, origin).await?,
+        _ => refresh(s, client, parameters, handles, origin).await?,
     };
     let outcome = match &written {
         Written::Bought(_) => "issued",
@@ -126,7 +133,7 @@ pub async fn token(
     };
     metrics::counter!("countersign_tokens_total", "grant" => kind, "outcome" => outcome).increment(1);
     match written {
-        Written::Bought(bought) => tokens(s, *bought, drawn).await.map(Ok),
+        Written::Bought(bought) => tokens(s, &signer, *bought, drawn).map(Ok),
         Written::Refused(error) => {
             tracing::info!(client = %client.id(), kind, error = error.as_str(), "no token");
             Ok(Err(error))
@@ -159,6 +166,9 @@ async fn code(
         .write(move |tx| {
             let refused = Ok(Written::Refused(TokenError::InvalidGrant));
             let Some((code, used)) = authorization_codes::find(tx, &handle)? else { return refused };
+            if !grants::hold(tx, code.grant)? {
+                return refused;
+            }
             if grants::by_id(tx, code.grant)?.is_none_or(|grant| grant.application != id) {
                 return refused;
             }
@@ -199,14 +209,18 @@ async fn refresh(
         .write(move |tx| {
             let refused = Ok(Written::Refused(TokenError::InvalidGrant));
             let Some(token) = refresh_tokens::find(tx, &handle)? else { return refused };
+            if !grants::hold(tx, token.grant)? {
+                return refused;
+            }
             let Some(grant) = grants::by_id(tx, token.grant)?.filter(|grant| grant.application == id) else {
                 return refused;
             };
             if token.used {
                 return reused(tx, look, token.grant, origin);
             }
-            // Before it is spent: a request that asks for too much costs nothing.
-            if less.as_ref().is_some_and(|less| !grant.scope.covers(less)) {
+            // Before it is spent: a request that asks for too much, or for nothing that there is, costs nothing.
+            let fits = |less: &ScopeSet| less.has(OauthScope::OpenId) && grant.scope.covers(less);
+            if less.as_ref().is_some_and(|less| !fits(less)) {
                 return Ok(Written::Refused(TokenError::InvalidScope));
             }
             let Some(spent) = refresh_tokens::claim(tx, &handle, look.now)? else {
@@ -260,17 +274,14 @@ fn buy(
     Ok(Written::Bought(Box::new(Bought { live, told, nonce, scope, expires_in, with_refresh })))
 }
 
-async fn tokens(s: &Services, bought: Bought, drawn: Drawn) -> Result<Tokens, Fault> {
-    let algorithm =
-        bought.live.application.client.as_ref().map_or(SigningAlgorithm::Rs256, |client| client.id_token_alg);
-    let signer = keys::signer(s, algorithm).await?;
+fn tokens(s: &Services, signer: &Signer, bought: Bought, drawn: Drawn) -> Result<Tokens, Fault> {
     let about = About {
         live: &bought.live,
         told: bought.told,
         nonce: bought.nonce.as_deref(),
         access_token: &drawn.access.0,
     };
-    let id_token = id_token::make(s, &signer, about, s.now())?;
+    let id_token = id_token::make(s, signer, about, s.now())?;
     Ok(Tokens {
         access_token: drawn.access.0,
         expires_in: bought.expires_in,

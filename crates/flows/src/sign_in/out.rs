@@ -3,9 +3,10 @@
 use crate::{Fault, Services};
 use countersign_core::{
     event::{Detail, EventKind, Origin},
+    ids::UserId,
     secret::PlainHandle,
 };
-use countersign_store::{challenges, events, sessions};
+use countersign_store::{challenges, events, sessions, users};
 
 /// Ends whatever the handle stands for: a session, or a sign-in that waits. Whoever signs out of an impersonated session
 /// wants to be out: the actor's own session, to which nobody could return any more, ends with it.
@@ -21,6 +22,12 @@ pub async fn sign_out(s: &Services, handle: &PlainHandle, origin: &Origin) -> Re
                 None => (EventKind::SignedOut, None, None),
                 Some(l) => (EventKind::LoginAsEnded, Some(l.actor), Some(l.actor_session)),
             };
+            // In one order, or two of these could wait for each other.
+            let mut whose: Vec<UserId> = [Some(session.user), actor].into_iter().flatten().collect();
+            whose.sort();
+            for user in whose {
+                users::take_turn(tx, user)?;
+            }
             sessions::end(tx, session.id)?;
             if let Some(parked) = parked {
                 sessions::end(tx, parked)?;

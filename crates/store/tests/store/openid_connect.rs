@@ -116,10 +116,29 @@ async fn a_grant_ends_with_its_session_and_an_offline_one_with_all_of_them() {
         assert_eq!(w.rows_in("authorization_codes"), 0, "with all that stood for it");
         let kept = by_id(offline).await.unwrap();
         assert_eq!((kept.session, kept.sid, kept.expires_at), (None, ended, later(30 * DAY)));
-        assert_eq!(w.read(move |tx| grants::offline(tx, mia.user, NOW)).await, [application]);
+        let listed = async |now| w.read(move |tx| grants::offline(tx, mia.user, now)).await;
+        assert_eq!(listed(NOW).await, [], "nothing stands for it yet");
+        let (code_handle, refresh) = (w.handle(), w.handle());
+        w.write(move |tx| {
+            authorization_codes::insert(tx, &code_handle, &code(offline), later(MINUTE))?;
+            let spent = authorization_codes::claim(tx, &code_handle, NOW)?.unwrap();
+            refresh_tokens::insert(tx, &spent, &refresh, later(7 * DAY))
+        })
+        .await;
+        assert_eq!((listed(NOW).await, listed(later(7 * DAY)).await), (vec![application], vec![]));
+        let (here, given) = grant(&w, application, session(&w, there.own.id()).await, None).await;
+        assert!(given && w.write(move |tx| grants::hold(tx, here)).await);
         let keep = there.own.id();
         assert_eq!(w.write(move |tx| sessions::end_others(tx, mia.user, keep)).await, 0);
-        assert!(by_id(offline).await.is_none());
+        assert!(
+            by_id(offline).await.is_none() && by_id(here).await.is_none(),
+            "also of the session that stays"
+        );
+        assert!(!w.write(move |tx| grants::hold(tx, here)).await);
+        assert_eq!(w.rows_in("sessions"), 1);
+        let (here, _) = grant(&w, application, session(&w, there.own.id()).await, None).await;
+        assert_eq!(w.write(move |tx| sessions::end_all(tx, mia.user)).await, 1);
+        assert!(by_id(here).await.is_none());
     })
     .await;
 }
@@ -264,8 +283,31 @@ async fn what_is_over_is_swept_away() {
         assert_eq!(rows(), [1, 0, 0, 1, 0], "the one that was ended, and the code a day after its time");
         sweep(later(7 * DAY)).await;
         assert_eq!(rows(), [1, 0, 0, 0, 0]);
-        sweep(later(30 * DAY)).await;
-        assert_eq!(rows(), [0; 5]);
+        sweep(later(7 * DAY + MINUTE)).await;
+        assert_eq!(rows(), [0; 5], "what nothing stands for any more goes next, long before its time");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grant_whose_code_nobody_exchanged_is_swept_away_a_day_later() {
+    on_both(async |w| {
+        let (mia, application, bound) = somebodys(&w).await;
+        let own = session(&w, mia.own.id()).await;
+        let (offline, _) = grant(&w, application, own, Some(later(30 * DAY))).await;
+        for id in [bound, offline] {
+            let handle = w.handle();
+            w.write(move |tx| authorization_codes::insert(tx, &handle, &code(id), later(MINUTE))).await;
+        }
+        let sweep = async |now| w.write(move |tx| housekeeping::sweep(tx, now, 60 * DAY)).await;
+        let rows = || ["grants", "authorization_codes"].map(|table| w.rows_in(table));
+        // The session is older than a day then, and its grant ends with it.
+        sweep(later(DAY - MINUTE)).await;
+        assert_eq!(rows(), [2, 2]);
+        sweep(later(DAY + MINUTE)).await;
+        assert_eq!(rows(), [1, 0]);
+        sweep(later(DAY + 2 * MINUTE)).await;
+        assert_eq!(rows(), [0, 0]);
     })
     .await;
 }

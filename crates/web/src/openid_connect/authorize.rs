@@ -16,12 +16,13 @@ use countersign_flows::{
     identity,
     openid_connect::authorize::{self, ConsentView, Outcome},
 };
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 
-/// `GET /oauth2/authorize`. It makes a code, which is a change, because the protocol has it that way: see the flow.
-pub(crate) async fn ask(State(app): State<App>, uri: Uri, browser: Browser) -> Answer {
+/// `GET /oauth2/authorize`. It makes a code, which is a change, because the protocol has it that way: see the flow. A
+/// `HEAD` changes nothing, and is answered as if nobody were signed in.
+pub(crate) async fn ask(State(app): State<App>, method: Method, uri: Uri, browser: Browser) -> Answer {
     let parameters = parameters(uri.query().unwrap_or_default());
-    let session = browser.session(&app).await?;
+    let session = if method == Method::HEAD { None } else { browser.session(&app).await? };
     let outcome = authorize::authorize(&app.services, &parameters, session, &browser.origin).await?;
     answered(&app, browser, outcome).await
 }

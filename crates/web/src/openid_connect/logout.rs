@@ -20,13 +20,13 @@ use countersign_flows::{
     },
     sign_in,
 };
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 
 /// `GET /oauth2/logout`. With an ID token of this very session it ends the session at once, which is a change, because
-/// the protocol has it that way; otherwise it asks.
-pub(crate) async fn ask(State(app): State<App>, uri: Uri, visitor: Visitor) -> Answer {
+/// the protocol has it that way; otherwise it asks. A `HEAD` changes nothing, and is answered as if nobody were signed in.
+pub(crate) async fn ask(State(app): State<App>, method: Method, uri: Uri, visitor: Visitor) -> Answer {
     let parameters = parameters(uri.query().unwrap_or_default());
-    let session = visitor.browser.session(&app).await?;
+    let session = if method == Method::HEAD { None } else { visitor.browser.session(&app).await? };
     match logout::wanted(&app.services, &parameters, session.as_ref()).await? {
         Wanted::Now { to } => end(&app, &visitor.browser, to).await,
         Wanted::Nobody { to } => Ok(see_other(&to.unwrap_or_else(|| Done::SignedOut.at("/sign-in")))),

@@ -1,9 +1,8 @@
 //! `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` and `/oauth2/jwks`
 
-use super::Told;
 use crate::{
     app::App,
-    respond::{self, ResponseExt as _},
+    respond::{self, Answer, ResponseExt as _},
 };
 use axum::{extract::State, response::Response};
 use countersign_core::{
@@ -65,7 +64,7 @@ fn metadata(issuer: &str) -> Value {
 }
 
 /// `GET /oauth2/jwks`
-pub(crate) async fn jwks(State(app): State<App>) -> Told {
+pub(crate) async fn jwks(State(app): State<App>) -> Answer {
     let keys = keys::published(&app.services).await?;
     Ok(respond::json(StatusCode::OK, &json!({ "keys": keys })).with_header(CACHE_CONTROL, AN_HOUR))
 }

@@ -1,13 +1,14 @@
 //! `/oauth2/token`, `/oauth2/userinfo`, `/oauth2/revoke` and `/oauth2/introspect`
 
-use super::{ProgramFault, Told, error};
+use super::{error, invalid_client};
 use crate::{
     app::App,
     extract::{Browser, Sent},
-    respond::{self, ResponseExt as _},
+    problem::Problem,
+    respond::{self, Answer, ResponseExt as _},
 };
 use axum::{
-    extract::State,
+    extract::{FromRequest, Request, State},
     response::{IntoResponse as _, Response},
 };
 use countersign_flows::openid_connect::{
@@ -25,17 +26,33 @@ use http::{
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-/// `POST /oauth2/token`
-pub(crate) async fn token(
-    State(app): State<App>,
+/// A request whose sender has shown which client it is; whoever has not is answered without the handler.
+pub(crate) struct Authentic {
+    client: AuthenticClient,
+    parameters: Parameters,
     browser: Browser,
-    headers: HeaderMap,
-    Sent(parameters): Sent,
-) -> Told {
-    let client = match authentic(&app, &browser, &headers, &parameters).await? {
-        Ok(client) => client,
-        Err(refusal) => return Ok(refusal),
-    };
+}
+
+impl FromRequest<App> for Authentic {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let browser = Browser::read(&parts, app);
+        let headers = parts.headers.clone();
+        let sent = Sent::from_request(Request::from_parts(parts, body), app).await;
+        let Sent(parameters) = sent.map_err(Problem::into_response)?;
+        match authentic(app, &browser, &headers, &parameters).await {
+            Ok(Ok(client)) => Ok(Self { client, parameters, browser }),
+            Ok(Err(refusal)) => Err(refusal),
+            Err(problem) => Err(problem.into_response()),
+        }
+    }
+}
+
+/// `POST /oauth2/token`
+pub(crate) async fn token(State(app): State<App>, asked: Authentic) -> Answer {
+    let Authentic { client, parameters, browser } = asked;
     let answer = tokens::token(&app.services, &client, &parameters, &browser.origin).await?;
     Ok(match answer {
         Ok(tokens) => respond::json(StatusCode::OK, &body(&tokens)).with_header(PRAGMA, "no-cache"),
@@ -58,33 +75,17 @@ fn body(tokens: &Tokens) -> serde_json::Value {
 }
 
 /// `POST /oauth2/revoke`
-pub(crate) async fn revoke(
-    State(app): State<App>,
-    browser: Browser,
-    headers: HeaderMap,
-    Sent(parameters): Sent,
-) -> Told {
-    let client = match authentic(&app, &browser, &headers, &parameters).await? {
-        Ok(client) => client,
-        Err(refusal) => return Ok(refusal),
-    };
-    let done = tokens::revoke(&app.services, &client, &parameters).await?;
+pub(crate) async fn revoke(State(app): State<App>, asked: Authentic) -> Answer {
+    let done = tokens::revoke(&app.services, &asked.client, &asked.parameters).await?;
     Ok(if done { StatusCode::OK.into_response() } else { error(StatusCode::BAD_REQUEST, "invalid_request") })
 }
 
 /// `POST /oauth2/introspect`. For clients that can keep a secret: a public one's name would let anybody try tokens.
-pub(crate) async fn introspect(
-    State(app): State<App>,
-    browser: Browser,
-    headers: HeaderMap,
-    Sent(parameters): Sent,
-) -> Told {
-    let client = match authentic(&app, &browser, &headers, &parameters).await? {
-        Ok(client) if client.is_confidential() => client,
-        Ok(_) => return Ok(error(StatusCode::UNAUTHORIZED, "invalid_client")),
-        Err(refusal) => return Ok(refusal),
-    };
-    let told = introspection::introspect(&app.services, &client, &parameters).await?;
+pub(crate) async fn introspect(State(app): State<App>, asked: Authentic) -> Answer {
+    if !asked.client.is_confidential() {
+        return Ok(invalid_client());
+    }
+    let told = introspection::introspect(&app.services, &asked.client, &asked.parameters).await?;
     Ok(told.map_or_else(
         || error(StatusCode::BAD_REQUEST, "invalid_request"),
         |told| respond::json(StatusCode::OK, &told),
@@ -93,14 +94,15 @@ pub(crate) async fn introspect(
 
 /// `GET, POST /oauth2/userinfo`. The token stands in the header; in a form or an address it would be kept where it does not
 /// belong (RFC 6750 §2.2, §2.3).
-pub(crate) async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Told {
+pub(crate) async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Answer {
     let Some(token) = credentials(&headers, "Bearer") else {
-        return Ok(StatusCode::UNAUTHORIZED.into_response().with_header(WWW_AUTHENTICATE, "Bearer"));
+        let challenge = "Bearer realm=\"oauth2\"";
+        return Ok(StatusCode::UNAUTHORIZED.into_response().with_header(WWW_AUTHENTICATE, challenge));
     };
     Ok(match told::userinfo(&app.services, token).await? {
         Some(claims) => respond::json(StatusCode::OK, &claims),
         None => error(StatusCode::UNAUTHORIZED, "invalid_token")
-            .with_header(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
+            .with_header(WWW_AUTHENTICATE, "Bearer realm=\"oauth2\", error=\"invalid_token\""),
     })
 }
 
@@ -110,9 +112,8 @@ async fn authentic(
     browser: &Browser,
     headers: &HeaderMap,
     parameters: &Parameters,
-) -> Result<Result<AuthenticClient, Response>, ProgramFault> {
+) -> Result<Result<AuthenticClient, Response>, Problem> {
     let basic = credentials(headers, "Basic").map(pair);
-    let by_header = headers.contains_key(AUTHORIZATION);
     let shown = Shown { basic, parameters, address: browser.origin.address };
     let refusal = match client::authenticate(&app.services, &shown).await? {
         Ok(client) => return Ok(Ok(client)),
@@ -120,7 +121,7 @@ async fn authentic(
     };
     let (word, response) = match refusal {
         NotAuthentic::Malformed => ("malformed", error(StatusCode::BAD_REQUEST, "invalid_request")),
-        NotAuthentic::Wrong => ("wrong", error(StatusCode::UNAUTHORIZED, "invalid_client")),
+        NotAuthentic::Wrong => ("wrong", invalid_client()),
         NotAuthentic::Closed { retry_after } => {
             let response = error(StatusCode::TOO_MANY_REQUESTS, "invalid_client");
             ("closed", response.with_retry_after(Some(retry_after)))
@@ -128,8 +129,7 @@ async fn authentic(
     };
     metrics::counter!("countersign_clients_refused_total", "reason" => word).increment(1);
     tracing::info!(reason = word, "not a client");
-    let ask = by_header && response.status() == StatusCode::UNAUTHORIZED;
-    Ok(Err(if ask { response.with_header(WWW_AUTHENTICATE, "Basic realm=\"oauth2\"") } else { response }))
+    Ok(Err(response))
 }
 
 /// What follows the scheme in the one `Authorization` header (RFC 9110 §11.6.2).

@@ -117,8 +117,9 @@ pub(crate) const CLIENT: &str = "Choose one of these.";
 pub(crate) const ALGORITHM: &str = "Choose how ID tokens are signed from the list.";
 
 /// What stands in the field of public keys is none.
-pub(crate) const CLIENT_KEYS: &str = "These are no public keys. Paste a JWK Set: JSON that begins with {\"keys\": [ and has \
-                                      RSA, EC or OKP keys without their private part.";
+pub(crate) const CLIENT_KEYS: &str = "These are no public keys that can check a signature. Paste a JWK Set: JSON that begins \
+                                      with {\"keys\": [ and has RSA (2048 bits or more), P-256 or Ed25519 keys without \
+                                      their private part.";
 
 /// There are as many as there may be.
 pub(crate) fn too_many(what: &str) -> String {

@@ -8,6 +8,7 @@ use aws_lc_rs::{
 use countersign_testkit::{Engine, Page, Server};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
@@ -59,7 +60,9 @@ async fn a_client_shows_who_it_is_in_its_registered_way_and_no_other() {
         (&[], &[("client_id", "x")]),
         (&[], &[]),
     ] {
-        assert_eq!(error(&knock(&server, headers, form).await), refused(), "{form:?}");
+        let page = knock(&server, headers, form).await;
+        assert_eq!(error(&page), refused(), "{form:?}");
+        assert_eq!(page.header("www-authenticate"), Some("Basic realm=\"oauth2\""), "{form:?}");
     }
     // Two ways at once are none.
     let both = knock(&server, &[("authorization", &right)], &[id, ("client_secret", &secret)]).await;
@@ -69,7 +72,12 @@ async fn a_client_shows_who_it_is_in_its_registered_way_and_no_other() {
     let tokens = app.tokens(&server, &client, &[]).await;
     let access = super::text(&tokens, "access_token");
     assert_eq!(App::own(&server).introspect(&server, access).await, json!({ "active": false }));
-    public.post(&server, "/oauth2/introspect", &[("token", access)]).await.expect_status(401);
+    let page = public.post(&server, "/oauth2/introspect", &[("token", access)]).await;
+    assert_eq!((error(&page), page.header("www-authenticate")), (refused(), Some("Basic realm=\"oauth2\"")));
+    let page = server.client().get("/oauth2/userinfo").await.expect_status(401);
+    assert_eq!(page.header("www-authenticate"), Some("Bearer realm=\"oauth2\""));
+    let page = super::userinfo(&server, "x").await.expect_status(401);
+    assert_eq!(page.header("www-authenticate"), Some("Bearer realm=\"oauth2\", error=\"invalid_token\""));
     App::own(&server).post(&server, "/oauth2/revoke", &[("token", access)]).await.expect_status(200);
     assert_eq!(
         app.introspect(&server, access).await["active"],
@@ -81,16 +89,45 @@ async fn a_client_shows_who_it_is_in_its_registered_way_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loop_of_wrong_secrets_is_slowed_down_and_the_application_is_not() {
     let server = crate::server(Engine::Sqlite).await;
-    let app = App::own(&server);
-    let form = [("client_id", &*app.id), ("client_secret", "wrong")];
-    let mut statuses = Vec::new();
-    for _ in 0..60 {
-        statuses.push(knock(&server, &[], &form).await.status);
+    let (app, public) = (App::own(&server), App::register(&server, &["--first-party", "--client", "none"]));
+    for app in [&app, &public] {
+        let form = [("client_id", &*app.id), ("client_secret", "wrong")];
+        let mut statuses = Vec::new();
+        for _ in 0..60 {
+            statuses.push(knock(&server, &[], &form).await.status);
+        }
+        assert!(statuses[..49].iter().all(|status| *status == 401), "{statuses:?}");
+        assert!(statuses[52..].iter().all(|status| *status == 429), "{statuses:?}");
+        let closed = knock(&server, &[], &form).await;
+        assert!(closed.header("retry-after").is_some(), "{closed}");
     }
-    assert!(statuses[..49].iter().all(|status| *status == 401), "{statuses:?}");
-    assert!(statuses[52..].iter().all(|status| *status == 429), "{statuses:?}");
-    let closed = knock(&server, &[], &form).await;
-    assert!(closed.header("retry-after").is_some(), "{closed}");
+    // From the very same address, who shows the right secret is admitted, and so is who has none to show, however often.
+    let right = [("client_id", &*app.id), ("client_secret", app.secret.as_deref().unwrap())];
+    assert_eq!(error(&knock(&server, &[], &right).await), admitted());
+    for _ in 0..60 {
+        assert_eq!(error(&knock(&server, &[], &[("client_id", &public.id)]).await), admitted());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_of_wrong_assertions_is_refused_before_it_is_checked() {
+    let server = crate::server(Engine::Sqlite).await;
+    let signer = Signer::register(&server);
+    let (id, now) = (signer.app.id.clone(), server.clock().now());
+    let claims = json!({ "iss": id, "sub": id, "aud": server.url(), "jti": "1", "exp": now + 240 });
+    let right = signer.assertion(&json!({ "alg": "EdDSA" }), &claims);
+    let wrong = Signer::register(&server).assertion(&json!({ "alg": "EdDSA" }), &claims);
+    // Wrong secrets for a client that has none are counted by themselves.
+    for _ in 0..60 {
+        knock(&server, &[], &[("client_id", &*id), ("client_secret", "wrong")]).await;
+    }
+    for number in 0..53 {
+        let answer = show(&server, &wrong).await;
+        assert!(number >= 49 || answer == refused(), "{number}: {answer:?}");
+    }
+    assert_eq!(show(&server, &right).await.0, 429);
+    server.advance(Duration::from_secs(60));
+    assert_eq!(show(&server, &right).await, admitted());
 }
 
 /// A client with an Ed25519 key of its own.
@@ -146,8 +183,9 @@ async fn an_assertion_counts_once_in_time_and_under_its_own_key() {
         assert_eq!(show(&server, &first).await, admitted());
         assert_eq!(show(&server, &first).await, refused(), "a second time");
         assert_eq!(show(&server, &signer.assertion(&header, &good("1"))).await, refused(), "the same jti");
-        let endpoint = json!([format!("{}/oauth2/token", server.url()), "https://other.example"]);
-        assert_eq!(show(&server, &signer.assertion(&header, &with("2", "aud", endpoint))).await, admitted());
+        let endpoint = format!("{}/oauth2/token", server.url());
+        let both = json!([endpoint, server.url()]);
+        assert_eq!(show(&server, &signer.assertion(&header, &with("2", "aud", both))).await, admitted());
         for (name, value) in [
             ("exp", json!(now - 1)),
             ("exp", json!(now + 3600)),
@@ -156,6 +194,8 @@ async fn an_assertion_counts_once_in_time_and_under_its_own_key() {
             ("nbf", json!(now + 300)),
             ("iat", json!(now + 300)),
             ("aud", json!("https://other.example")),
+            ("aud", json!([endpoint, "https://other.example"])),
+            ("aud", json!([])),
             ("aud", json!(null)),
             ("iss", json!("somebody")),
             ("sub", json!("01890000-0000-7000-8000-000000000000")),

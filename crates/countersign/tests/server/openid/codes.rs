@@ -78,6 +78,10 @@ async fn a_refresh_token_that_comes_twice_ends_the_family() {
         let form = |scope| [("grant_type", "refresh_token"), ("refresh_token", old), ("scope", scope)];
         let more = app.post(&server, "/oauth2/token", &form("openid profile")).await.expect_status(400);
         assert_eq!(json(&more)["error"], "invalid_scope");
+        for nothing in ["unknown", "email", "offline_access unknown"] {
+            let page = app.post(&server, "/oauth2/token", &form(nothing)).await.expect_status(400);
+            assert_eq!(json(&page)["error"], "invalid_scope", "{nothing}");
+        }
         assert_invalid_grant(&App::own(&server).refresh(&server, old).await);
         let second = json(&app.post(&server, "/oauth2/token", &form("openid")).await.expect_status(200));
         assert_eq!(text(&second, "scope"), "openid");

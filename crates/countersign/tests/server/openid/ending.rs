@@ -5,6 +5,9 @@ use super::{App, BYE, assert_invalid_grant, claims, encoded, json, signed_in, te
 use countersign_testkit::{Client, Engine, Server};
 use serde_json::Value;
 use std::time::Duration;
+use tokio::task::JoinSet;
+
+const NEW_PASSWORD: &str = "tulip-ferry-oak-lamp";
 
 async fn is_over(server: &Server, app: &App, tokens: &Value) {
     userinfo(server, text(tokens, "access_token")).await.expect_status(401);
@@ -38,6 +41,72 @@ async fn what_was_granted_ends_with_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_granted_here_ends_when_the_account_holder_throws_everybody_out() {
+    for engine in Engine::ALL {
+        let server = crate::server(engine).await;
+        let (app, member) = (App::own(&server), server.people().members[0].clone());
+        let client = signed_in(&server, &member).await;
+        let (tokens, waiting) = (app.tokens(&server, &client, &[]).await, app.code(&client, &[]).await);
+        client.post_from("/profile/sessions", "/profile/sessions/end-others", &[]).await.expect_status(303);
+        is_over(&server, &app, &tokens).await;
+        assert_invalid_grant(&app.exchange(&server, &waiting).await);
+        let tokens = app.tokens(&server, &client, &[]).await;
+        let fields = [("current_password", &*member.password), ("password", NEW_PASSWORD)];
+        client.post_from("/profile", "/profile/password", &fields).await.expect_redirect("/profile");
+        is_over(&server, &app, &tokens).await;
+        assert!(is_signed_in(&client).await, "the session itself goes on");
+        app.tokens(&server, &client, &[]).await;
+    }
+}
+
+/// Renews a token until it is refused: the last tokens that it was given.
+async fn renewed_until_refused(base: String, id: String, tokens: Value) -> Value {
+    let (client, mut tokens) = (Client::new(&base), tokens);
+    for _ in 0..100_000 {
+        let refresh = text(&tokens, "refresh_token");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh), ("client_id", &id)];
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let page = client.request("POST", "/oauth2/token", &headers, encoded(&form).into_bytes()).await;
+        if page.status != 200 {
+            assert_invalid_grant(&page);
+            return tokens;
+        }
+        tokens = json(&page);
+    }
+    panic!("it was never refused")
+}
+
+/// Whoever ends a session deletes grants, and with them the tokens that somebody is renewing at this very moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_everything_does_not_wait_for_what_is_being_renewed() {
+    let server = crate::server(Engine::Postgres).await;
+    let app = App::register(&server, &["--first-party", "--client", "none", "--id-token-alg", "EdDSA"]);
+    let member = server.people().members[0].clone();
+    let withdraw = format!("/profile/applications/{}/withdraw", app.id);
+    let password = [("current_password", &*member.password), ("password", NEW_PASSWORD)];
+    for way in ["sign-out", "sign-out", "withdraw", "withdraw", "end-others", "end-others", "password"] {
+        let client = signed_in(&server, &member).await;
+        let mut renewing = JoinSet::new();
+        for _ in 0..8 {
+            let scope = if way == "sign-out" { "openid" } else { "openid offline_access" };
+            let tokens = app.tokens(&server, &client, &[("scope", scope)]).await;
+            renewing.spawn(renewed_until_refused(server.url(), app.id.clone(), tokens));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let page = match way {
+            "sign-out" => client.sign_out().await,
+            "withdraw" => client.post_from("/profile/applications", &withdraw, &[]).await,
+            "password" => client.post_from("/profile", "/profile/password", &password).await,
+            _ => client.post_from("/profile/sessions", "/profile/sessions/end-others", &[]).await,
+        };
+        assert_eq!(page.status, 303, "{way}: {page}");
+        for tokens in renewing.join_all().await {
+            is_over(&server, &app, &tokens).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn offline_access_outlives_the_session_and_ends_with_all_of_them() {
     for engine in Engine::ALL {
         let server = crate::server(engine).await;
@@ -58,8 +127,11 @@ async fn offline_access_outlives_the_session_and_ends_with_all_of_them() {
         server.advance(Duration::from_secs(7 * 24 * 3600 + 1));
         is_over(&server, &app, &idle).await;
         let client = signed_in(&server, &member).await;
-        let tokens = app.tokens(&server, &client, &scope).await;
-        assert!(client.get("/profile/applications").await.words().contains("30 days"));
+        let listed = async || client.get("/profile/applications").await.words().contains("30 days");
+        let code = app.code(&client, &scope).await;
+        assert!(!listed().await, "a code that was not exchanged is nothing to take back");
+        let tokens = json(&app.exchange(&server, &code).await.expect_status(200));
+        assert!(listed().await);
         client.post_from("/profile/sessions", "/profile/sessions/end-others", &[]).await.expect_status(303);
         is_over(&server, &app, &tokens).await;
     }
@@ -116,6 +188,15 @@ async fn only_a_token_of_this_very_session_signs_out_without_asking() {
         assert!(page.has("form[action='/oauth2/logout'] input[name=csrf_token]"), "{page}");
         assert!(is_signed_in(&client).await, "{hint}");
     }
+    // A token of one application and the name of another: it is not known who asks.
+    let path =
+        logout(&[("id_token_hint", &mine), ("client_id", &other.id), ("post_logout_redirect_uri", BYE)]);
+    let page = client.get(&path).await.expect_status(200);
+    assert!(!page.words().contains("Afterwards you go back"), "{page}");
+    // A HEAD changes nothing.
+    let path = logout(&[("id_token_hint", &mine), ("post_logout_redirect_uri", BYE)]);
+    client.request("HEAD", &path, &[], Vec::new()).await.expect_status(303);
+    assert!(is_signed_in(&client).await);
     // An address that is not registered, or another application's, is never led to.
     for (id, address) in [
         (&app.id, "https://evil.example/"),

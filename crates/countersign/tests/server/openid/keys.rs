@@ -43,6 +43,47 @@ fn verifies(token: &str, keys: &[Value]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_that_were_made_before_the_first_start_leave_no_day_without_one() {
+    let mut server = crate::server(Engine::Postgres).await;
+    server.stop();
+    server.database().unwrap().query("DELETE FROM signing_keys");
+    beside(&server, &["keys", "rotate-signing"]);
+    server.restart().await;
+    let (app, member) = (App::own(&server), server.people().members[0].clone());
+    let client = signed_in(&server, &member).await;
+    let token = text(&app.tokens(&server, &client, &[]).await, "id_token").to_owned();
+    let keys = published(&server).await;
+    assert_eq!(keys.len(), 6, "those that sign now, and those that will");
+    assert!(verifies(&token, &keys));
+    server.advance(Duration::from_secs(24 * 3600 + 60));
+    let client = signed_in(&server, &member).await;
+    let next = text(&app.tokens(&server, &client, &[]).await, "id_token").to_owned();
+    assert!(kid(&next) != kid(&token) && verifies(&next, &keys));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_opened_spends_neither_code_nor_refresh_token() {
+    let server = crate::server(Engine::Postgres).await;
+    let app = App::own(&server);
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    let tokens = app.tokens(&server, &client, &[]).await;
+    let code = app.code(&client, &[]).await;
+    let database = server.database().unwrap();
+    database.query("CREATE TABLE kept AS SELECT kid, private_key FROM signing_keys");
+    database.query(r"UPDATE signing_keys SET private_key = '\x00'");
+    for page in
+        [app.exchange(&server, &code).await, app.refresh(&server, text(&tokens, "refresh_token")).await]
+    {
+        assert_eq!((page.status, json(&page)["error"].as_str()), (500, Some("server_error")), "{page}");
+    }
+    database.query(
+        "UPDATE signing_keys SET private_key = kept.private_key FROM kept WHERE kept.kid = signing_keys.kid",
+    );
+    app.exchange(&server, &code).await.expect_status(200);
+    app.refresh(&server, text(&tokens, "refresh_token")).await.expect_status(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_published_before_they_sign_and_withdrawn_in_an_emergency() {
     for engine in Engine::ALL {
         let server = crate::server(engine).await;

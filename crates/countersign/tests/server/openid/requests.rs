@@ -1,7 +1,12 @@
 //! Requests that are not as they should be.
 
-use super::{Answer, App, BACK, encoded, signed_in};
+use super::{Answer, App, BACK, VERIFIER, assert_invalid_grant, encoded, signed_in};
 use countersign_testkit::Engine;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_sent_to_an_address_that_is_not_registered() {
@@ -39,6 +44,98 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() {
     assert_eq!(client.get(&twice).await.expect_status(400).location(), None);
     let long = "x".repeat(7000);
     assert_eq!(client.get(&app.request(&[("login_hint", &long)])).await.expect_status(400).location(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_native_app_waits_at_any_port_of_this_machine_and_nobody_else_does() {
+    let server = crate::server(Engine::Sqlite).await;
+    let native = ["--first-party", "--client", "none", "--redirect-uri", "http://[::1]/back"];
+    let (public, app) = (App::register(&server, &native), App::own(&server));
+    let client = signed_in(&server, &server.people().members[0].clone()).await;
+    for address in [BACK.replace("4999", "51004"), "http://[::1]:51004/back".to_owned()] {
+        let request = public.request(&[("redirect_uri", &address)]);
+        let to = client.get(&request).await.expect_status(303).location().unwrap();
+        let code = to.strip_prefix(&format!("{address}?code=")).unwrap_or_else(|| panic!("{to}"));
+        let code = code.split('&').next().unwrap();
+        // The code is bound to the address that was used, and not to the registered one.
+        assert_invalid_grant(&public.exchange(&server, code).await);
+        let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &address)];
+        let form = [&form[..], &[("code_verifier", VERIFIER)]].concat();
+        public.post(&server, "/oauth2/token", &form).await.expect_status(200);
+        // And so is the policy of the pages on the way.
+        let stranger = server.client();
+        let sign_in = stranger.get(&request).await.expect_redirect("/sign-in").location().unwrap();
+        let page = stranger.get(&sign_in).await.expect_status(200);
+        let (policy, origin) =
+            (page.header("content-security-policy").unwrap(), address.strip_suffix("/back").unwrap());
+        assert!(policy.contains(&format!("form-action 'self' {origin};")), "{policy}");
+        // An application that runs elsewhere is registered as it is.
+        let page = client.get(&app.request(&[("redirect_uri", &address)])).await.expect_status(400);
+        assert_eq!(page.location(), None);
+    }
+    for address in [
+        "http://127.0.0.1:51004/back/",
+        "http://127.0.0.1:51004/back?x=1",
+        "http://127.0.0.2:4999/back",
+        "http://localhost:4999/back",
+        "https://127.0.0.1:4999/back",
+        "http://127.0.0.1:4999@evil.example/back",
+        "http://127.0.0.1.evil.example:4999/back",
+    ] {
+        let page = client.get(&public.request(&[("redirect_uri", address)])).await.expect_status(400);
+        assert_eq!(page.location(), None, "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_told_in_json_whatever_is_wrong() {
+    let server = crate::server(Engine::Sqlite).await;
+    let app = App::own(&server);
+    let long = "x".repeat(100 * 1024);
+    let too_long = app.post(&server, "/oauth2/token", &[("code", &long)]).await;
+    let by = async |method: &str, path: &str| server.client().request(method, path, &[], Vec::new()).await;
+    for (page, status) in [
+        (too_long, 413),
+        (by("GET", "/oauth2/token").await, 405),
+        (by("DELETE", "/oauth2/userinfo").await, 405),
+        (by("POST", "/oauth2/jwks").await, 405),
+        (by("PUT", "/.well-known/openid-configuration").await, 405),
+    ] {
+        assert_eq!((page.status, page.header("content-type")), (status, Some("application/json")), "{page}");
+        assert_eq!(super::json(&page)["error"], "invalid_request", "{page}");
+        assert_eq!(page.header("access-control-allow-origin"), Some("*"), "{page}");
+        let exposed = page.header("access-control-expose-headers").unwrap();
+        assert!(exposed.contains("Retry-After"), "{exposed}");
+        assert_eq!(page.header("allow").is_some(), status == 405, "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_stops_in_the_middle_is_told_in_json_as_well() {
+    let server = crate::server(Engine::Sqlite).await;
+    let address = server.url().strip_prefix("http://").unwrap().to_owned();
+    // Longer than any request may take: the answer comes after half a minute.
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(50))).unwrap();
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100";
+        let head = format!(
+            "POST /oauth2/token HTTP/1.1\r\nHost: {address}\r\n{kind}\r\nConnection: close\r\n\r\ncode="
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+        while let Ok(length @ 1..) = stream.read(&mut part) {
+            answer.extend_from_slice(&part[..length]);
+        }
+        String::from_utf8_lossy(&answer).to_lowercase()
+    })
+    .await
+    .unwrap();
+    assert!(answer.starts_with("http/1.1 503"), "{answer}");
+    assert!(answer.ends_with(r#"{"error":"temporarily_unavailable"}"#), "{answer}");
+    for header in ["retry-after: ", "access-control-allow-origin: *", "content-type: application/json"] {
+        assert!(answer.contains(&format!("\r\n{header}")), "{header}: {answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

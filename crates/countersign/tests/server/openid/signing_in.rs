@@ -1,8 +1,9 @@
 //! The straight way: a request, the sign-in, a code, tokens; and the consent.
 
 use super::{Answer, App, BACK, claims, json, signed_in, text, userinfo};
-use countersign_testkit::{Engine, Kind};
+use countersign_testkit::{Engine, Kind, burst};
 use serde_json::json;
+use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_signs_somebody_in_and_learns_what_it_asked_for() {
@@ -132,23 +133,71 @@ async fn claims_are_told_where_they_were_asked_for() {
     let other = r#"{"id_token":{"sub":{"value":"01890000-0000-7000-8000-000000000000"}}}"#;
     let page = client.get(&app.request(&[("claims", other)])).await;
     assert_eq!(Answer::of(&page).error(), "login_required");
-    let mine = format!(r#"{{"id_token":{{"sub":{{"value":"{}"}}}}}}"#, text(&token, "sub"));
+    let (me, somebody) = (text(&token, "sub"), "01890000-0000-7000-8000-000000000000");
+    let mine = format!(r#"{{"id_token":{{"sub":{{"value":"{me}"}}}}}}"#);
     app.code(&client, &[("claims", &mine)]).await;
+    let either = format!(r#"{{"userinfo":{{"sub":{{"values":["{somebody}","{me}"]}}}}}}"#);
+    app.code(&client, &[("claims", &either)]).await;
+    for (one, other) in [(me, somebody), (somebody, me)] {
+        let two = format!(
+            r#"{{"id_token":{{"sub":{{"value":"{one}"}}}},"userinfo":{{"sub":{{"value":"{other}"}}}}}}"#
+        );
+        let page = client.get(&app.request(&[("claims", &two)])).await;
+        assert_eq!(Answer::of(&page).error(), "login_required", "{two}");
+    }
     app.code(&client, &[("id_token_hint", text(&tokens, "id_token"))]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_granted_after_it_was_taken_back() {
+    let server = crate::server(Engine::Postgres).await;
+    let app = App::third_party(&server);
+    let client = Arc::new(signed_in(&server, &server.people().members[1].clone()).await);
+    let (request, withdraw) = (app.request(&[]), format!("/profile/applications/{}/withdraw", app.id));
+    for _ in 0..30 {
+        let page = client.get(&request).await.expect_status(200);
+        let carried = page.attribute("input[name=request]", "value").unwrap();
+        let allow = [("request", &*carried), ("answer", "allow")];
+        client.post("/oauth2/consent", &allow).await.expect_redirect("/oauth2/authorize");
+        // Many ask at the moment at which it is taken back.
+        let pages =
+            burst(12, |number| {
+                let (client, request, withdraw) = (Arc::clone(&client), request.clone(), withdraw.clone());
+                async move {
+                    if number == 6 { client.post(&withdraw, &[]).await } else { client.get(&request).await }
+                }
+            })
+            .await;
+        pages[6].clone().expect_status(303);
+        let granted = server.database().unwrap().query("SELECT count(*) FROM grants");
+        assert_eq!(granted, "0");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_use_the_application_is_told_so() {
-    let server = crate::server(Engine::Sqlite).await;
-    crate::openid::beside(&server, &["keys", "rotate-signing"]);
+    let server = crate::server(Engine::Postgres).await;
     let (ours, everyones) =
         (App::own(&server), App::register(&server, &["--first-party", "--everyone", "--client", "none"]));
     let client = signed_in(&server, &server.people().members[2].clone()).await;
+    let token = claims(text(&ours.tokens(&server, &client, &[]).await, "id_token"));
+    // Somebody who has an account here, and belongs to no organization.
+    let leave = format!("DELETE FROM memberships WHERE user_id = '{}'", text(&token, "sub"));
+    server.database().unwrap().query(&leave);
+    for changes in [&[][..], &[("prompt", "none")], &[("prompt", "consent")]] {
+        assert_eq!(Answer::of(&client.get(&ours.request(changes)).await).error(), "access_denied");
+    }
     everyones.code(&client, &[]).await;
-    ours.code(&client, &[]).await;
-    // A form of the application's site comes without the session's cookie, and leads to the GET that has it.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_another_site_leads_to_the_get() {
+    let server = crate::server(Engine::Sqlite).await;
+    let app = App::own(&server);
+    let client = signed_in(&server, &server.people().members[2].clone()).await;
+    // It comes without the session's cookie, which the GET has.
     let stranger = server.client();
-    let query = ours.request(&[]).split_once('?').unwrap().1.to_owned();
+    let query = app.request(&[]).split_once('?').unwrap().1.to_owned();
     let headers = [
         ("content-type", "application/x-www-form-urlencoded"),
         ("origin", "http://127.0.0.1:4999"),
@@ -157,4 +206,7 @@ async fn who_may_not_use_the_application_is_told_so() {
     let page = stranger.request("POST", "/oauth2/authorize", &headers, query.into_bytes()).await;
     let to = page.expect_redirect("/oauth2/authorize").location().unwrap();
     assert!(client.get(&to).await.location().unwrap().starts_with(BACK));
+    // A HEAD makes no code.
+    let page = client.request("HEAD", &to, &[], Vec::new()).await;
+    page.expect_redirect("/sign-in");
 }
