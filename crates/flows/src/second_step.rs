@@ -78,6 +78,20 @@ pub enum CodeRefusal {
     },
 }
 
+impl CodeRefusal {
+    /// The word under which it is counted.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::AlreadyUsed => "already-used",
+            Self::Closed { .. } => "closed",
+            Self::NotSent | Self::Expired => "not-sent",
+            Self::NotAvailable => "not-available",
+            Self::Empty | Self::NotDigits | Self::WrongLength { .. } | Self::Mistyped => "malformed",
+        }
+    }
+}
+
 /// What became of a request to send a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
@@ -137,9 +151,22 @@ pub(crate) async fn guess(
     origin: &Origin,
 ) -> Result<Result<Claim, CodeRefusal>, Fault> {
     let (s, raw, origin) = (s.clone(), Zeroizing::new(raw.to_owned()), origin.clone());
-    tokio::spawn(async move { guess_to_the_end(&s, user, asked, method, &raw, &origin).await })
-        .await
-        .map_err(|e| Fault::Internal(e.to_string()))?
+    tokio::spawn(async move {
+        let guessed = guess_to_the_end(&s, user, asked, method, &raw, &origin).await;
+        // A right one is counted where it is spent.
+        if let Ok(Err(refusal)) = &guessed {
+            count(method, refusal.word());
+        }
+        guessed
+    })
+    .await
+    .map_err(|e| Fault::Internal(e.to_string()))?
+}
+
+/// Counts a second step that was tried, wherever that was.
+fn count(method: Method, outcome: &'static str) {
+    let labels = [("method", method.as_str()), ("outcome", outcome)];
+    metrics::counter!("countersign_second_steps_total", &labels).increment(1);
 }
 
 async fn guess_to_the_end(
@@ -168,10 +195,7 @@ async fn guess_to_the_end(
     let charged = s.store.write(move |tx| throttles::charge(tx, &counter(user), now, &limits)).await?;
     let ticket = match charged {
         Ok(ticket) => ticket,
-        Err(closed) => {
-            metrics::counter!("countersign_second_step_guesses_total", "outcome" => "closed").increment(1);
-            return Ok(Err(CodeRefusal::Closed { retry_after: closed.until.since(now) }));
-        }
+        Err(closed) => return Ok(Err(CodeRefusal::Closed { retry_after: closed.until.since(now) })),
     };
     let (found, authenticators) = match typed {
         Typed::App(code) => app::compare(s, user, code).await?,
@@ -219,7 +243,6 @@ async fn wrong(
     ticket: Ticket,
     origin: &Origin,
 ) -> Result<(), Fault> {
-    metrics::counter!("countersign_second_step_guesses_total", "outcome" => "wrong").increment(1);
     let (now, limit, origin) = (s.now(), s.rules.disable_after, origin.clone());
     s.store
         .write(move |tx| {
@@ -252,7 +275,6 @@ async fn replayed(
     ticket: Ticket,
     origin: &Origin,
 ) -> Result<(), Fault> {
-    metrics::counter!("countersign_second_step_guesses_total", "outcome" => "replayed").increment(1);
     let (now, origin) = (s.now(), origin.clone());
     s.store
         .write(move |tx| {

@@ -85,6 +85,20 @@ pub async fn authenticate(
     s: &Services,
     shown: &Shown<'_>,
 ) -> Result<Result<AuthenticClient, NotAuthentic>, Fault> {
+    let client = check(s, shown).await?;
+    if let Err(refusal) = &client {
+        let reason = match refusal {
+            NotAuthentic::Malformed => "malformed",
+            NotAuthentic::Wrong => "wrong",
+            NotAuthentic::Closed { .. } => "closed",
+        };
+        metrics::counter!("countersign_clients_refused_total", "reason" => reason).increment(1);
+        tracing::info!(reason, "not a client");
+    }
+    Ok(client)
+}
+
+async fn check(s: &Services, shown: &Shown<'_>) -> Result<Result<AuthenticClient, NotAuthentic>, Fault> {
     if shown.parameters.is_damaged() {
         return Ok(Err(NotAuthentic::Malformed));
     }

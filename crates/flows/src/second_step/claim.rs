@@ -64,6 +64,7 @@ impl Claim {
             }
         }
         throttles::settle(tx, &counter(self.user), self.ticket, verdict)?;
+        super::count(self.method, if evidence.is_some() { "right" } else { "already-used" });
         Ok(evidence)
     }
 }

@@ -70,6 +70,19 @@ struct Counted {
 
 /// Checks a password and begins a sign-in.
 pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fault> {
+    let outcome = check(s, attempt).await?;
+    let word = match outcome {
+        PasswordOutcome::Challenged { .. } => "second-step",
+        PasswordOutcome::SignedIn(_) => "signed-in",
+        PasswordOutcome::Wrong => "wrong",
+        PasswordOutcome::BadEmail(_) | PasswordOutcome::BadPassword(_) => "malformed",
+        PasswordOutcome::Closed { .. } => "closed",
+    };
+    metrics::counter!("countersign_sign_ins_total", "outcome" => word).increment(1);
+    Ok(outcome)
+}
+
+async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fault> {
     let email = match attempt.email.parse::<EmailAddress>() {
         Ok(email) => email,
         Err(error) => return Ok(PasswordOutcome::BadEmail(error)),
@@ -177,13 +190,11 @@ async fn charge(s: &Services, counters: Vec<Counted>) -> Result<Result<Vec<Ticke
 }
 
 fn closed_outcome(s: &Services, closed: Closed) -> PasswordOutcome {
-    metrics::counter!("countersign_password_guesses_total", "outcome" => "closed").increment(1);
     PasswordOutcome::Closed { retry_after: closed.until.since(s.now()) }
 }
 
 /// Recorded on the account, if there is one, after the answer: an address that nobody has must not answer sooner.
 fn wrong(s: &Services, user: Option<UserId>, origin: &Origin) {
-    metrics::counter!("countersign_password_guesses_total", "outcome" => "wrong").increment(1);
     let Some(user) = user else { return };
     let (now, origin, store) = (s.now(), origin.clone(), s.store.clone());
     tokio::spawn(async move {

@@ -119,17 +119,14 @@ async fn authentic(
         Ok(client) => return Ok(Ok(client)),
         Err(refusal) => refusal,
     };
-    let (word, response) = match refusal {
-        NotAuthentic::Malformed => ("malformed", error(StatusCode::BAD_REQUEST, "invalid_request")),
-        NotAuthentic::Wrong => ("wrong", invalid_client()),
+    Ok(Err(match refusal {
+        NotAuthentic::Malformed => error(StatusCode::BAD_REQUEST, "invalid_request"),
+        NotAuthentic::Wrong => invalid_client(),
         NotAuthentic::Closed { retry_after } => {
             let response = error(StatusCode::TOO_MANY_REQUESTS, "invalid_client");
-            ("closed", response.with_retry_after(Some(retry_after)))
+            response.with_retry_after(Some(retry_after))
         }
-    };
-    metrics::counter!("countersign_clients_refused_total", "reason" => word).increment(1);
-    tracing::info!(reason = word, "not a client");
-    Ok(Err(response))
+    }))
 }
 
 /// What follows the scheme in the one `Authorization` header (RFC 9110 §11.6.2).

@@ -57,7 +57,6 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
     let (origin, wanted) = (&own.browser.origin, back.behind.second_step);
     let outcome =
         step_up::confirm(&app.services, &own.session, password, method, code, wanted, origin).await?;
-    count(&outcome, method);
     let refused = match outcome {
         StepUpOutcome::Proven { handle } => {
             return Ok(see_other(&back.to).with_cookie(app.cookies.set_handle(&handle)));
@@ -155,12 +154,4 @@ async fn page(
         password_error: refused.password,
         form_error: form,
     })
-}
-
-fn count(outcome: &StepUpOutcome, method: Option<Method>) {
-    match (outcome, method) {
-        (StepUpOutcome::Proven { .. }, Some(method)) => second_step::count(method, None),
-        (StepUpOutcome::Code(refusal), Some(method)) => second_step::count(method, Some(*refusal)),
-        _ => {}
-    }
 }

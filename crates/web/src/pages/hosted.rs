@@ -48,16 +48,9 @@ pub(crate) async fn verify(State(app): State<App>, hosted: Hosted, form: Form) -
     };
     let outcome = hosted::verify(&app.services, pending, method, form.get("code"), pages.origin()).await?;
     match outcome {
-        HostedOutcome::Back(address) => {
-            second_step::count(method, None);
-            Ok(see_other(&address))
-        }
-        HostedOutcome::SetUp => {
-            second_step::count(method, None);
-            Ok(pages.at(""))
-        }
+        HostedOutcome::Back(address) => Ok(see_other(&address)),
+        HostedOutcome::SetUp => Ok(pages.at("")),
         HostedOutcome::Refused(refusal) => {
-            second_step::count(method, Some(refusal));
             again(&app, pages, Some(method), Errors::refused(refusal, method)).await
         }
         HostedOutcome::Gone => Ok(pages.at("")),

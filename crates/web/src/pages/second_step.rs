@@ -99,23 +99,3 @@ pub(super) fn step(view: &StepView, asked: Option<Method>, place: Place) -> Opti
 pub(super) fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
-
-/// Counts a second step that was tried.
-pub(super) fn count(method: Method, refusal: Option<CodeRefusal>) {
-    let outcome = match refusal {
-        None => "right",
-        Some(CodeRefusal::Wrong) => "wrong",
-        Some(CodeRefusal::AlreadyUsed) => "already-used",
-        Some(CodeRefusal::Closed { .. }) => "closed",
-        Some(CodeRefusal::NotSent | CodeRefusal::Expired) => "not-sent",
-        Some(CodeRefusal::NotAvailable) => "not-available",
-        Some(
-            CodeRefusal::Empty
-            | CodeRefusal::NotDigits
-            | CodeRefusal::WrongLength { .. }
-            | CodeRefusal::Mistyped,
-        ) => "malformed",
-    };
-    let labels = [("method", method.as_str()), ("outcome", outcome)];
-    metrics::counter!("countersign_second_steps_total", &labels).increment(1);
-}

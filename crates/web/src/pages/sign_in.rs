@@ -59,7 +59,6 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form)
         replaces: browser.handle.as_ref().map(|handle| handle.stored()),
     };
     let outcome = sign_in::password(&app.services, attempt).await?;
-    count(&outcome);
     let errors = match outcome {
         PasswordOutcome::Challenged { handle } => {
             return Ok(see_other("/sign-in/verify").with_cookie(app.cookies.set_handle(&handle)));
@@ -133,15 +132,4 @@ fn page(app: &App, browser: &Browser, email: &str, return_to: Option<String>, er
         password_error: errors.password,
         form_error: errors.form,
     }
-}
-
-fn count(outcome: &PasswordOutcome) {
-    let outcome = match outcome {
-        PasswordOutcome::Challenged { .. } => "second-step",
-        PasswordOutcome::SignedIn(_) => "signed-in",
-        PasswordOutcome::Wrong => "wrong",
-        PasswordOutcome::BadEmail(_) | PasswordOutcome::BadPassword(_) => "malformed",
-        PasswordOutcome::Closed { .. } => "closed",
-    };
-    metrics::counter!("countersign_sign_ins_total", "outcome" => outcome).increment(1);
 }

@@ -39,12 +39,8 @@ pub(crate) async fn submit(State(app): State<App>, waiting: Waiting, form: Form)
     };
     let (origin, known) = (&browser.origin, browser.known);
     match sign_in::verify(&app.services, challenge, method, form.get("code"), origin, known).await? {
-        VerifyOutcome::SignedIn(signed_in) => {
-            second_step::count(method, None);
-            Ok(admit(&app, signed_in))
-        }
+        VerifyOutcome::SignedIn(signed_in) => Ok(admit(&app, signed_in)),
         VerifyOutcome::Refused(refusal) => {
-            second_step::count(method, Some(refusal));
             again(&app, browser, Some(method), Errors::refused(refusal, method)).await
         }
         VerifyOutcome::Gone => Ok(see_other(&Done::SignInOver.at("/sign-in"))),
