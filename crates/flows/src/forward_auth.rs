@@ -163,6 +163,8 @@ pub enum Way {
 /// Why somebody does not see a page, as far as this server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
+    /// Nobody is signed in.
+    Nobody,
     /// The page is not for this account, or not in a "log in as".
     Forbidden,
     /// Its path could mean more than one thing.
@@ -171,14 +173,22 @@ pub enum Why {
     Unknown,
 }
 
-/// Why the holder of this session was refused the page `path`.
-pub async fn why(s: &Services, session: &Session, site: &Site, path: &str) -> Result<Why, Fault> {
-    let (identity, two_steps) = facts(s, session).await?;
-    let visitor = Visitor { two_steps, memberships: identity.memberships };
-    Ok(match (site.rules.decide(path, Some(&visitor)), session) {
-        (Decision::Forbidden, _) | (Decision::StepUp, Session::Impersonated(_)) => Why::Forbidden,
-        (Decision::Refused, _) => Why::Ambiguous,
-        (Decision::Open | Decision::Allowed | Decision::StepUp | Decision::SignIn, _) => Why::Unknown,
+/// Why the holder of this session, or nobody, was refused the page `path`.
+pub async fn why(s: &Services, session: Option<&Session>, site: &Site, path: &str) -> Result<Why, Fault> {
+    let visitor = match session {
+        None => None,
+        Some(session) => {
+            let (identity, two_steps) = facts(s, session).await?;
+            Some(Visitor { two_steps, memberships: identity.memberships })
+        }
+    };
+    let own = matches!(session, Some(Session::Own(_)));
+    Ok(match site.rules.decide(path, visitor.as_ref()) {
+        Decision::Refused => Why::Ambiguous,
+        Decision::SignIn => Why::Nobody,
+        Decision::Forbidden => Why::Forbidden,
+        Decision::StepUp if !own => Why::Forbidden,
+        Decision::StepUp | Decision::Open | Decision::Allowed => Why::Unknown,
     })
 }
 

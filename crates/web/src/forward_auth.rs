@@ -151,40 +151,44 @@ pub(crate) async fn refused_page(State(app): State<App>, query: Query, browser: 
     // As the browser asked for it: how it was written may be the reason.
     let asked = path_of(query.get("to").unwrap_or("/"));
     let again = format!("{}{OURS}start?to={to}", site.origin);
-    let cannot = "This page cannot be opened";
-    let Some(session) = browser.session(&app).await? else {
-        let text = format!(
-            "Nobody is signed in here. Sign in, if the page that you opened at {} is for you.",
-            site.origin
-        );
-        return not_shown(shell(&app, &browser, None), cannot, text, Some(("Sign in", again)));
+    let session = browser.session(&app).await?;
+    let who = match &session {
+        None => None,
+        Some(session) => Some(identity::who(&app.services, session).await?),
     };
-    let who = identity::who(&app.services, &session).await?;
-    let shell = shell(&app, &browser, Some(&who));
-    match forward_auth::why(&app.services, &session, site, asked).await? {
-        Why::Forbidden => for_others(shell, &who.name, site),
-        Why::Ambiguous => {
-            let text = format!(
-                "The address that you opened at {} could mean more than one page. Type it anew.",
-                site.origin
-            );
-            not_shown(shell, cannot, text, None)
+    let shell = shell(&app, &browser, who.as_ref());
+    let origin = &site.origin;
+    let (text, link) = match forward_auth::why(&app.services, session.as_ref(), site, asked).await? {
+        Why::Forbidden => {
+            return for_others(shell, &who.map(|who| who.name).unwrap_or_default(), site);
         }
-        Why::Unknown => {
-            let text = format!(
-                "You are signed in as {}, and your account may see the page that you opened at {}; the site did not show \
-                 it. Open it again. If that does not help, ask whoever looks after the site.",
-                who.name, site.origin
-            );
-            not_shown(shell, cannot, text, Some(("Open the page again", again)))
-        }
-    }
+        Why::Nobody => (
+            format!("Nobody is signed in here. Sign in, if the page that you opened at {origin} is for you."),
+            Some(("Sign in", again)),
+        ),
+        Why::Ambiguous => (
+            format!(
+                "The address that you opened at {origin} could mean more than one page, and so none is shown. Look at how \
+                 it is written; capital letters count."
+            ),
+            None,
+        ),
+        Why::Unknown => (
+            format!(
+                "You may see the page that you opened at {origin}, but the site itself did not show it. Open it again. If \
+                 that does not help, ask whoever looks after the site."
+            ),
+            Some(("Open the page again", again)),
+        ),
+    };
+    not_shown(shell, text, link)
 }
 
 /// 403, with a way on that somebody may choose.
-fn not_shown(shell: Shell, heading: &str, text: String, link: Option<(&str, String)>) -> Answer {
+fn not_shown(shell: Shell, text: String, link: Option<(&str, String)>) -> Answer {
     let link = link.map(|(label, href)| ErrorAction { label: label.into(), href });
-    page(StatusCode::FORBIDDEN, &SitePage { shell, heading: heading.into(), text, link, sign_out: false })
+    let heading = "This page cannot be opened".into();
+    page(StatusCode::FORBIDDEN, &SitePage { shell, heading, text, link, sign_out: false })
 }
 
 /// On the site's host. `GET /.countersign/finish?ticket=…&to=…`: spends the ticket for the site's own cookie.

@@ -39,7 +39,7 @@ async fn whoever_may_not_see_a_page_reads_why_and_can_sign_out() {
     assert_eq!(page.attributes("main a.primary", "href"), [&*start], "{page}");
     let admin = signed_in(server, &server.people().admin).await;
     let page = admin.get(&words).await.expect_status(403);
-    says(&page, &["cannot be opened", "your account may see", "ask whoever looks after the site"]);
+    says(&page, &["cannot be opened", "You may see the page", "ask whoever looks after the site"]);
     assert_eq!(page.attributes("main a.primary", "href"), [&*start], "{page}");
 
     let nowhere = words.replace("localhost", "evil.example");
@@ -53,11 +53,14 @@ async fn an_address_that_could_mean_two_pages_is_told_and_so_is_what_nginx_itsel
     let session = signed_in(server, &server.people().members[0]).await;
     visit(&site, server, &session, "/").await.expect_status(200);
     let page = session.get(&led_on(&site, server, "/TEAM/").await).await.expect_status(403);
-    says(&page, &["could mean more than one page"]);
+    says(&page, &["could mean more than one page", "capital letters count"]);
     assert!(page.attributes("main a", "href").is_empty(), "{page}");
     // A folder without a start page.
     let page = session.get(&led_on(&site, server, "/public/").await).await.expect_status(403);
-    says(&page, &["cannot be opened", "the site did not show it"]);
+    says(&page, &["cannot be opened", "the site itself did not show it"]);
+    let nobody =
+        server.client().get(&led_on(&sites.site(), server, "/public/").await).await.expect_status(403);
+    says(&nobody, &["cannot be opened", "the site itself did not show it"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
