@@ -2,8 +2,12 @@
 //!
 //! A site has rules by path. The longest prefix that fits decides; a path that no rule names has the site's own demand.
 //!
+//! What stands behind may be less exact: it may serve `/team/` to whoever asks for `/TEAM/`, or for `/team`. So a path that
+//! another rule would fit if letters' case did not count is refused, and a path without a final slash is judged with one,
+//! too: the stricter judgement counts.
+//!
 //! ```text
-//!   path ──(ambiguous)──────────────────────────────────────────► Refused
+//!   path ──(ambiguous, or another rule's but for letters' case)─► Refused
 //!     │
 //!     ▼
 //!   the rule ─(public)──────────────────────────────────────────► Open
@@ -100,17 +104,17 @@ pub struct Visitor {
     pub memberships: Vec<(OrganizationId, Role)>,
 }
 
-/// What is decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is decided, the least strict first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Decision {
     /// The page is public.
     Open,
     /// The page may be seen by this visitor.
     Allowed,
-    /// Somebody has to sign in first.
-    SignIn,
     /// A second step has to be shown first.
     StepUp,
+    /// Somebody has to sign in first.
+    SignIn,
     /// Not for this visitor.
     Forbidden,
     /// The path could mean more than one thing.
@@ -120,37 +124,68 @@ pub enum Decision {
 impl Rules {
     /// Decides about `path`, as the browser sent it (percent-encoded, without the query).
     pub fn decide(&self, path: &str, visitor: Option<&Visitor>) -> Decision {
-        let Some(path) = plain(path) else { return Decision::Refused };
-        let wanted = self.wanted(&path);
-        if wanted.demand == Demand::Public {
+        let judgements = self.meant(path).map(|meant| meant.iter().map(|one| one.judge(visitor)).max());
+        judgements.flatten().unwrap_or(Decision::Refused)
+    }
+
+    /// Whether `path` wants a second step, whoever asks.
+    pub fn wants_two_steps(&self, path: &str) -> bool {
+        self.meant(path).is_some_and(|meant| meant.iter().any(|one| one.demand == Demand::TwoSteps))
+    }
+
+    /// What is wanted for a path as the browser sent it: by its own rule and, without a final slash, by that of the
+    /// folder of this name. `None` where that could be read in more than one way.
+    fn meant(&self, path: &str) -> Option<Vec<&Wanted>> {
+        let path = plain(path)?;
+        let folder = format!("{path}/");
+        let paths = if path.ends_with('/') { vec![path] } else { vec![path, folder] };
+        paths.iter().map(|path| self.wanted_in_any_case(path)).collect()
+    }
+
+    /// What is wanted for a path, if it does not matter whether the case of letters counts.
+    fn wanted_in_any_case(&self, path: &str) -> Option<&Wanted> {
+        let exact = self.wanted(path, str::to_owned);
+        let loose = self.wanted(path, fold);
+        (exact == loose).then_some(exact)
+    }
+
+    /// What the longest prefix that fits wants, path and prefixes written in this way.
+    fn wanted(&self, path: &str, written: fn(&str) -> String) -> &Wanted {
+        let path = written(path);
+        let prefixes = self.rules.iter().map(|rule| (written(&rule.prefix), &rule.wanted));
+        let fitting = prefixes.filter(|(prefix, _)| begins(&path, prefix));
+        fitting.max_by_key(|(prefix, _)| prefix.len()).map_or(&self.otherwise, |(_, wanted)| wanted)
+    }
+}
+
+/// Whether a path is what the prefix names, or below it.
+fn begins(path: &str, prefix: &str) -> bool {
+    match path.strip_prefix(prefix) {
+        None => false,
+        Some(rest) => rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'),
+    }
+}
+
+/// A path without the case of its letters. By way of the capitals, because some small letters share one (ſ and s).
+pub fn fold(path: &str) -> String {
+    path.to_uppercase().to_lowercase()
+}
+
+impl Wanted {
+    fn judge(&self, visitor: Option<&Visitor>) -> Decision {
+        if self.demand == Demand::Public {
             return Decision::Open;
         }
         let Some(visitor) = visitor else { return Decision::SignIn };
-        if !wanted.admits(visitor) {
+        if !self.admits(visitor) {
             return Decision::Forbidden;
         }
-        if wanted.demand == Demand::TwoSteps && !visitor.two_steps {
+        if self.demand == Demand::TwoSteps && !visitor.two_steps {
             return Decision::StepUp;
         }
         Decision::Allowed
     }
 
-    fn wanted(&self, path: &str) -> &Wanted {
-        let fitting = self.rules.iter().filter(|rule| rule.fits(path));
-        fitting.max_by_key(|rule| rule.prefix.len()).map_or(&self.otherwise, |rule| &rule.wanted)
-    }
-}
-
-impl Rule {
-    fn fits(&self, path: &str) -> bool {
-        match path.strip_prefix(self.prefix.as_str()) {
-            None => false,
-            Some(rest) => rest.is_empty() || self.prefix.ends_with('/') || rest.starts_with('/'),
-        }
-    }
-}
-
-impl Wanted {
     fn admits(&self, visitor: &Visitor) -> bool {
         if self.organizations.is_empty() && self.roles.is_empty() {
             return true;
@@ -186,11 +221,16 @@ pub fn plain(path: &str) -> Option<String> {
         bytes.push(byte);
         rest = tail;
     }
-    let text = String::from_utf8(bytes).ok()?;
-    let tricky = text.contains(['\\', ';', '?', '#'])
-        || text.chars().any(char::is_control)
-        || text.split('/').any(|segment| segment == "." || segment == "..");
-    (!tricky).then_some(text)
+    String::from_utf8(bytes).ok().filter(|text| is_plain(text))
+}
+
+/// Whether a path whose encodings are undone means one thing alone.
+pub fn is_plain(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.contains("//")
+        && !path.contains(['\\', ';', '?', '#', '%'])
+        && !path.chars().any(char::is_control)
+        && !path.split('/').any(|segment| segment == "." || segment == "..")
 }
 
 #[cfg(test)]
@@ -245,6 +285,7 @@ mod tests {
         assert_eq!(at("/team"), Decision::Forbidden);
         assert_eq!(at("/team/x"), Decision::Forbidden);
         assert_eq!(at("/teamwork"), Decision::StepUp);
+        assert_eq!(at("/harbour/x"), Decision::Allowed);
         assert_eq!(site().decide("/team", Some(&visitor(false, Role::Admin))), Decision::Allowed);
         assert_eq!(site().decide("/public/drafts/a", None), Decision::SignIn);
     }
@@ -305,25 +346,79 @@ mod tests {
         assert_eq!(site().decide("/%70ublic/x", None), Decision::Open);
     }
 
+    #[test]
+    fn what_a_site_might_take_for_a_stricter_path_is_judged_as_that() {
+        let admins = Wanted { roles: vec![Role::Admin], ..wants(Demand::OneStep) };
+        let site = Rules {
+            otherwise: wants(Demand::OneStep),
+            rules: vec![rule("/team/", admins.clone()), rule("/public/Straße/", wants(Demand::Public))],
+        };
+        let (member, admin) = (visitor(true, Role::Member), visitor(true, Role::Admin));
+        for path in
+            ["/TEAM/", "/Team/x", "/te%41m/x", "/TEAM", "/public/STRASSE/", "/public/%C5%BFtra%C3%9Fe/a"]
+        {
+            assert_eq!(site.decide(path, Some(&admin)), Decision::Refused, "{path}");
+        }
+        assert_eq!(site.decide("/team", Some(&member)), Decision::Forbidden);
+        assert_eq!(site.decide("/team", Some(&admin)), Decision::Allowed);
+        assert_eq!(site.decide("/team", None), Decision::SignIn);
+        assert_eq!(site.decide("/public/Stra%C3%9Fe/a", None), Decision::Open);
+        assert_eq!(
+            site.decide("/public/Stra%C3%9Fe", None),
+            Decision::SignIn,
+            "the folder is public, the page is not"
+        );
+        // The stricter judgement counts in the other direction, too.
+        let open = Rules { otherwise: admins, rules: vec![rule("/a", wants(Demand::Public))] };
+        assert_eq!(open.decide("/a", None), Decision::Open);
+        assert_eq!(open.decide("/A/b", Some(&admin)), Decision::Refused);
+        // Where both rules want the same, the case does not matter.
+        let same =
+            Rules { otherwise: wants(Demand::OneStep), rules: vec![rule("/x/", wants(Demand::OneStep))] };
+        assert_eq!(same.decide("/X/", Some(&member)), Decision::Allowed);
+    }
+
+    #[test]
+    fn whether_a_second_step_is_wanted_does_not_depend_on_who_asks() {
+        for (path, wanted) in
+            [("/", true), ("/public", true), ("/public/", false), ("/team", false), ("/..", false)]
+        {
+            assert_eq!(site().wants_two_steps(path), wanted, "{path}");
+        }
+    }
+
     proptest! {
-        /// Whatever is asked for: nobody sees what is not public without a session, and two steps are two steps.
+        /// Whatever is asked for, and however a site reads it: nobody sees what is not public without a session, and two
+        /// steps are two steps.
         #[test]
         fn nobody_gets_more_than_they_have_shown(
-            path in "/([a-z%./2e]{0,12}/){0,3}[a-z]{0,6}",
+            path in "/([a-zA-Z%./2e]{0,12}/|[pP]ublic/|[dD]rafts/|[tT][eE][aA][mM]/){0,3}[a-zA-Z]{0,6}",
             shown in proptest::option::of(any::<bool>()),
         ) {
             let who = shown.map(|two| visitor(two, Role::Member));
-            let wanted = plain(&path).map(|plain| site().wanted(&plain).demand);
-            match site().decide(&path, who.as_ref()) {
-                Decision::Open => prop_assert_eq!(wanted, Some(Demand::Public)),
-                Decision::Allowed => {
-                    prop_assert!(shown.is_some());
-                    prop_assert!(wanted != Some(Demand::TwoSteps) || shown == Some(true));
+            let decision = site().decide(&path, who.as_ref());
+            let Some(plain) = plain(&path) else {
+                prop_assert_eq!(decision, Decision::Refused);
+                return Ok(());
+            };
+            // A site that does not tell letters' case apart, or adds the slash, serves one of these.
+            for read in [plain.clone(), format!("{plain}/"), fold(&plain), fold(&format!("{plain}/"))] {
+                if read.ends_with("//") {
+                    continue;
                 }
-                Decision::Refused => prop_assert_eq!(wanted, None),
-                Decision::SignIn => prop_assert!(shown.is_none()),
-                Decision::StepUp => prop_assert_eq!(shown, Some(false)),
-                Decision::Forbidden => prop_assert!(shown.is_some()),
+                let wanted = site().wanted(&read, str::to_owned).clone();
+                match decision {
+                    Decision::Open => prop_assert_eq!(wanted.demand, Demand::Public),
+                    Decision::Allowed => {
+                        let who = who.as_ref();
+                        prop_assert!(wanted.demand == Demand::Public || who.is_some_and(|who| wanted.admits(who)));
+                        prop_assert!(wanted.demand != Demand::TwoSteps || shown == Some(true));
+                    }
+                    Decision::SignIn => prop_assert!(shown.is_none()),
+                    Decision::StepUp => prop_assert_eq!(shown, Some(false)),
+                    Decision::Forbidden => prop_assert!(shown.is_some()),
+                    Decision::Refused => {}
+                }
             }
         }
     }

@@ -227,6 +227,9 @@ password.memory_kib = 19455
     password.memory_kib is 19455; set a whole number from 19456 to 1048576.
 password.iterations = 1
     password.iterations is 1; set a whole number from 2 to 100.
+[[forward_auth.sites]]
+url = 'https://login.example.org:8443'
+    public_url is on the host of a site in forward_auth.sites; give each a host of its own, for another port would receive the same cookies.
 log.level = 'loud'
     log.level is "loud"; set one of error, warn, info, debug, trace.
 "#;

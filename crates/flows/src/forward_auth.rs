@@ -14,7 +14,7 @@
 //!
 //! The nonce is what keeps a stranger from sending somebody a link that signs them in to the stranger's own account.
 
-use crate::{Fault, Services, identity};
+use crate::{Fault, Services, identity, second_step};
 use countersign_core::{
     assurance::amr,
     ids::{OrganizationId, UserId},
@@ -150,14 +150,46 @@ async fn facts(s: &Services, session: &Session) -> Result<(Identity, bool), Faul
 pub enum Way {
     /// To the site, with this ticket.
     In(PlainHandle),
-    /// To a step-up first.
+    /// To a step-up first, which asks for whatever second step the account has.
     StepUp,
-    /// To *My Profile*, to set up a second step: the page wants two and the account has none.
+    /// To *My Profile*, to set up a second step: the page wants two and the account has none that works.
     SetUp,
     /// Nowhere: the page is not for this account, or not in a "log in as".
     Forbidden,
     /// To the sign-in: the session has ended meanwhile.
     SignIn,
+}
+
+/// Why somebody does not see a page, as far as this server knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody is signed in.
+    Nobody,
+    /// The page is not for this account, or not in a "log in as".
+    Forbidden,
+    /// Its path could mean more than one thing.
+    Ambiguous,
+    /// Not because of the rules: the site itself refuses it, or asked about another session than this one.
+    Unknown,
+}
+
+/// Why the holder of this session, or nobody, was refused the page `path`.
+pub async fn why(s: &Services, session: Option<&Session>, site: &Site, path: &str) -> Result<Why, Fault> {
+    let visitor = match session {
+        None => None,
+        Some(session) => {
+            let (identity, two_steps) = facts(s, session).await?;
+            Some(Visitor { two_steps, memberships: identity.memberships })
+        }
+    };
+    let own = matches!(session, Some(Session::Own(_)));
+    Ok(match site.rules.decide(path, visitor.as_ref()) {
+        Decision::Refused => Why::Ambiguous,
+        Decision::SignIn => Why::Nobody,
+        Decision::Forbidden => Why::Forbidden,
+        Decision::StepUp if !own => Why::Forbidden,
+        Decision::StepUp | Decision::Open | Decision::Allowed => Why::Unknown,
+    })
 }
 
 /// Decides where this session's holder goes who wants to see the page `path`, and gives the ticket.
@@ -175,12 +207,17 @@ pub async fn way(
     let (identity, two_steps) = facts(s, &session).await?;
     let visitor = Visitor { two_steps, memberships: identity.memberships };
     match (site.rules.decide(path, Some(&visitor)), own) {
-        (Decision::Forbidden | Decision::Refused, _) | (Decision::StepUp, None) => return Ok(Way::Forbidden),
-        (Decision::StepUp, Some(user)) => {
-            let due = crate::second_step::due_at_step_up(s, user).await?;
-            return Ok(if due { Way::StepUp } else { Way::SetUp });
+        // Whoever is here has signed in: to be told to, and then given a ticket, would be a mistake in the rules.
+        (Decision::Forbidden | Decision::Refused | Decision::SignIn, _) | (Decision::StepUp, None) => {
+            return Ok(Way::Forbidden);
         }
-        (Decision::Open | Decision::Allowed | Decision::SignIn, _) => {}
+        (Decision::StepUp, Some(user)) => {
+            // An app that was set up and is paused: the step-up says so.
+            let has_one = second_step::due_at_step_up(s, user).await?
+                || !second_step::usable(s, user).await?.is_empty();
+            return Ok(if has_one { Way::StepUp } else { Way::SetUp });
+        }
+        (Decision::Open | Decision::Allowed, _) => {}
     }
     Ok(ticket(s, session, site, nonce).await?.map_or(Way::SignIn, Way::In))
 }

@@ -15,7 +15,7 @@ use countersign_core::{
     sign_in::PasswordVerified,
     throttle::Verdict,
 };
-use countersign_store::{sessions, throttles, users};
+use countersign_store::{sessions, sites, throttles, users};
 use std::time::Duration;
 
 /// What became of it.
@@ -144,6 +144,8 @@ pub async fn confirm(
             if !sessions::renew_proof(tx, &proven, &stored)? {
                 return Ok(Err(CodeRefusal::Expired));
             }
+            // A copy of a site's cookie must not rise with the session.
+            sites::forget(tx, own.id())?;
             let method = method.filter(|_| due).map(|m| m.as_str().to_owned());
             let detail = Detail { method, ..Detail::default() };
             activity::record(tx, own.user(), EventKind::IdentityConfirmed, detail, origin, now)?;

@@ -1,4 +1,7 @@
 //! Sign-ins to sites behind a reverse proxy: tickets on the way there, and what a site's cookie stands for.
+//!
+//! Whoever ends a session locks its row and then, by the cascade, the rows here. So does everything that writes here:
+//! the session's row first.
 
 use crate::{Tx, error::StoreResult};
 use countersign_core::{
@@ -9,13 +12,14 @@ use countersign_core::{
 };
 
 sql! {
-    INSERT_TICKET = "INSERT INTO site_tickets (handle, session_id, site, nonce, expires_at) \
-        SELECT $1, s.id, $3, $4, $5 FROM sessions AS s WHERE s.id = $2";
+    LOCK_SESSION = "UPDATE sessions SET last_seen_at = last_seen_at WHERE id = $1";
+    INSERT_TICKET = "INSERT INTO site_tickets (handle, session_id, site, nonce, expires_at) VALUES ($1, $2, $3, $4, $5)";
+    TICKET = "SELECT session_id FROM site_tickets WHERE handle = $1 AND used_at IS NULL";
     SPEND_TICKET = "UPDATE site_tickets SET used_at = $1 \
-        WHERE handle = $2 AND site = $3 AND nonce = $4 AND used_at IS NULL AND expires_at > $1 \
-        RETURNING session_id";
+        WHERE handle = $2 AND site = $3 AND nonce = $4 AND used_at IS NULL AND expires_at > $1";
     INSERT_SESSION = "INSERT INTO site_sessions (handle, session_id, site, created_at) VALUES ($1, $2, $3, $4)";
-    FORGET = "DELETE FROM site_sessions WHERE session_id = $1";
+    FORGET_SESSIONS = "DELETE FROM site_sessions WHERE session_id = $1";
+    FORGET_TICKETS = "DELETE FROM site_tickets WHERE session_id = $1";
     SESSION = "SELECT session_id FROM site_sessions WHERE handle = $1 AND site = $2";
 }
 
@@ -28,7 +32,14 @@ pub fn insert_ticket(
     nonce: &StoredHandle,
     expires_at: Timestamp,
 ) -> StoreResult<bool> {
-    tx.changes_one(INSERT_TICKET, values![ticket, session.record().id, site, nonce, expires_at])
+    let session = session.record().id;
+    Ok(lock(tx, session)?
+        && tx.changes_one(INSERT_TICKET, values![ticket, session, site, nonce, expires_at])?)
+}
+
+/// Keeps a session from ending until this write is done; `false` if it has ended.
+fn lock(tx: &mut Tx<'_>, session: SessionId) -> StoreResult<bool> {
+    tx.changes_one(LOCK_SESSION, values![session])
 }
 
 /// Spends a ticket, once, at its own site and in its own browser, and stores what that site's cookie will stand for.
@@ -41,8 +52,11 @@ pub fn enter(
     cookie: &StoredHandle,
     now: Timestamp,
 ) -> StoreResult<bool> {
-    let Some(mut row) = tx.row(SPEND_TICKET, values![now, ticket, site, nonce])? else { return Ok(false) };
+    let Some(mut row) = tx.row(TICKET, values![ticket])? else { return Ok(false) };
     let session: SessionId = row.parsed()?;
+    if !lock(tx, session)? || !tx.changes_one(SPEND_TICKET, values![now, ticket, site, nonce])? {
+        return Ok(false);
+    }
     tx.execute(INSERT_SESSION, values![cookie, session, site, now])?;
     Ok(true)
 }
@@ -55,8 +69,10 @@ pub fn session(tx: &mut Tx<'_>, cookie: &StoredHandle, site: &str) -> StoreResul
     }
 }
 
-/// Forgets every site's cookie of a session, which goes on: what was copied of them opens nothing any more, and a browser
-/// that still has the session gets new ones without being asked anything.
+/// Forgets every site's cookie of a session, which goes on, and the tickets to them: what was copied of them opens
+/// nothing any more, and a browser that still has the session gets new ones without being asked anything.
 pub fn forget(tx: &mut Tx<'_>, session: SessionId) -> StoreResult<()> {
-    tx.execute(FORGET, values![session]).map(drop)
+    lock(tx, session)?;
+    tx.execute(FORGET_TICKETS, values![session])?;
+    tx.execute(FORGET_SESSIONS, values![session]).map(drop)
 }

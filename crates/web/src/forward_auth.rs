@@ -15,7 +15,7 @@ use crate::{
     respond::{Answer, page, see_other},
     return_to,
     shell::shell,
-    views::{ErrorAction, SitePage},
+    views::{ErrorAction, Shell, SitePage},
 };
 use asked::Asked;
 use axum::{
@@ -24,13 +24,16 @@ use axum::{
 };
 use countersign_core::secret::{PlainHandle, StoredHandle};
 use countersign_flows::{
-    forward_auth::{self, Answer as Seen, Identity, Site, Way},
+    forward_auth::{self, Answer as Seen, Identity, Site, Way, Why},
     identity,
 };
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
+
+/// Where these addresses begin on the site's host.
+const OURS: &str = "/.countersign/";
 
 /// What could be taken for a separator, or cannot stand in a header at all.
 const IN_HEADER: &AsciiSet = &CONTROLS.add(b',').add(b';').add(b'%').add(b'"');
@@ -43,10 +46,18 @@ pub(crate) async fn ask(State(app): State<App>, headers: HeaderMap) -> Answer {
     // 403 and not 404: nginx takes whatever it does not know for a defect, and shows that.
     let unknown = "This site is not one that is protected here. (Operator: name it in forward_auth.sites.)";
     let Some(site) = forward_auth::site(&app.services, &asked.origin) else { return Ok(refused(unknown)) };
+    if asked.path().starts_with(OURS) {
+        // 404, so that nginx shows a defect: a redirect would lead here again.
+        let text = "The way in is itself behind the question. (Operator: pass /.countersign/ on to Countersign unasked.)";
+        return Ok((StatusCode::NOT_FOUND, format!("{text}\n")).into_response());
+    }
     let cookie = cookies::site(site, &headers);
     let seen = forward_auth::look(&app.services, site, asked.path(), cookie.as_ref()).await?;
     Ok(match seen {
         Seen::Seen(identity) => seen_by(identity.as_ref()),
+        Seen::Forbidden | Seen::Refused if asked.leads_on => {
+            see_other(&refused_at(&app, site, &asked.target))
+        }
         Seen::Forbidden => refused("You are signed in, and this page is not for your account."),
         Seen::Refused => refused("This address could mean more than one page."),
         // Whole, because Traefik reads a path alone as one of this server's.
@@ -58,11 +69,13 @@ pub(crate) async fn ask(State(app): State<App>, headers: HeaderMap) -> Answer {
 }
 
 /// On the site's host. `GET /.countersign/start?to=…`: keeps a nonce in this browser, and goes to this server to sign in.
-/// Whatever stands behind `to=` is the page, as the browser asked for it, so that a proxy can append it as it is.
+///
+/// A nonce that the browser holds is kept, for several tabs can be on their way at once. It stays a secret of this browser
+/// (the server, and the address in between, see its hash alone), and each ticket is spent once.
 pub(crate) async fn start(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Answer {
-    let site = site_of(&app, &headers)?;
-    let to = uri.query().and_then(|query| query.strip_prefix("to=")).unwrap_or("/");
-    let nonce = PlainHandle::generate(&*app.services.entropy);
+    let (site, to) = (site_of(&app, &headers)?, page_behind(&uri));
+    let nonce =
+        cookies::nonce(site, &headers).unwrap_or_else(|| PlainHandle::generate(&*app.services.entropy));
     let hash = BASE64URL_NOPAD.encode(nonce.stored().as_bytes());
     let way = format!(
         "{}/forward-auth/sign-in?site={}&to={}&nonce={hash}",
@@ -81,12 +94,10 @@ pub(crate) async fn sign_in(State(app): State<App>, query: Query, browser: Brows
     let Some(session) = browser.session(&app).await? else {
         return Ok(see_other(&return_to::with("/sign-in", Some(&here))));
     };
-    let site = named(&app, &query)?;
-    let to = local(site, query.get("to").unwrap_or("/"));
+    let (site, to) = wanted(&app, &query)?;
     let Some(nonce) = query.get("nonce").and_then(nonce) else { return again(&app, &browser, site, &to) };
     let who = identity::who(&app.services, &session).await?;
-    let path = to.split('?').next().unwrap_or("/");
-    match forward_auth::way(&app.services, session, site, path, &nonce).await? {
+    match forward_auth::way(&app.services, session, site, path_of(&to), &nonce).await? {
         Way::In(ticket) => {
             let (ticket, to) = (ticket.to_text(), return_to::encode(&to));
             Ok(see_other(&format!("{}/.countersign/finish?ticket={ticket}&to={to}", site.origin)))
@@ -106,21 +117,78 @@ pub(crate) async fn sign_in(State(app): State<App>, query: Query, browser: Brows
             };
             page(StatusCode::FORBIDDEN, &page_of)
         }
-        Way::Forbidden => {
-            let page_of = SitePage {
-                shell: shell(&app, &browser, Some(&who)),
-                heading: "This page is not for your account".into(),
-                text: format!(
-                    "You are signed in as {}, and the page that you opened at {} is for others. If you should see it, \
-                     ask one of your team’s administrators; if you have another account, sign out and use that.",
-                    who.name, site.origin
-                ),
-                link: None,
-                sign_out: true,
-            };
-            page(StatusCode::FORBIDDEN, &page_of)
-        }
+        Way::Forbidden => for_others(shell(&app, &browser, Some(&who)), &who.name, site),
     }
+}
+
+/// 403: the page is for others.
+fn for_others(shell: Shell, name: &str, site: &Site) -> Answer {
+    let page_of = SitePage {
+        shell,
+        heading: "This page is not for your account".into(),
+        text: format!(
+            "You are signed in as {name}, and the page that you opened at {} is for others. If you should see it, ask \
+             one of your team’s administrators; if you have another account, sign out and use that.",
+            site.origin
+        ),
+        link: None,
+        sign_out: true,
+    };
+    page(StatusCode::FORBIDDEN, &page_of)
+}
+
+/// On the site's host. `GET /.countersign/refused?to=…`: for somebody whom the proxy did not let see a page, to the words
+/// about it.
+pub(crate) async fn refuse(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Answer {
+    let site = site_of(&app, &headers)?;
+    Ok(see_other(&refused_at(&app, site, page_behind(&uri))))
+}
+
+/// `GET /forward-auth/refused?site=…&to=…`: why a page was not shown. A proxy leads here, and nothing leads back of
+/// itself, so that no two answers can send a browser round.
+pub(crate) async fn refused_page(State(app): State<App>, query: Query, browser: Browser) -> Answer {
+    let (site, to) = wanted(&app, &query)?;
+    // As the browser asked for it: how it was written may be the reason.
+    let asked = path_of(query.get("to").unwrap_or("/"));
+    let again = format!("{}{OURS}start?to={to}", site.origin);
+    let session = browser.session(&app).await?;
+    let who = match &session {
+        None => None,
+        Some(session) => Some(identity::who(&app.services, session).await?),
+    };
+    let shell = shell(&app, &browser, who.as_ref());
+    let origin = &site.origin;
+    let (text, link) = match forward_auth::why(&app.services, session.as_ref(), site, asked).await? {
+        Why::Forbidden => {
+            return for_others(shell, &who.map(|who| who.name).unwrap_or_default(), site);
+        }
+        Why::Nobody => (
+            format!("Nobody is signed in here. Sign in, if the page that you opened at {origin} is for you."),
+            Some(("Sign in", again)),
+        ),
+        Why::Ambiguous => (
+            format!(
+                "The address that you opened at {origin} could mean more than one page, and so none is shown. Look at how \
+                 it is written; capital letters count."
+            ),
+            None,
+        ),
+        Why::Unknown => (
+            format!(
+                "You may see the page that you opened at {origin}, but the site itself did not show it. Open it again. If \
+                 that does not help, ask whoever looks after the site."
+            ),
+            Some(("Open the page again", again)),
+        ),
+    };
+    not_shown(shell, text, link)
+}
+
+/// 403, with a way on that somebody may choose.
+fn not_shown(shell: Shell, text: String, link: Option<(&str, String)>) -> Answer {
+    let link = link.map(|(label, href)| ErrorAction { label: label.into(), href });
+    let heading = "This page cannot be opened".into();
+    page(StatusCode::FORBIDDEN, &SitePage { shell, heading, text, link, sign_out: false })
 }
 
 /// On the site's host. `GET /.countersign/finish?ticket=…&to=…`: spends the ticket for the site's own cookie.
@@ -151,8 +219,8 @@ pub(crate) async fn leave(State(app): State<App>, headers: HeaderMap) -> Answer 
 
 /// `GET /forward-auth/again?site=…&to=…`: the way back to a site that could not be entered.
 pub(crate) async fn try_again(State(app): State<App>, query: Query, browser: Browser) -> Answer {
-    let site = named(&app, &query)?;
-    again(&app, &browser, site, &local(site, query.get("to").unwrap_or("/")))
+    let (site, to) = wanted(&app, &query)?;
+    again(&app, &browser, site, &to)
 }
 
 /// `GET /forward-auth/sign-out`: the button.
@@ -182,10 +250,28 @@ fn again(app: &App, browser: &Browser, site: &Site, to: &str) -> Answer {
     page(StatusCode::OK, &page_of)
 }
 
-/// The site that a query names.
-fn named<'a>(app: &'a App, query: &Query) -> Result<&'a Site, Problem> {
+/// The site that a query names, and the page of it.
+pub(crate) fn wanted<'a>(app: &'a App, query: &Query) -> Result<(&'a Site, String), Problem> {
     let origin = query.get("site").unwrap_or_default();
-    forward_auth::site(&app.services, origin).ok_or(Problem::NotFound)
+    let site = forward_auth::site(&app.services, origin).ok_or(Problem::NotFound)?;
+    Ok((site, local(site, query.get("to").unwrap_or("/"))))
+}
+
+/// The page in an address of ours at the site: whatever stands behind `to=`, as the browser asked for it, so that a proxy
+/// can append it as it is.
+fn page_behind(uri: &Uri) -> &str {
+    uri.query().and_then(|query| query.strip_prefix("to=")).unwrap_or("/")
+}
+
+/// A page's path, without the query.
+pub(crate) fn path_of(page: &str) -> &str {
+    page.split('?').next().unwrap_or("/")
+}
+
+/// The words about a page that was not shown.
+fn refused_at(app: &App, site: &Site, to: &str) -> String {
+    let (origin, to) = (return_to::encode(&site.origin), return_to::encode(to));
+    format!("{}/forward-auth/refused?site={origin}&to={to}", public_url(app))
 }
 
 /// The site on whose host the browser is, as its proxy says.
@@ -202,7 +288,7 @@ fn public_url(app: &App) -> String {
 fn local(site: &Site, to: &str) -> String {
     let base = Url::parse(&site.origin).ok();
     let path = base.and_then(|base| return_to::local(&base, to));
-    path.filter(|path| !path.starts_with("/.countersign/")).unwrap_or_else(|| "/".to_owned())
+    path.filter(|path| !path.starts_with(OURS)).unwrap_or_else(|| "/".to_owned())
 }
 
 fn nonce(text: &str) -> Option<StoredHandle> {

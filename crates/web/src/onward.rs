@@ -7,13 +7,10 @@
 use crate::{
     app::App,
     extract::{Query, parameters},
-    return_to,
+    forward_auth, return_to,
 };
 use countersign_core::application::ReturnAddress;
-use countersign_flows::{
-    forward_auth,
-    openid_connect::authorize::{self, CANCELLED},
-};
+use countersign_flows::openid_connect::authorize::{self, CANCELLED};
 use http::HeaderValue;
 
 /// The request of an application, as [`return_to`] carries it.
@@ -40,7 +37,7 @@ impl FormTargets {
 /// What waits behind a detour.
 #[derive(Default)]
 pub(crate) struct Behind {
-    /// The application that asked.
+    /// The application or the site that asked.
     pub(crate) application: Option<String>,
     /// Whether it wants a second step.
     pub(crate) second_step: bool,
@@ -51,7 +48,7 @@ pub(crate) struct Behind {
 /// What waits behind the detour that leads back to `return_to`. A fault leaves the strict policy in force.
 pub(crate) async fn behind(app: &App, return_to: &str) -> Behind {
     if let Some(query) = return_to.strip_prefix(SITE) {
-        return Behind { origins: site(app, query).into_iter().collect(), ..Behind::default() };
+        return site(app, query);
     }
     let Some(query) = return_to.strip_prefix(AUTHORIZE) else { return Behind::default() };
     match authorize::waiting(&app.services, &parameters(query)).await {
@@ -68,10 +65,14 @@ pub(crate) async fn behind(app: &App, return_to: &str) -> Behind {
     }
 }
 
-/// The origin of the protected site to which a query leads, if there is such a site.
-fn site(app: &App, query: &str) -> Option<String> {
-    let origin = Query::parse(query).get("site")?.to_owned();
-    forward_auth::site(&app.services, &origin).map(|site| site.origin.clone())
+/// A page of a protected site.
+fn site(app: &App, query: &str) -> Behind {
+    let Ok((site, to)) = forward_auth::wanted(app, &Query::parse(query)) else { return Behind::default() };
+    Behind {
+        application: Some(site.origin.clone()),
+        second_step: site.rules.wants_two_steps(forward_auth::path_of(&to)),
+        origins: vec![site.origin.clone()],
+    }
 }
 
 /// The origins to which a form may lead whose answer leads to `return_to`.
@@ -88,10 +89,13 @@ pub(crate) fn source(address: &ReturnAddress) -> Option<String> {
     address.as_str().split_once(':').map(|(scheme, _)| format!("{scheme}:"))
 }
 
-/// Where *Cancel* leads: for a request of an application, to the answer that the person did not want to.
+/// Where *Cancel* leads: for a request of an application, to the answer that the person did not want to. A site would ask
+/// for the same again.
 pub(crate) fn cancelled(path: &str) -> String {
     if path.starts_with(AUTHORIZE) {
         format!("{path}&{}=yes", return_to::encode(CANCELLED))
+    } else if path.starts_with(SITE) {
+        "/profile".to_owned()
     } else {
         path.to_owned()
     }

@@ -47,8 +47,8 @@ pub enum Access {
     Impersonated,
     /// An own session or an impersonated one. Nobody: 303 to `/sign-in`.
     AnySession,
-    /// The proxy of a protected site, or a browser on that site's host; nobody else: 403 or 404. No session of this
-    /// server's own host is looked at.
+    /// For the proxy of a protected site, and a browser on that site's host. Nobody is asked who they are: headers name
+    /// the site, and one that is not configured gets 403 or 404. No session of this server's own host is looked at.
     Site,
     /// Whoever has the address, which an application gave them. Whatever session the browser has is not looked at.
     Hosted,
@@ -221,8 +221,10 @@ static TABLE: &[RouteInfo] = &[
     shown("/forward-auth/sign-in", AnySession, || get(forward_auth::sign_in)),
     shown("/forward-auth/again", Anyone, || get(forward_auth::try_again)),
     shown("/forward-auth/sign-out", AnySession, || get(forward_auth::sign_out)),
+    shown("/forward-auth/refused", Anyone, || get(forward_auth::refused_page)),
     shown("/.countersign/start", Site, || get(forward_auth::start)),
     shown("/.countersign/finish", Site, || get(forward_auth::finish)),
+    shown("/.countersign/refused", Site, || get(forward_auth::refuse)),
     shown("/.countersign/sign-out", Site, || get(forward_auth::leave)),
     operation(Method::GET, "/api/v1/users", Api(UsersRead), || get(api::users::list)),
     operation(Method::PUT, "/api/v1/users/{user}", Api(UsersWrite), || put(api::users::put)),

@@ -70,10 +70,11 @@ impl Settings {
                 }
             }
         }
-        if config.sites.iter().any(|site| site.url.origin() == config.public_url.origin()) {
+        if config.sites.iter().any(|site| site.shares_cookies(&config.public_url)) {
             return Err(self.wrong(
                 "public_url",
-                "is the address of a site in forward_auth.sites as well; give each a host of its own",
+                "is on the host of a site in forward_auth.sites; give each a host of its own, for another port \
+                 would receive the same cookies",
             ));
         }
         let methods = &config.second_step.methods;

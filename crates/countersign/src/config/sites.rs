@@ -5,7 +5,7 @@ use super::{ConfigError, Origin, form};
 use countersign_core::{
     ids::OrganizationId,
     role::Role,
-    site_access::{Demand, Rule, Rules, Wanted, plain},
+    site_access::{Demand, Rule, Rules, Wanted, fold, is_plain},
 };
 use std::fmt::Write as _;
 use toml::{Table, Value};
@@ -28,6 +28,13 @@ impl Site {
     #[must_use]
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
+    }
+
+    /// Whether a browser would send this site the cookies of `other`, for cookies do not tell ports apart (RFC 6265, section
+    /// 8.5). On loopback another port is enough, because there are few names there.
+    pub(super) fn shares_cookies(&self, other: &Url) -> bool {
+        let same_host = self.url.host_str() == other.host_str();
+        same_host && (!form::is_loopback(other) || self.url.origin() == other.origin())
     }
 }
 
@@ -62,6 +69,11 @@ pub(super) fn read(section: &Value) -> Result<Vec<Site>, ConfigError> {
         if sites.iter().any(|other| other.url.origin() == site.url.origin()) {
             return Err(at.key("url").wrong("is the address of an earlier site as well; join their rules"));
         }
+        if sites.iter().any(|other| other.shares_cookies(&site.url)) {
+            return Err(at.key("url").wrong(
+                "is on the host of an earlier site, whose cookies it would receive; give each a host of its own",
+            ));
+        }
         sites.push(site);
     }
     Ok(sites)
@@ -82,10 +94,10 @@ fn site(table: &Table, at: &At) -> Result<Site, ConfigError> {
     for (number, entry) in tables(table, "rules", at)?.into_iter().enumerate() {
         let at = at.item("rules", number + 1);
         let rule = rule(entry, &at)?;
-        if rules.iter().any(|other| other.prefix == rule.prefix) {
-            return Err(at
-                .key("path")
-                .wrong("is the path of an earlier rule as well; leave one of them out"));
+        if rules.iter().any(|other| fold(&other.prefix) == fold(&rule.prefix)) {
+            return Err(at.key("path").wrong(
+                "is the path of an earlier rule as well (the case of letters does not count); leave one of them out",
+            ));
         }
         rules.push(rule);
     }
@@ -102,9 +114,10 @@ fn rule(table: &Table, at: &At) -> Result<Rule, ConfigError> {
         }
         Some(path) => path,
     };
-    if plain(prefix).as_deref() != Some(prefix) || prefix.contains('%') {
+    if !is_plain(prefix) {
         return Err(at.key("path").wrong(
-            "is not a plain path; begin it with a slash, and write neither \"..\", doubled slashes nor % in it",
+            "is not a plain path; begin it with a slash, write \"/my café/\" and not \"/my%20caf%C3%A9/\", and leave out \
+             \"..\", doubled slashes, and any of \\ ; ? # %",
         ));
     }
     Ok(Rule { prefix: prefix.to_owned(), wanted: wanted(table, at, None)? })
@@ -253,6 +266,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_the_remedy() {
         let site = "[[forward_auth.sites]]\nurl = \"https://wiki.example.org\"\n";
+        let rule = |path| format!("[[forward_auth.sites.rules]]\npath = \"{path}\"\naccess = \"public\"\n");
         for (text, sentence) in [
             (
                 "forward_auth = 1".to_owned(),
@@ -288,7 +302,15 @@ mod tests {
             ),
             (
                 format!("{site}[[forward_auth.sites.rules]]\npath = \"public\"\naccess = \"public\""),
-                "forward_auth.sites[1].rules[1].path is not a plain path; begin it with a slash, and write neither \"..\", doubled slashes nor % in it.",
+                "forward_auth.sites[1].rules[1].path is not a plain path; begin it with a slash, write \"/my café/\" and not \"/my%20caf%C3%A9/\", and leave out \"..\", doubled slashes, and any of \\ ; ? # %.",
+            ),
+            (
+                format!("{site}[[forward_auth.sites]]\nurl = \"https://wiki.example.org:8443\""),
+                "forward_auth.sites[2].url is on the host of an earlier site, whose cookies it would receive; give each a host of its own.",
+            ),
+            (
+                format!("{site}{}{}", rule("/team/"), rule("/Team/")),
+                "forward_auth.sites[1].rules[2].path is the path of an earlier rule as well (the case of letters does not count); leave one of them out.",
             ),
             (
                 format!("{site}[[forward_auth.sites.rules]]\npath = \"/public\""),
@@ -302,5 +324,22 @@ mod tests {
             assert_eq!(sites(&text).unwrap_err(), sentence, "{text}");
         }
         assert!(sites("[[forward_auth.sites]]\nurl = \"http://wiki.example.org\"").is_err());
+    }
+
+    #[test]
+    fn a_folder_is_named_as_people_write_it() {
+        let site = "[[forward_auth.sites]]\nurl = \"https://wiki.example.org\"\n";
+        let with = |path| {
+            sites(&format!("{site}[[forward_auth.sites.rules]]\npath = '{path}'\naccess = \"public\""))
+                .map(drop)
+        };
+        for path in ["/café/", "/my documents/", "/"] {
+            assert_eq!(with(path), Ok(()), "{path}");
+        }
+        for path in ["/caf%C3%A9/", "/a//b", "/a/../b", "/a;b", "/a?b", "/a#b", "/a\\b", "a", ""] {
+            assert!(with(path).is_err(), "{path}");
+        }
+        let table = "[[forward_auth.sites]]\nurl = \"http://localhost:1\"\n[[forward_auth.sites]]\nurl = \"http://localhost:2\"";
+        assert!(sites(table).is_ok(), "on this machine another port is enough");
     }
 }

@@ -27,5 +27,6 @@ mod secrecy;
 mod sent_codes;
 mod sessions;
 mod sign_ins;
+mod sites;
 mod throttles;
 mod users;

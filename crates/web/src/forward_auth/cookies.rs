@@ -1,4 +1,4 @@
-//! The two cookies of a site: who is signed in there, and the nonce of a sign-in that is under way. Both are for the
+//! The two cookies of a site: who is signed in there, and the nonce of the sign-ins that are under way. Both are for the
 //! site's own host alone.
 
 use crate::{cookies, respond::ResponseExt as _};
@@ -32,22 +32,17 @@ pub(super) fn site(site: &Site, headers: &HeaderMap) -> Option<PlainHandle> {
     cookies::only(headers, site_name(site))
 }
 
-/// The nonce of the sign-in that is under way.
+/// The nonce of the sign-ins that are under way.
 pub(super) fn nonce(site: &Site, headers: &HeaderMap) -> Option<PlainHandle> {
     cookies::only(headers, nonce_name(site))
 }
 
-/// Signs in at the site; the nonce has done its service.
+/// Signs in at the site. The nonce stays, for another tab may be on its way.
 pub(super) fn with_site(response: Response, site: &Site, handle: &PlainHandle) -> Response {
-    response.with_cookie(set(site, site_name(site), &handle.to_text(), "")).with_cookie(set(
-        site,
-        nonce_name(site),
-        "",
-        "; Max-Age=0",
-    ))
+    response.with_cookie(set(site, site_name(site), &handle.to_text(), ""))
 }
 
-/// Keeps a nonce.
+/// Keeps a nonce, from now on for [`WAY`].
 pub(super) fn with_nonce(response: Response, site: &Site, nonce: &PlainHandle) -> Response {
     response.with_cookie(set(site, nonce_name(site), &nonce.to_text(), &format!("; Max-Age={WAY}")))
 }

@@ -1,6 +1,6 @@
 //! The snippets of `docs/FORWARD_AUTH.md` for Traefik and Caddy, as they stand there, in the programs themselves.
 
-use super::{path_at, raw_at, signed_in, status, visit};
+use super::{path_at, raw_at, raw_to, signed_in, status, visit};
 use countersign_testkit::guide::blocks;
 use countersign_testkit::running::root;
 use countersign_testkit::{Client, Engine, Proxy, Server, ServerOptions, free_port};
@@ -13,7 +13,8 @@ enum Kind {
     Caddy,
 }
 
-/// A site behind a proxy that is set up as the documentation says. What is behind says who it was told is there.
+/// A site behind a proxy that is set up as the documentation says, and under another name one with other rules. What is
+/// behind says who it was told is there.
 struct Protected {
     server: Server,
     port: u16,
@@ -30,7 +31,9 @@ impl Protected {
         let rules = format!(
             "[[forward_auth.sites]]\nurl = \"http://127.0.0.1:{port}\"\n\
              [[forward_auth.sites.rules]]\npath = \"/public/\"\naccess = \"public\"\n\
-             [[forward_auth.sites.rules]]\npath = \"/team/\"\naccess = \"two-steps\"\nroles = [\"owner\", \"admin\"]\n"
+             [[forward_auth.sites.rules]]\npath = \"/team/\"\naccess = \"two-steps\"\nroles = [\"owner\", \"admin\"]\n\
+             [[forward_auth.sites]]\nurl = \"http://localhost:{port}\"\n\
+             [[forward_auth.sites.rules]]\npath = \"/open/\"\naccess = \"public\"\n"
         );
         fs::write(&file, rules).unwrap();
         let options = ServerOptions::new(Engine::Sqlite, super::super::BINARY)
@@ -39,9 +42,11 @@ impl Protected {
         let server = Server::start(options).await;
         let wiki = Proxy::nginx(
             &format!(
-                "server {{ listen 127.0.0.1:{inner}; location / {{ return 200 \"path=$request_uri;\
+                "server {{ listen 127.0.0.1:{inner}; underscores_in_headers on;
+                 location / {{ return 200 \"path=$request_uri;\
                  user=$http_countersign_user;email=$http_countersign_email;roles=$http_countersign_roles;\
-                 amr=$http_countersign_amr;actor=$http_countersign_actor;\"; }} }}"
+                 amr=$http_countersign_amr;actor=$http_countersign_actor;\
+                 $http_countersign_made_up$http_x_original_url$http_x_rewrite_url\"; }} }}"
             ),
             inner,
         );
@@ -73,11 +78,12 @@ impl Kind {
         match self {
             Self::Traefik => {
                 let text = replaced(written("yaml"), &common);
-                Proxy::traefik(&replaced(text, &[("wiki.example.org", "127.0.0.1")]), port)
+                let both = "(Host(`127.0.0.1`) || Host(`localhost`))";
+                Proxy::traefik(&replaced(text, &[("Host(`wiki.example.org`)", both)]), port)
             }
             Self::Caddy => {
                 let text = replaced(written("caddy"), &common);
-                let address = format!("http://127.0.0.1:{port}");
+                let address = format!("http://127.0.0.1:{port}, http://localhost:{port}");
                 Proxy::caddy(&replaced(text, &[("wiki.example.org", &address)]), port)
             }
         }
@@ -90,6 +96,11 @@ fn forged(client: Client) -> Client {
         .with_header("countersign-email", "olivia.hart@harbour-pine.example")
         .with_header("Countersign-Roles", "owner")
         .with_header("Countersign-Actor", "me")
+        .with_header("Countersign_User", "somebody")
+        // nginx shows the first of two that it reads alike; this one stands alone.
+        .with_header("Countersign_Made_Up", "owner")
+        .with_header("X-Original-URL", "/team/")
+        .with_header("X-Rewrite-URL", "/team/")
 }
 
 async fn protects(kind: Kind) {
@@ -113,8 +124,13 @@ async fn protects(kind: Kind) {
     assert!(page.body.starts_with("path=/a?x=1&y=2;user=0"), "{kind:?}: {page}");
     let rest = format!("email={};roles=member;amr=pwd,otp,mfa;actor=;", member.email);
     assert!(page.body.contains(&rest) && !page.body.contains("somebody"), "{kind:?}: {page}");
-    let refused = site.get("/team/").await.expect_status(403);
-    assert!(refused.body.contains("not for your account"), "{kind:?}: {refused}");
+    let refused = path_at(&site.get("/team/").await, &server.url(), site.base());
+    assert!(refused.starts_with("/forward-auth/refused?"), "{kind:?}: {refused}");
+    let refused = session.get(&refused).await.expect_status(403);
+    assert!(refused.words().contains("not for your account"), "{kind:?}: {refused}");
+    let program =
+        site.fork().with_header("Accept", "application/json").get("/team/").await.expect_status(403);
+    assert!(program.body.contains("not for your account"), "{kind:?}: {program}");
 
     let leave = site.get("/.countersign/sign-out").await;
     assert_eq!(path_at(&leave, &server.url(), site.base()), "/forward-auth/sign-out", "{kind:?}");
@@ -122,6 +138,28 @@ async fn protects(kind: Kind) {
     let session = signed_in(server, admin).await;
     visit(&protected.site(), server, &session, "/team/").await.expect_status(200);
     nothing_slips_through(kind, port);
+    the_client_does_not_choose_whose_rules_apply(kind, port);
+}
+
+/// A target that names one site, and a `Host` that names another: what is served is what was judged.
+fn the_client_does_not_choose_whose_rules_apply(kind: Kind, port: u16) {
+    let (wiki, other) = (format!("127.0.0.1:{port}"), format!("localhost:{port}"));
+    for (target, host) in [
+        (format!("http://{wiki}/open/x"), &other),
+        (format!("http://{other}/public/x"), &wiki),
+        ("/open/x".to_owned(), &wiki),
+        ("/public/x".to_owned(), &other),
+        ("/open/x".to_owned(), &"localhost:1".to_owned()),
+        ("/open/x".to_owned(), &"localhost".to_owned()),
+    ] {
+        let answer = raw_to(port, host, "GET", &target, "");
+        assert!(
+            status(&answer) != 200 && !answer.contains("path="),
+            "{kind:?}: {target} of {host}: {answer}"
+        );
+    }
+    let open = raw_to(port, &other, "GET", "/open/x", "");
+    assert!(open.contains("path=/open/x;"), "{kind:?}: {open}");
 }
 
 /// Other spellings of a path, and the headers in which a proxy asks, sent by a client.
