@@ -10,7 +10,7 @@
 //! Setting up the first app never stands in for a second step that the account has: a stolen password would be enough for
 //! an app of the thief's own (NIST SP 800-63B-4 §4.1.2: another authenticator is bound by what the account has already).
 //!
-//! In the application's own "log in as" the person at the keyboard is its *actor*: the second step asked for is theirs,
+//! In the application's own "login as" the person at the keyboard is its *actor*: the second step asked for is theirs,
 //! not the subject's, whose code they cannot have; nothing can be set up, and no token can be taken.
 
 use crate::ambient::Timestamp;
@@ -111,7 +111,7 @@ impl Pending {
     }
 
     /// Whether an app is set up in it: on the hosted pages, where there is none, working or not (one that is switched off must
-    /// not be replaced without a second step), and apps are permitted. Never in a "log in as".
+    /// not be replaced without a second step), and apps are permitted. Never in a "login as".
     pub fn sets_up(&self, steps: &SecondSteps, permitted: &[Method]) -> bool {
         self.0.set_up
             && self.is_hosted()

@@ -218,14 +218,14 @@ impl ApplicationAuthority {
     }
 }
 
-/// An administrator's own session, proven only just now, that wants to "log in as" somebody.
+/// An administrator's own session, proven only just now, that wants to "login as" somebody.
 #[derive(Debug)]
 pub struct LoginAsAuthority {
     actor: UserId,
     session: SessionId,
 }
 
-/// Why "log in as" is refused.
+/// Why "login as" is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LoginAsRefusal {
     /// The subject's role is not below the actor's (this includes oneself).
@@ -251,7 +251,7 @@ pub struct SharedMembership {
     pub subject_active: bool,
 }
 
-/// A "log in as" that may be written down: actor, subject, organization.
+/// A "login as" that may be written down: actor, subject, organization.
 #[derive(Debug)]
 pub struct LoginAsGrant {
     actor: UserId,
@@ -272,18 +272,23 @@ impl LoginAsAuthority {
 
     /// Decides whether the actor may enter the subject's account.
     pub fn over(self, shared: SharedMembership) -> Result<LoginAsGrant, LoginAsRefusal> {
-        if shared.subject == self.actor || !shared.actor_role.may_log_in_as(shared.subject_role) {
-            return Err(LoginAsRefusal::Rank);
-        }
-        if !shared.subject_active {
-            return Err(LoginAsRefusal::Inactive);
-        }
+        shared.permits(self.actor)?;
         Ok(LoginAsGrant {
             actor: self.actor,
             actor_session: self.session,
             subject: shared.subject,
             organization: shared.organization,
         })
+    }
+}
+
+impl SharedMembership {
+    /// Whether `actor` may enter the subject's account, once they have proven who they are.
+    pub fn permits(&self, actor: UserId) -> Result<(), LoginAsRefusal> {
+        if self.subject == actor || !self.actor_role.may_log_in_as(self.subject_role) {
+            return Err(LoginAsRefusal::Rank);
+        }
+        if self.subject_active { Ok(()) } else { Err(LoginAsRefusal::Inactive) }
     }
 }
 

@@ -28,7 +28,7 @@ impl Role {
         self >= Self::Admin
     }
 
-    /// Whether this role may "log in as" a member with the role `subject`: only downwards, never a peer.
+    /// Whether this role may "login as" a member with the role `subject`: only downwards, never a peer.
     pub fn may_log_in_as(self, subject: Self) -> bool {
         self.sees_members() && subject < self
     }

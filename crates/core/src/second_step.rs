@@ -50,6 +50,12 @@ impl fmt::Display for Method {
     }
 }
 
+/// Whether so few backup codes are left that their holder is told to make new ones: before they are gone, and not at every
+/// use.
+pub fn few_backup_codes(left: u32) -> bool {
+    left <= 3
+}
+
 /// A text that names no kind of second step.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a kind of second step")]

@@ -1,12 +1,12 @@
 //! Who is asking.
 //!
 //! A session is one of two types. An [`OwnSession`] is the account holder's; an [`ImpersonatedSession`] is an
-//! administrator's look into it ("log in as"), and has none of the methods from which a change could follow.
+//! administrator's look into it ("login as"), and has none of the methods from which a change could follow.
 //!
 //! ```text
 //!   sign-in ──► OwnSession ──(step-up)──► OwnSession, proven again, new handle
 //!                   │
-//!                   └─(log in as, proven)──► ImpersonatedSession ──(stop)──► the actor's OwnSession, new handle
+//!                   └─(login as, proven)───► ImpersonatedSession ──(stop)──► the actor's OwnSession, new handle
 //!   every session ──(sign-out, idle, too old, ended by another)──► gone
 //! ```
 
@@ -176,7 +176,7 @@ impl OwnSession {
         Ok(CredentialAuthority::of(self.0.user, self.0.id))
     }
 
-    /// The authority to ask for a "log in as", under the same condition.
+    /// The authority to ask for a "login as", under the same condition.
     pub fn login_as_authority(
         &self,
         now: Timestamp,

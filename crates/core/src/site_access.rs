@@ -1,6 +1,6 @@
 //! Who may see which page of a protected site.
 //!
-//! A site has rules by path. The longest prefix that fits decides; a path that no rule names has the site's own demand.
+//! A site has rules by path. The longest prefix that fits decides; a path that no rule names has the site's own level.
 //!
 //! What stands behind may be less exact: it may serve `/team/` to whoever asks for `/TEAM/`, or for `/team`. So a path that
 //! another rule would fit if letters' case did not count is refused, and a path without a final slash is judged with one,
@@ -24,7 +24,7 @@ use std::{fmt, str::FromStr};
 
 /// How much of a sign-in a page wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Demand {
+pub enum Level {
     /// None.
     Public,
     /// A session.
@@ -33,7 +33,7 @@ pub enum Demand {
     TwoSteps,
 }
 
-impl Demand {
+impl Level {
     /// Every one, the least first.
     pub const ALL: [Self; 3] = [Self::Public, Self::OneStep, Self::TwoSteps];
 
@@ -47,22 +47,22 @@ impl Demand {
     }
 }
 
-impl fmt::Display for Demand {
+impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// A text that is not a demand.
+/// A text that is not a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not public, one-step or two-steps")]
-pub struct NotADemand;
+pub struct NotALevel;
 
-impl FromStr for Demand {
-    type Err = NotADemand;
+impl FromStr for Level {
+    type Err = NotALevel;
 
-    fn from_str(text: &str) -> Result<Self, NotADemand> {
-        Self::ALL.into_iter().find(|demand| demand.as_str() == text).ok_or(NotADemand)
+    fn from_str(text: &str) -> Result<Self, NotALevel> {
+        Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or(NotALevel)
     }
 }
 
@@ -70,7 +70,7 @@ impl FromStr for Demand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// How much of a sign-in.
-    pub demand: Demand,
+    pub level: Level,
     /// Members of one of these alone; anybody where it is empty.
     pub organizations: Vec<OrganizationId>,
     /// With one of these roles alone (in one of those organizations); any where it is empty.
@@ -100,7 +100,7 @@ pub struct Rules {
 pub struct Visitor {
     /// A second step was shown.
     pub two_steps: bool,
-    /// The memberships that count: in a "log in as", that of the organization to which it is bound.
+    /// The memberships that count: in a "login as", that of the organization to which it is bound.
     pub memberships: Vec<(OrganizationId, Role)>,
 }
 
@@ -130,7 +130,7 @@ impl Rules {
 
     /// Whether `path` wants a second step, whoever asks.
     pub fn wants_two_steps(&self, path: &str) -> bool {
-        self.meant(path).is_some_and(|meant| meant.iter().any(|one| one.demand == Demand::TwoSteps))
+        self.meant(path).is_some_and(|meant| meant.iter().any(|one| one.level == Level::TwoSteps))
     }
 
     /// What is wanted for a path as the browser sent it: by its own rule and, without a final slash, by that of the
@@ -173,14 +173,14 @@ pub fn fold(path: &str) -> String {
 
 impl Wanted {
     fn judge(&self, visitor: Option<&Visitor>) -> Decision {
-        if self.demand == Demand::Public {
+        if self.level == Level::Public {
             return Decision::Open;
         }
         let Some(visitor) = visitor else { return Decision::SignIn };
         if !self.admits(visitor) {
             return Decision::Forbidden;
         }
-        if self.demand == Demand::TwoSteps && !visitor.two_steps {
+        if self.level == Level::TwoSteps && !visitor.two_steps {
             return Decision::StepUp;
         }
         Decision::Allowed
@@ -250,8 +250,8 @@ mod tests {
         OrganizationId::generate(Timestamp::from_millis(1), &Fill(n))
     }
 
-    fn wants(demand: Demand) -> Wanted {
-        Wanted { demand, organizations: Vec::new(), roles: Vec::new() }
+    fn wants(level: Level) -> Wanted {
+        Wanted { level, organizations: Vec::new(), roles: Vec::new() }
     }
 
     fn rule(prefix: &str, wanted: Wanted) -> Rule {
@@ -260,12 +260,12 @@ mod tests {
 
     fn site() -> Rules {
         Rules {
-            otherwise: wants(Demand::TwoSteps),
+            otherwise: wants(Level::TwoSteps),
             rules: vec![
-                rule("/public/", wants(Demand::Public)),
-                rule("/public/drafts/", wants(Demand::OneStep)),
-                rule("/team", Wanted { roles: vec![Role::Owner, Role::Admin], ..wants(Demand::OneStep) }),
-                rule("/harbour/", Wanted { organizations: vec![organization(1)], ..wants(Demand::OneStep) }),
+                rule("/public/", wants(Level::Public)),
+                rule("/public/drafts/", wants(Level::OneStep)),
+                rule("/team", Wanted { roles: vec![Role::Owner, Role::Admin], ..wants(Level::OneStep) }),
+                rule("/harbour/", Wanted { organizations: vec![organization(1)], ..wants(Level::OneStep) }),
             ],
         }
     }
@@ -295,7 +295,7 @@ mod tests {
         let both = Wanted {
             organizations: vec![organization(2)],
             roles: vec![Role::Admin],
-            ..wants(Demand::OneStep)
+            ..wants(Level::OneStep)
         };
         let site = Rules { otherwise: both, rules: Vec::new() };
         let elsewhere = Visitor {
@@ -348,10 +348,10 @@ mod tests {
 
     #[test]
     fn what_a_site_might_take_for_a_stricter_path_is_judged_as_that() {
-        let admins = Wanted { roles: vec![Role::Admin], ..wants(Demand::OneStep) };
+        let admins = Wanted { roles: vec![Role::Admin], ..wants(Level::OneStep) };
         let site = Rules {
-            otherwise: wants(Demand::OneStep),
-            rules: vec![rule("/team/", admins.clone()), rule("/public/Straße/", wants(Demand::Public))],
+            otherwise: wants(Level::OneStep),
+            rules: vec![rule("/team/", admins.clone()), rule("/public/Straße/", wants(Level::Public))],
         };
         let (member, admin) = (visitor(true, Role::Member), visitor(true, Role::Admin));
         for path in
@@ -369,12 +369,12 @@ mod tests {
             "the folder is public, the page is not"
         );
         // The stricter judgement counts in the other direction, too.
-        let open = Rules { otherwise: admins, rules: vec![rule("/a", wants(Demand::Public))] };
+        let open = Rules { otherwise: admins, rules: vec![rule("/a", wants(Level::Public))] };
         assert_eq!(open.decide("/a", None), Decision::Open);
         assert_eq!(open.decide("/A/b", Some(&admin)), Decision::Refused);
         // Where both rules want the same, the case does not matter.
         let same =
-            Rules { otherwise: wants(Demand::OneStep), rules: vec![rule("/x/", wants(Demand::OneStep))] };
+            Rules { otherwise: wants(Level::OneStep), rules: vec![rule("/x/", wants(Level::OneStep))] };
         assert_eq!(same.decide("/X/", Some(&member)), Decision::Allowed);
     }
 
@@ -408,11 +408,11 @@ mod tests {
                 }
                 let wanted = site().wanted(&read, str::to_owned).clone();
                 match decision {
-                    Decision::Open => prop_assert_eq!(wanted.demand, Demand::Public),
+                    Decision::Open => prop_assert_eq!(wanted.level, Level::Public),
                     Decision::Allowed => {
                         let who = who.as_ref();
-                        prop_assert!(wanted.demand == Demand::Public || who.is_some_and(|who| wanted.admits(who)));
-                        prop_assert!(wanted.demand != Demand::TwoSteps || shown == Some(true));
+                        prop_assert!(wanted.level == Level::Public || who.is_some_and(|who| wanted.admits(who)));
+                        prop_assert!(wanted.level != Level::TwoSteps || shown == Some(true));
                     }
                     Decision::SignIn => prop_assert!(shown.is_none()),
                     Decision::StepUp => prop_assert_eq!(shown, Some(false)),

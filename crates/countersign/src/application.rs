@@ -19,7 +19,7 @@ use countersign_flows::{
     Services,
     ambient::SystemClock,
     applications::{
-        self, ChangeOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome,
+        self, AddressOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome,
     },
 };
 use std::{future::Future, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
@@ -222,14 +222,14 @@ async fn add_address(s: &Services, options: &ApplicationAddress) -> Result<(), F
     let authority = over(s, id).await?;
     let added = applications::add_address(s, authority, id, kind, &options.url, &origin()).await;
     match added.map_err(Failure::other(FAILED))? {
-        ChangeOutcome::Done(_) => print::say(&format!("Added {} to {id} ({kind}).", options.url.trim())),
-        ChangeOutcome::Doubled => print::say("It was registered already."),
-        ChangeOutcome::Address(error) => Err(address("the address", &options.url, kind, error)),
-        ChangeOutcome::TooMany => Err(Failure::Input(format!(
+        AddressOutcome::Added => print::say(&format!("Added {} to {id} ({kind}).", options.url.trim())),
+        AddressOutcome::Doubled => print::say("It was registered already."),
+        AddressOutcome::Address(error) => Err(address("the address", &options.url, kind, error)),
+        AddressOutcome::TooMany => Err(Failure::Input(format!(
             "{id} has {} addresses of this kind already; remove one first.",
             applications::MOST
         ))),
-        ChangeOutcome::NotFound | ChangeOutcome::Name(_) => Err(unknown(id)),
+        AddressOutcome::NotFound => Err(unknown(id)),
     }
 }
 
@@ -256,7 +256,8 @@ async fn new_secret(s: &Services, id: ApplicationId) -> Result<(), Failure> {
             client_secret: Some(secret.text()),
             api_key: None,
         }),
-        ClientOutcome::Done(None) | ClientOutcome::NotFound | ClientOutcome::Keys => Err(Failure::Input(
+        ClientOutcome::NotFound => Err(unknown(id)),
+        ClientOutcome::Done(None) | ClientOutcome::NoSecret | ClientOutcome::Keys => Err(Failure::Input(
             format!("{id} does not sign people in with a secret; choose that on its page, under Sign-in."),
         )),
     }

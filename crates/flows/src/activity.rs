@@ -30,5 +30,18 @@ pub(crate) fn record(
     origin: Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
-    events::record(tx, &events::NewEvent { user, actor: None, kind, detail, origin }, now)
+    record_by(tx, user, None, kind, detail, origin, now)
+}
+
+/// The same of what somebody else may have done there: an administrator in a "login as", if one is named.
+pub(crate) fn record_by(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    actor: Option<UserId>,
+    kind: EventKind,
+    detail: Detail,
+    origin: Origin,
+    now: Timestamp,
+) -> StoreResult<()> {
+    events::record(tx, &events::NewEvent { user, actor, kind, detail, origin }, now)
 }

@@ -16,7 +16,7 @@ pub use operator::{
 };
 pub use reveal::take as reveal;
 
-use crate::{Fault, Services, activity};
+use crate::{Fault, Services, activity, members::run_by};
 use countersign_core::{
     Timestamp,
     application::{AddressError, AddressKind, ReturnAddress},
@@ -26,7 +26,7 @@ use countersign_core::{
     session::{OwnSession, ProofTooOld},
     text::{TextError, short_text},
 };
-use countersign_store::{StoreResult, Tx, api_keys, applications, members};
+use countersign_store::{StoreResult, Tx, api_keys, applications};
 pub use countersign_store::{
     api_keys::ApiKeyRow,
     application_reveals::{Reveal, SecretOf},
@@ -51,41 +51,51 @@ pub struct ApplicationView {
     pub addresses: Vec<(AddressKind, ReturnAddress)>,
 }
 
-/// What became of a registration or a change.
+/// What became of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeOutcome {
-    /// Done. After a registration, this is the new application.
-    Done(ApplicationId),
-    /// No such application in this organization.
-    NotFound,
+pub enum RegisterOutcome {
+    /// Here it is.
+    Registered(ApplicationId),
     /// Not a name.
     Name(TextError),
-    /// Not an address.
-    Address(AddressError),
-    /// It is registered already.
-    Doubled,
     /// There are [`MOST`] already.
     TooMany,
 }
 
-/// The organization whose applications this session's account holder may see: of several that they run, the one joined
-/// first. `None` for somebody who runs none.
-pub async fn organization(s: &Services, session: &OwnSession) -> Result<Option<OrganizationId>, Fault> {
-    let user = session.user();
-    let memberships = s.store.read(move |tx| members::of_user(tx, user)).await?;
-    Ok(memberships.into_iter().find(|own| own.role.sees_members()).map(|own| own.organization))
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateOutcome {
+    /// Done.
+    Done,
+    /// No such application in this organization.
+    NotFound,
+    /// Not a name.
+    Name(TextError),
 }
 
-/// The authority over that organization's applications; `Err` where the proof of identity is too old, `None` for
-/// somebody who runs no organization.
+/// What became of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressOutcome {
+    /// It is registered.
+    Added,
+    /// No such application in this organization.
+    NotFound,
+    /// Not an address.
+    Address(AddressError),
+    /// It is registered already.
+    Doubled,
+    /// There are [`MOST`] of its kind already.
+    TooMany,
+}
+
+/// The authority over the applications of the organization that this session's account holder runs; `Err` where the proof of
+/// identity is too old, `None` for somebody who runs none.
 pub async fn authority(
     s: &Services,
     session: &OwnSession,
 ) -> Result<Result<Option<ApplicationAuthority>, ProofTooOld>, Fault> {
     let (user, now, max_age) = (session.user(), s.now(), s.rules.step_up_max_age);
-    let memberships = s.store.read(move |tx| members::of_user(tx, user)).await?;
-    let run = memberships.into_iter().find(|own| own.role.sees_members());
-    Ok(match run {
+    Ok(match s.store.read(move |tx| run_by(tx, user)).await? {
         Some(own) => session.application_authority(own.organization, own.role, now, max_age),
         None => Ok(None),
     })
@@ -126,22 +136,22 @@ pub async fn register(
     name: &str,
     app_required: bool,
     origin: &Origin,
-) -> Result<ChangeOutcome, Fault> {
+) -> Result<RegisterOutcome, Fault> {
     let name = match short_text(name, NAME_LENGTH) {
         Ok(name) => name,
-        Err(error) => return Ok(ChangeOutcome::Name(error)),
+        Err(error) => return Ok(RegisterOutcome::Name(error)),
     };
     let (now, origin) = (s.now(), origin.clone());
     let id = ApplicationId::generate(now, &*s.entropy);
     s.store
         .write(move |tx| {
             if applications::list(tx, authority.organization())?.len() >= MOST {
-                return Ok(ChangeOutcome::TooMany);
+                return Ok(RegisterOutcome::TooMany);
             }
             let new = applications::NewApplication { id, name, app_required };
             applications::insert(tx, &authority, &new, now)?;
             record(tx, &authority, EventKind::ApplicationRegistered, &new.name, &origin, now)?;
-            Ok(ChangeOutcome::Done(id))
+            Ok(RegisterOutcome::Registered(id))
         })
         .await
         .map_err(Into::into)
@@ -155,26 +165,19 @@ pub async fn update(
     name: Option<&str>,
     app_required: Option<bool>,
     origin: &Origin,
-) -> Result<ChangeOutcome, Fault> {
+) -> Result<UpdateOutcome, Fault> {
     let name = match name.map(|name| short_text(name, NAME_LENGTH)).transpose() {
         Ok(name) => name,
-        Err(error) => return Ok(ChangeOutcome::Name(error)),
+        Err(error) => return Ok(UpdateOutcome::Name(error)),
     };
-    let (now, origin) = (s.now(), origin.clone());
-    let done = s
-        .store
-        .write(move |tx| {
-            let done = applications::update(tx, &authority, id, name.as_deref(), app_required)?;
-            if done {
-                record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
-            }
-            Ok(done)
-        })
-        .await?;
-    Ok(if done { ChangeOutcome::Done(id) } else { ChangeOutcome::NotFound })
+    let work = move |tx: &mut Tx<'_>, authority: &ApplicationAuthority, _| {
+        applications::update(tx, authority, id, name.as_deref(), app_required)
+    };
+    let done = change(s, authority, id, origin, work).await?;
+    Ok(if done { UpdateOutcome::Done } else { UpdateOutcome::NotFound })
 }
 
-/// Switches an application off, or on again.
+/// Switches an application off, or on again; `false` if it was so, or is none of this organization.
 pub async fn set_active(
     s: &Services,
     authority: ApplicationAuthority,
@@ -182,14 +185,28 @@ pub async fn set_active(
     active: bool,
     origin: &Origin,
 ) -> Result<bool, Fault> {
+    let work = move |tx: &mut Tx<'_>, authority: &ApplicationAuthority, now| {
+        if active {
+            applications::enable(tx, authority, id)
+        } else {
+            applications::disable(tx, authority, id, now)
+        }
+    };
+    change(s, authority, id, origin, work).await
+}
+
+/// Changes something, and writes that down if anything has changed.
+async fn change(
+    s: &Services,
+    authority: ApplicationAuthority,
+    id: ApplicationId,
+    origin: &Origin,
+    work: impl FnOnce(&mut Tx<'_>, &ApplicationAuthority, Timestamp) -> StoreResult<bool> + Send + 'static,
+) -> Result<bool, Fault> {
     let (now, origin) = (s.now(), origin.clone());
     s.store
         .write(move |tx| {
-            let done = if active {
-                applications::enable(tx, &authority, id)?
-            } else {
-                applications::disable(tx, &authority, id, now)?
-            };
+            let done = work(tx, &authority, now)?;
             if done {
                 record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
             }
@@ -207,25 +224,25 @@ pub async fn add_address(
     kind: AddressKind,
     text: &str,
     origin: &Origin,
-) -> Result<ChangeOutcome, Fault> {
+) -> Result<AddressOutcome, Fault> {
     let address = match kind.address(text.trim()) {
         Ok(address) => address,
-        Err(error) => return Ok(ChangeOutcome::Address(error)),
+        Err(error) => return Ok(AddressOutcome::Address(error)),
     };
     let (now, origin) = (s.now(), origin.clone());
     s.store
         .write(move |tx| {
             if !is_of(tx, &authority, id)? {
-                return Ok(ChangeOutcome::NotFound);
+                return Ok(AddressOutcome::NotFound);
             }
             if applications::addresses(tx, id, kind)?.len() >= MOST {
-                return Ok(ChangeOutcome::TooMany);
+                return Ok(AddressOutcome::TooMany);
             }
             if !applications::add_address(tx, &authority, id, kind, &address)? {
-                return Ok(ChangeOutcome::Doubled);
+                return Ok(AddressOutcome::Doubled);
             }
             record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
-            Ok(ChangeOutcome::Done(id))
+            Ok(AddressOutcome::Added)
         })
         .await
         .map_err(Into::into)
@@ -240,17 +257,11 @@ pub async fn remove_address(
     address: &str,
     origin: &Origin,
 ) -> Result<bool, Fault> {
-    let (now, origin, address) = (s.now(), origin.clone(), address.to_owned());
-    s.store
-        .write(move |tx| {
-            let done = applications::remove_address(tx, &authority, id, kind, &address)?;
-            if done {
-                record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
-            }
-            Ok(done)
-        })
-        .await
-        .map_err(Into::into)
+    let address = address.to_owned();
+    let work = move |tx: &mut Tx<'_>, authority: &ApplicationAuthority, _| {
+        applications::remove_address(tx, authority, id, kind, &address)
+    };
+    change(s, authority, id, origin, work).await
 }
 
 /// Whether the application is one of the authority's organization.

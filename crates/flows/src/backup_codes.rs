@@ -1,6 +1,6 @@
 //! Backup codes: made, shown once, counted.
 
-use crate::{Fault, Services, activity, second_step, sessions};
+use crate::{Fault, Services, activity, letter, sessions};
 use countersign_core::{
     Timestamp,
     ambient::random,
@@ -98,7 +98,7 @@ pub async fn reset(s: &Services, authority: CredentialAuthority, origin: &Origin
                 return Ok(false);
             }
             fresh.store(tx, &authority, &origin, now)?;
-            second_step::tell(tx, authority.user(), Notice::BackupCodesReset, now)?;
+            letter::tell(tx, authority.user(), Notice::BackupCodesReset, now)?;
             Ok(true)
         })
         .await?;

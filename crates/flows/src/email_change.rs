@@ -18,7 +18,7 @@ use countersign_core::{
     session::OwnSession,
 };
 use countersign_store::{
-    StoreError, StoreResult, Tx, outbox, password_resets, sent_codes,
+    StoreError, StoreResult, Tx, password_resets, sent_codes,
     users::{self, User},
 };
 use std::time::Duration;
@@ -140,8 +140,7 @@ pub(crate) fn tell_both(
 ) -> StoreResult<()> {
     for address in [before.email.clone(), new] {
         let content = Content::Notice(notice.clone());
-        let message = letter::to(tx, before, content, now)?;
-        outbox::push(tx, &Recipient::Email(address), &message, now)?;
+        letter::send(tx, before, &Recipient::Email(address), content, now)?;
     }
     Ok(())
 }

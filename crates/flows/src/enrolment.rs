@@ -1,6 +1,6 @@
 //! Setting up an authenticator app: begin, look, confirm, remove.
 
-use crate::{Fault, Services, activity, backup_codes::Fresh, second_step};
+use crate::{Fault, Services, activity, backup_codes::Fresh, letter};
 use countersign_core::{
     Timestamp,
     ambient::random,
@@ -14,8 +14,7 @@ use countersign_core::{
 };
 use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
 use countersign_store::{
-    StoreResult, Tx, application_challenges, applications, apps, backup_codes, challenges, enrolments,
-    sessions, users,
+    StoreResult, Tx, application_challenges, apps, backup_codes, challenges, enrolments, sessions, users,
 };
 
 /// An app's name has at most this many characters.
@@ -102,9 +101,8 @@ pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<Pendin
         .read(move |tx| {
             let Some(account) = users::by_id(tx, user)? else { return Ok(None) };
             let Some(pending) = enrolments::of_session(tx, id)? else { return Ok(None) };
-            let application =
-                account.application.map(|id| applications::by_id(tx, id)).transpose()?.flatten();
-            Ok(Some((pending, account, application.map(|application| application.name))))
+            let application = letter::application_name(tx, &account)?;
+            Ok(Some((pending, account, application)))
         })
         .await?;
     let Some(((record, secret), account, application)) = found else { return Ok(None) };
@@ -185,7 +183,7 @@ pub(crate) async fn confirm_with(
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::AppAdded, detail, origin, now)?;
-            second_step::tell(tx, user, Notice::AppAdded { app: name }, now)?;
+            letter::tell(tx, user, Notice::AppAdded { app: name }, now)?;
             Ok(Some(ended))
         })
         .await?;
@@ -216,7 +214,7 @@ pub async fn remove(
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::AppRemoved, detail, origin, now)?;
-            second_step::tell(tx, user, Notice::AppRemoved { app: name, last }, now)?;
+            letter::tell(tx, user, Notice::AppRemoved { app: name, last }, now)?;
             Ok(Some(Removed { ended, last }))
         })
         .await?;

@@ -14,7 +14,7 @@
 //!
 //! The nonce is what keeps a stranger from sending somebody a link that signs them in to the stranger's own account.
 
-use crate::{Fault, Services, identity, second_step};
+use crate::{Fault, Services, identity, members, second_step};
 use countersign_core::{
     assurance::amr,
     ids::{OrganizationId, UserId},
@@ -23,7 +23,7 @@ use countersign_core::{
     session::Session,
     site_access::{Decision, Rules, Visitor},
 };
-use countersign_store::{StoreError, members, sessions, sites, users};
+use countersign_store::{StoreError, sites, users};
 use std::time::Duration;
 
 /// How long a ticket can be spent: a redirect does not dawdle.
@@ -51,7 +51,7 @@ pub struct Identity {
     pub memberships: Vec<(OrganizationId, Role)>,
     /// How the person at the keyboard signed in (RFC 8176).
     pub amr: Vec<&'static str>,
-    /// In a "log in as": who is really at the keyboard.
+    /// In a "login as": who is really at the keyboard.
     pub actor: Option<UserId>,
 }
 
@@ -121,23 +121,17 @@ async fn facts(s: &Services, session: &Session) -> Result<(Identity, bool), Faul
     s.store
         .read(move |tx| {
             let user = users::by_id(tx, record.user)?.ok_or(StoreError::Corrupt("a session's user"))?;
-            let mut memberships = members::of_user(tx, record.user)?;
-            // How the person at the keyboard signed in: in a "log in as", that is the actor.
-            let (actor, second_step) = match &record.login_as {
-                None => (None, record.second_step),
-                Some(login_as) => {
-                    memberships.retain(|one| one.organization == login_as.organization);
-                    let own = sessions::by_id(tx, login_as.actor_session)?;
-                    (Some(login_as.actor), own.and_then(|own| own.second_step))
-                }
-            };
+            let login_as = record.login_as.as_ref();
+            let memberships =
+                members::counting(tx, record.user, login_as.map(|login_as| login_as.organization))?;
+            let second_step = identity::at_keyboard(tx, &record)?.and_then(|own| own.second_step);
             let identity = Identity {
                 user: user.id,
                 email: user.email.to_string(),
                 name: user.name,
                 memberships: memberships.into_iter().map(|one| (one.organization, one.role)).collect(),
                 amr: amr(second_step),
-                actor,
+                actor: login_as.map(|login_as| login_as.actor),
             };
             Ok((identity, second_step.is_some()))
         })
@@ -154,7 +148,7 @@ pub enum Way {
     StepUp,
     /// To *My Profile*, to set up a second step: the page wants two and the account has none that works.
     SetUp,
-    /// Nowhere: the page is not for this account, or not in a "log in as".
+    /// Nowhere: the page is not for this account, or not in a "login as".
     Forbidden,
     /// To the sign-in: the session has ended meanwhile.
     SignIn,
@@ -165,7 +159,7 @@ pub enum Way {
 pub enum Why {
     /// Nobody is signed in.
     Nobody,
-    /// The page is not for this account, or not in a "log in as".
+    /// The page is not for this account, or not in a "login as".
     Forbidden,
     /// Its path could mean more than one thing.
     Ambiguous,

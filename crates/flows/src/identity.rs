@@ -1,15 +1,18 @@
 //! Who is asking: from the handle in a cookie to a session, a waiting sign-in, or nobody.
 
-use crate::{Fault, Services};
+use crate::{Fault, Services, members::run_by};
 use countersign_core::{
     Timestamp,
     ids::UserId,
-    role::Role,
     secret::PlainHandle,
     session::{LoginAsRecord, OwnSession, Session, SessionRecord},
     sign_in::Challenged,
 };
-use countersign_store::{StoreError, StoreResult, Tx, challenges, members, sessions, sites, users};
+use countersign_store::{
+    StoreError, StoreResult, Tx, challenges,
+    members::{self, Membership},
+    sessions, sites, users,
+};
 use std::time::Duration;
 
 /// The last request is kept to the minute, so that reading a page is not a write.
@@ -26,8 +29,8 @@ pub struct Who {
     pub email: String,
     /// Their organization, if they are a member of one.
     pub organization: Option<String>,
-    /// Their role in it.
-    pub role: Option<Role>,
+    /// The organization that they run, if they do; nothing in an impersonated session.
+    pub runs: Option<Membership>,
     /// Set in an impersonated session: who is really there.
     pub login_as: Option<LoginAsView>,
 }
@@ -61,19 +64,12 @@ pub(crate) async fn live(
     let (now, idle) = (s.now(), s.rules.lifetimes.idle);
     let found = s
         .store
-        .read(move |tx| {
-            let Some(record) = find(tx)? else { return Ok(None) };
-            let Some(user) = users::by_id(tx, record.user)? else { return Ok(None) };
-            let permitted = match &record.login_as {
-                None => true,
-                Some(login_as) => may_still_look(tx, record.user, login_as, now)?,
-            };
-            Ok((user.active && permitted).then_some(record))
+        .read(move |tx| match find(tx)? {
+            None => Ok(None),
+            Some(record) => alive(tx, record, now, idle),
         })
         .await?;
-    let Some(session) = found.and_then(|record| Session::restore(record, now, idle)) else {
-        return Ok(None);
-    };
+    let Some(session) = found else { return Ok(None) };
     let record = session.record();
     if now.since(record.last_seen_at) >= TOUCH_AFTER {
         // The session to which "back to my own account" returns must not idle away meanwhile.
@@ -106,8 +102,32 @@ pub async fn renewed(s: &Services, session: &OwnSession) -> Result<Option<PlainH
     Ok(rotated.then_some(handle))
 }
 
+/// The session of a record, if it is live: not over, of an active account, and a "login as" that may still look.
+pub(crate) fn alive(
+    tx: &mut Tx<'_>,
+    record: SessionRecord,
+    now: Timestamp,
+    idle: Duration,
+) -> StoreResult<Option<Session>> {
+    let active = users::by_id(tx, record.user)?.is_some_and(|user| user.active);
+    let permitted = match &record.login_as {
+        None => true,
+        Some(login_as) => may_still_look(tx, record.user, login_as, now)?,
+    };
+    Ok(if active && permitted { Session::restore(record, now, idle) } else { None })
+}
+
+/// The session in which the person at the keyboard has shown who they are: this one, or in a "login as" the actor's own,
+/// if it is still there.
+pub(crate) fn at_keyboard(tx: &mut Tx<'_>, record: &SessionRecord) -> StoreResult<Option<SessionRecord>> {
+    match &record.login_as {
+        None => Ok(Some(record.clone())),
+        Some(login_as) => sessions::by_id(tx, login_as.actor_session),
+    }
+}
+
 /// An actor who was switched off, has lost the role, or whose own session has run out, no longer looks into anything.
-pub(crate) fn may_still_look(
+fn may_still_look(
     tx: &mut Tx<'_>,
     subject: UserId,
     login_as: &LoginAsRecord,
@@ -158,13 +178,13 @@ pub async fn who(s: &Services, session: &Session) -> Result<Who, Fault> {
                     ends_at: record.expires_at,
                 }),
             };
-            let first = memberships.into_iter().next();
+            let runs = if login_as.is_some() { None } else { run_by(tx, record.user)? };
             Ok(Who {
                 id: user.id,
                 name: user.name,
                 email: user.email.to_string(),
-                role: first.as_ref().map(|m| m.role),
-                organization: first.map(|m| m.organization_name),
+                organization: memberships.into_iter().next().map(|first| first.organization_name),
+                runs,
                 login_as,
             })
         })

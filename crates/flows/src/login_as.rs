@@ -1,6 +1,6 @@
 //! "Log in as": an administrator looks into a member's account, and can touch nothing in it.
 
-use crate::{Fault, Services, second_step};
+use crate::{Fault, Services, activity, letter};
 use countersign_core::{
     authority::{LoginAsAuthority, LoginAsRefusal, SharedMembership},
     event::{Detail, EventKind, Origin},
@@ -10,7 +10,7 @@ use countersign_core::{
     session::ImpersonatedSession,
     text::{TextError, short_text},
 };
-use countersign_store::{StoreResult, Tx, events, members, sessions, sites, users};
+use countersign_store::{StoreResult, Tx, members, sessions, sites, users};
 
 /// A reason has at most this many characters.
 pub const REASON_LENGTH: usize = 200;
@@ -65,14 +65,9 @@ pub async fn begin(
             sites::forget(tx, grant.actor_session())?;
             sessions::insert_impersonated(tx, grant, id, &stored, &reason, &origin, &lifetimes, now)?;
             let detail = Detail { text: Some(reason.clone()), ..Detail::default() };
-            let kind = EventKind::LoginAsBegun;
-            events::record(
-                tx,
-                &events::NewEvent { user: subject, actor: Some(actor), kind, detail, origin },
-                now,
-            )?;
+            activity::record_by(tx, subject, Some(actor), EventKind::LoginAsBegun, detail, origin, now)?;
             let actor = users::by_id(tx, actor)?.map(|actor| actor.name).unwrap_or_default();
-            second_step::tell(tx, subject, Notice::LoginAs { actor, organization, reason }, now)?;
+            letter::tell(tx, subject, Notice::LoginAs { actor, organization, reason }, now)?;
             Ok(None)
         })
         .await?;
@@ -94,13 +89,12 @@ pub async fn stop(
         .write(move |tx| {
             let (actor, parked) = (session.login_as().actor, session.login_as().actor_session);
             let user = session.subject();
-            users::take_turn(tx, user)?;
+            users::take_turns(tx, [user, actor])?;
             if !sessions::end(tx, session.id())? {
                 return Ok(false);
             }
-            let kind = EventKind::LoginAsEnded;
-            let detail = Detail::default();
-            events::record(tx, &events::NewEvent { user, actor: Some(actor), kind, detail, origin }, now)?;
+            let (kind, detail) = (EventKind::LoginAsEnded, Detail::default());
+            activity::record_by(tx, user, Some(actor), kind, detail, origin, now)?;
             sessions::rotate(tx, parked, &stored)
         })
         .await?;

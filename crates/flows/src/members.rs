@@ -2,13 +2,13 @@
 
 use crate::{Fault, Services, login_as};
 use countersign_core::{
-    authority::{LoginAsRefusal, SharedMembership},
+    authority::LoginAsRefusal,
     ids::{OrganizationId, UserId},
     session::OwnSession,
 };
 use countersign_store::{
     StoreResult, Tx,
-    members::{self, Member},
+    members::{self, Member, Membership},
 };
 
 /// One member, as somebody who runs the organization sees them.
@@ -22,7 +22,7 @@ pub enum Seen {
     Found {
         /// The member.
         member: Member,
-        /// Whether the one who asks may "log in as" this member, once they have proven who they are.
+        /// Whether the one who asks may "login as" this member, once they have proven who they are.
         may_log_in_as: Result<(), LoginAsRefusal>,
     },
 }
@@ -32,7 +32,7 @@ pub enum Seen {
 pub async fn list(s: &Services, session: &OwnSession) -> Result<Option<Vec<Member>>, Fault> {
     let user = session.user();
     s.store
-        .read(move |tx| run_by(tx, user)?.map(|organization| members::list(tx, organization)).transpose())
+        .read(move |tx| run_by(tx, user)?.map(|run| members::list(tx, run.organization)).transpose())
         .await
         .map_err(Into::into)
 }
@@ -47,23 +47,26 @@ pub async fn one(s: &Services, session: &OwnSession, subject: UserId) -> Result<
             }
             let Some((shared, _)) = login_as::shared(tx, actor, subject)? else { return Ok(Seen::NotFound) };
             let member = members::one(tx, shared.organization, subject)?;
-            let may_log_in_as = may_log_in_as(&shared);
+            let may_log_in_as = shared.permits(actor);
             Ok(member.map_or(Seen::NotFound, |member| Seen::Found { member, may_log_in_as }))
         })
         .await
         .map_err(Into::into)
 }
 
-fn run_by(tx: &mut Tx<'_>, user: UserId) -> StoreResult<Option<OrganizationId>> {
-    let memberships = members::of_user(tx, user)?;
-    Ok(memberships.into_iter().find(|own| own.role.sees_members()).map(|own| own.organization))
+/// Where this account has the role of somebody who runs an organization: of several, the one joined first.
+pub(crate) fn run_by(tx: &mut Tx<'_>, user: UserId) -> StoreResult<Option<Membership>> {
+    Ok(members::of_user(tx, user)?.into_iter().find(|own| own.role.sees_members()))
 }
 
-/// What [`LoginAsAuthority::over`](countersign_core::authority::LoginAsAuthority::over) will decide, for a page that only
-/// asks whether to offer it. The decision itself stays there: this one has no proof of identity to stand on.
-fn may_log_in_as(shared: &SharedMembership) -> Result<(), LoginAsRefusal> {
-    if !shared.actor_role.may_log_in_as(shared.subject_role) {
-        return Err(LoginAsRefusal::Rank);
-    }
-    if shared.subject_active { Ok(()) } else { Err(LoginAsRefusal::Inactive) }
+/// The memberships that count: in a "login as" (`bound`) that of the organization to which it is bound. An administrator of
+/// one organization has no business in another's.
+pub(crate) fn counting(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    bound: Option<OrganizationId>,
+) -> StoreResult<Vec<Membership>> {
+    let mut memberships = members::of_user(tx, user)?;
+    memberships.retain(|own| bound.is_none_or(|bound| own.organization == bound));
+    Ok(memberships)
 }

@@ -1,7 +1,7 @@
 //! Changing one's own password: the session's identity proof, and the current password once more (ASVS 5.0 V6.2.3).
 
 use crate::{
-    Fault, Services, activity, enrolment, second_step, sessions,
+    Fault, Services, activity, enrolment, letter, sessions,
     step_up::{self, OwnPassword},
 };
 use countersign_core::{
@@ -79,7 +79,7 @@ pub async fn change(
             let ended = enrolment::end_the_rest(tx, &authority)?;
             let detail = Detail { count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::PasswordChanged, detail, origin, now)?;
-            second_step::tell(tx, user, Notice::PasswordChanged, now)?;
+            letter::tell(tx, user, Notice::PasswordChanged, now)?;
             Ok(PasswordChange::Changed { ended })
         })
         .await?;

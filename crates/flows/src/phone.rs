@@ -1,7 +1,7 @@
 //! Adding, replacing and removing the phone to which codes are sent.
 
 use crate::{
-    Fault, Services, activity, profile,
+    Fault, Services, activity, letter, profile,
     second_step::{self, CodeRefusal, Purpose, SendOutcome, Target},
     sessions,
 };
@@ -117,7 +117,7 @@ pub async fn confirm(
             let to = phone::mask(&number);
             let detail = Detail { text: Some(to.clone()), ..Detail::default() };
             activity::record(tx, user, EventKind::PhoneChanged, detail, origin, now)?;
-            second_step::tell(tx, user, Notice::PhoneChanged { to }, now)?;
+            letter::tell(tx, user, Notice::PhoneChanged { to }, now)?;
             Ok(Confirm::Added)
         })
         .await?;
@@ -138,7 +138,7 @@ pub async fn remove(s: &Services, authority: CredentialAuthority, origin: &Origi
             challenges::end_of_user(tx, user)?;
             sent_codes::end_of_user(tx, user)?;
             activity::record(tx, user, EventKind::PhoneRemoved, Detail::default(), origin, now)?;
-            second_step::tell(tx, user, Notice::PhoneRemoved, now)?;
+            letter::tell(tx, user, Notice::PhoneRemoved, now)?;
             Ok(true)
         })
         .await?;

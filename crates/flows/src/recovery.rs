@@ -9,7 +9,7 @@
 //! sign-in asks for one of them (ASVS 5.0 V6.4.3). What it does take back are wrong codes *by e-mail*: whoever holds the
 //! link has just proven the mailbox anew, which is all that enrolling it again would be (NIST SP 800-63B-4 §3.2.2).
 
-use crate::{Fault, Services, activity, letter, password_change::chosen, second_step, sign_in::network};
+use crate::{Fault, Services, activity, letter, password_change::chosen, sign_in::network};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
@@ -21,7 +21,7 @@ use countersign_core::{
 use countersign_store::{
     challenges, failures, known_browsers,
     members::{self, Membership},
-    outbox, password_resets, sessions, throttles,
+    password_resets, sessions, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -84,8 +84,8 @@ pub async fn ask(s: &Services, email: &str, origin: &Origin) -> Result<Asked, Fa
             password_resets::insert(tx, &stored, account.id, expires_at)?;
             let kind = EventKind::PasswordResetAsked;
             activity::record(tx, account.id, kind, Detail::default(), origin, now)?;
-            let message = letter::to(tx, &account, content, now)?;
-            outbox::push(tx, &Recipient::Email(account.email), &message, now)?;
+            let mailbox = Recipient::Email(account.email.clone());
+            letter::send(tx, &account, &mailbox, content, now)?;
             Ok(Ok(()))
         })
         .await?;
@@ -144,7 +144,7 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
             throttles::forget(tx, &asks(&account.email))?;
             let detail = Detail { count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::PasswordReset, detail, origin, now)?;
-            second_step::tell(tx, user, Notice::PasswordChanged, now)?;
+            letter::tell(tx, user, Notice::PasswordChanged, now)?;
             Ok(Reset::Done)
         })
         .await?;

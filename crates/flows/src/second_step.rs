@@ -33,15 +33,13 @@ use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
     ids::UserId,
-    message::{Content, Notice, Recipient},
+    message::Notice,
     second_step::Method,
     throttle::{Ticket, Verdict},
 };
 use countersign_otp::{BackupCodeError, CodeError};
 pub use countersign_store::sent_codes::Purpose;
-use countersign_store::{
-    StoreResult, Tx, backup_codes as codes, failures, outbox, second_steps, throttles, users,
-};
+use countersign_store::{StoreResult, Tx, backup_codes as codes, failures, second_steps, throttles, users};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -254,11 +252,16 @@ async fn wrong(
             if let Some(until) = ticket.closes_until() {
                 record(tx, user, EventKind::SecondStepPaused, method, &origin, now)?;
                 let minutes = until.since(now).as_secs().div_ceil(60);
-                tell(tx, user, Notice::SecondStepPaused { minutes }, now)?;
+                letter::tell(tx, user, Notice::SecondStepPaused { minutes }, now)?;
             }
             if disabled {
                 record(tx, user, EventKind::SecondStepDisabled, method, &origin, now)?;
-                tell(tx, user, Notice::SecondStepDisabled { method: method.as_str().to_owned() }, now)?;
+                letter::tell(
+                    tx,
+                    user,
+                    Notice::SecondStepDisabled { method: method.as_str().to_owned() },
+                    now,
+                )?;
             }
             Ok(())
         })
@@ -307,15 +310,8 @@ pub(crate) fn backup_code_used(
     let left = codes::left(tx, user)?.unwrap_or(0);
     let detail = Detail { count: Some(left.into()), ..Detail::default() };
     activity::record(tx, user, EventKind::BackupCodeUsed, detail, origin.clone(), now)?;
-    tell(tx, user, Notice::BackupCodeUsed { left }, now)?;
+    letter::tell(tx, user, Notice::BackupCodeUsed { left }, now)?;
     Ok(left)
-}
-
-/// Queues a notice to the account holder's mailbox.
-pub(crate) fn tell(tx: &mut Tx<'_>, user: UserId, notice: Notice, now: Timestamp) -> StoreResult<()> {
-    let Some(user) = users::by_id(tx, user)? else { return Ok(()) };
-    let message = letter::to(tx, &user, Content::Notice(notice), now)?;
-    outbox::push(tx, &Recipient::Email(user.email), &message, now).map(drop)
 }
 
 impl From<CodeError> for CodeRefusal {

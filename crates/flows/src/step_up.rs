@@ -55,7 +55,7 @@ pub fn authority(s: &Services, session: &OwnSession) -> Result<CredentialAuthori
     session.credential_authority(s.now(), s.rules.step_up_max_age)
 }
 
-/// The authority to ask for a "log in as", if the proof is fresh.
+/// The authority to ask for a "login as", if the proof is fresh.
 pub fn login_as_authority(s: &Services, session: &OwnSession) -> Result<LoginAsAuthority, ProofTooOld> {
     session.login_as_authority(s.now(), s.rules.step_up_max_age)
 }

@@ -58,6 +58,13 @@ pub struct Grant {
     pub ended: bool,
 }
 
+impl Grant {
+    /// In a "login as", the one organization whose business it is.
+    pub fn bound(&self) -> Option<OrganizationId> {
+        self.actor.map(|(_, organization)| organization)
+    }
+}
+
 /// A grant that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewGrant {

@@ -22,7 +22,6 @@ sql! {
     CLAIM = "UPDATE sent_codes SET used_at = $1 \
         WHERE id = $2 AND user_id = $3 AND used_at IS NULL AND expires_at > $1";
     END_OF_USER = "DELETE FROM sent_codes WHERE user_id = $1";
-    END = "DELETE FROM sent_codes WHERE purpose = $1 AND owner_id = $2";
 }
 
 /// What a code is for. A code for one thing is no code for another.
@@ -174,9 +173,4 @@ pub fn claim(tx: &mut Tx<'_>, sent: &SentCode, now: Timestamp) -> StoreResult<Op
 /// Forgets every code of an account: its mailbox or phone is another one now.
 pub fn end_of_user(tx: &mut Tx<'_>, user: UserId) -> StoreResult<()> {
     tx.execute(END_OF_USER, values![user]).map(drop)
-}
-
-/// Forgets the code that was sent for this.
-pub fn end(tx: &mut Tx<'_>, purpose: Purpose, owner: &str) -> StoreResult<()> {
-    tx.execute(END, values![purpose.as_str(), owner]).map(drop)
 }

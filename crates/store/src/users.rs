@@ -9,6 +9,7 @@ use countersign_core::{
     second_step::Method,
     sign_in::{Authenticated, PasswordVerified},
 };
+use std::collections::BTreeSet;
 use std::fmt;
 
 sql! {
@@ -98,7 +99,7 @@ pub fn by_id(tx: &mut Tx<'_>, id: UserId) -> StoreResult<Option<User>> {
 /// Creates an account; `false` if the address is taken.
 pub fn create(tx: &mut Tx<'_>, _: &OperatorAuthority, user: &NewUser, now: Timestamp) -> StoreResult<bool> {
     let changed_at = user.password_hash.as_ref().map(|_| now);
-    take_turns(tx)?;
+    take_turns_at_an_address(tx)?;
     tx.changes_one(
         CREATE,
         values![user.id, &user.email, &user.name, user.password_hash.as_ref(), changed_at, now],
@@ -146,7 +147,7 @@ pub fn set_email(
     authority: &CredentialAuthority,
     email: &EmailAddress,
 ) -> StoreResult<bool> {
-    take_turns(tx)?;
+    take_turns_at_an_address(tx)?;
     tx.changes_one(SET_EMAIL, values![email, authority.user()])
 }
 
@@ -156,7 +157,13 @@ pub fn take_turn(tx: &mut Tx<'_>, user: UserId) -> StoreResult<()> {
     tx.take_turns(&format!("account.{user}"))
 }
 
+/// The same for several accounts, in one order, so that no two who ask for the same wait for each other.
+pub fn take_turns(tx: &mut Tx<'_>, users: impl IntoIterator<Item = UserId>) -> StoreResult<()> {
+    let users: BTreeSet<UserId> = users.into_iter().collect();
+    users.into_iter().try_for_each(|user| take_turn(tx, user))
+}
+
 /// Two who want one address at the same moment: the second must see the first, not run into the unique index.
-fn take_turns(tx: &mut Tx<'_>) -> StoreResult<()> {
+fn take_turns_at_an_address(tx: &mut Tx<'_>) -> StoreResult<()> {
     tx.take_turns("users.email")
 }

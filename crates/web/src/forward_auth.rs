@@ -79,7 +79,7 @@ pub(crate) async fn start(State(app): State<App>, headers: HeaderMap, uri: Uri) 
     let hash = BASE64URL_NOPAD.encode(nonce.stored().as_bytes());
     let way = format!(
         "{}/forward-auth/sign-in?site={}&to={}&nonce={hash}",
-        public_url(&app),
+        app.settings.base(),
         return_to::encode(&site.origin),
         return_to::encode(&local(site, to)),
     );
@@ -206,7 +206,7 @@ pub(crate) async fn finish(State(app): State<App>, headers: HeaderMap, query: Qu
         Some(cookie) => Ok(cookies::with_site(see_other(&to), site, &cookie)),
         None => {
             let (origin, to) = (return_to::encode(&site.origin), return_to::encode(&to));
-            Ok(see_other(&format!("{}/forward-auth/again?site={origin}&to={to}", public_url(&app))))
+            Ok(see_other(&format!("{}/forward-auth/again?site={origin}&to={to}", app.settings.base())))
         }
     }
 }
@@ -214,7 +214,7 @@ pub(crate) async fn finish(State(app): State<App>, headers: HeaderMap, query: Qu
 /// On the site's host. `GET /.countersign/sign-out`: goes to this server, where a button signs out.
 pub(crate) async fn leave(State(app): State<App>, headers: HeaderMap) -> Answer {
     site_of(&app, &headers)?;
-    Ok(see_other(&format!("{}/forward-auth/sign-out", public_url(&app))))
+    Ok(see_other(&format!("{}/forward-auth/sign-out", app.settings.base())))
 }
 
 /// `GET /forward-auth/again?site=…&to=…`: the way back to a site that could not be entered.
@@ -271,17 +271,13 @@ pub(crate) fn path_of(page: &str) -> &str {
 /// The words about a page that was not shown.
 fn refused_at(app: &App, site: &Site, to: &str) -> String {
     let (origin, to) = (return_to::encode(&site.origin), return_to::encode(to));
-    format!("{}/forward-auth/refused?site={origin}&to={to}", public_url(app))
+    format!("{}/forward-auth/refused?site={origin}&to={to}", app.settings.base())
 }
 
 /// The site on whose host the browser is, as its proxy says.
 fn site_of<'a>(app: &'a App, headers: &HeaderMap) -> Result<&'a Site, Problem> {
     let origin = asked::origin(headers).ok_or(Problem::NotFound)?;
     forward_auth::site(&app.services, &origin).ok_or(Problem::NotFound)
-}
-
-fn public_url(app: &App) -> String {
-    app.settings.public_url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// A page of the site; its start page for whatever would lead elsewhere, or back into this.

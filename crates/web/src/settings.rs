@@ -27,6 +27,13 @@ pub struct WebSettings {
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
+impl WebSettings {
+    /// Where people reach the server, for a path to be appended.
+    pub fn base(&self) -> String {
+        self.public_url.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
 /// Where the messages of `serve --dev` end.
 pub trait DevMessages: Send + Sync {
     /// Every message that would have left, newest last.

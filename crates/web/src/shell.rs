@@ -25,7 +25,7 @@ fn signed_in(who: &Who) -> SignedIn {
         name: who.name.clone(),
         email: who.email.clone(),
         organization: who.organization.clone().unwrap_or_default(),
-        can_see_members: who.login_as.is_none() && who.role.is_some_and(|role| role.sees_members()),
+        can_see_members: who.runs.is_some(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{ConfigError, Origin, form};
 use countersign_core::{
     ids::OrganizationId,
     role::Role,
-    site_access::{Demand, Rule, Rules, Wanted, fold, is_plain},
+    site_access::{Level, Rule, Rules, Wanted, fold, is_plain},
 };
 use std::fmt::Write as _;
 use toml::{Table, Value};
@@ -89,7 +89,7 @@ fn site(table: &Table, at: &At) -> Result<Site, ConfigError> {
         }
         Some(text) => form::public_url(text).map_err(|problem| at.key("url").wrong(&problem))?,
     };
-    let otherwise = wanted(table, at, Some(Demand::TwoSteps))?;
+    let otherwise = wanted(table, at, Some(Level::TwoSteps))?;
     let mut rules: Vec<Rule> = Vec::new();
     for (number, entry) in tables(table, "rules", at)?.into_iter().enumerate() {
         let at = at.item("rules", number + 1);
@@ -123,24 +123,24 @@ fn rule(table: &Table, at: &At) -> Result<Rule, ConfigError> {
     Ok(Rule { prefix: prefix.to_owned(), wanted: wanted(table, at, None)? })
 }
 
-fn wanted(table: &Table, at: &At, otherwise: Option<Demand>) -> Result<Wanted, ConfigError> {
-    let demand = match (text(table, "access", at)?, otherwise) {
+fn wanted(table: &Table, at: &At, otherwise: Option<Level>) -> Result<Wanted, ConfigError> {
+    let level = match (text(table, "access", at)?, otherwise) {
         (Some(word), _) => word.parse().map_err(|_| {
             at.key("access").wrong(&format!("is {word:?}; choose public, one-step or two-steps"))
         })?,
-        (None, Some(demand)) => demand,
+        (None, Some(level)) => level,
         (None, None) => {
             return Err(at.key("access").wrong("is missing; choose public, one-step or two-steps"));
         }
     };
     let organizations: Vec<OrganizationId> = words(table, "organizations", at, "the ids of organizations")?;
     let roles: Vec<Role> = words(table, "roles", at, "member, admin or owner")?;
-    if demand == Demand::Public && !(organizations.is_empty() && roles.is_empty()) {
+    if level == Level::Public && !(organizations.is_empty() && roles.is_empty()) {
         return Err(at
             .key("access")
             .wrong("is public, which is for everyone; leave organizations and roles out"));
     }
-    Ok(Wanted { demand, organizations, roles })
+    Ok(Wanted { level, organizations, roles })
 }
 
 fn only(table: &Table, at: &At, known: &[&str]) -> Result<(), ConfigError> {
@@ -215,7 +215,7 @@ pub(super) fn explain(sites: &[Site]) -> String {
 }
 
 fn in_words(wanted: &Wanted) -> String {
-    let mut text = wanted.demand.to_string();
+    let mut text = wanted.level.to_string();
     if !wanted.roles.is_empty() {
         let roles: Vec<&str> = wanted.roles.iter().map(|role| role.as_str()).collect();
         let _ = write!(text, ", {} alone", roles.join(" or "));

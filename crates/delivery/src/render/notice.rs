@@ -2,7 +2,7 @@
 
 use super::Words;
 use super::layout::{Letter, span};
-use countersign_core::message::Notice;
+use countersign_core::{message::Notice, second_step::few_backup_codes};
 
 /// The e-mail that tells `notice`.
 pub(super) fn letter(notice: &Notice, when: &str, words: &Words) -> Letter {
@@ -87,8 +87,7 @@ fn codes_left(left: u32) -> String {
     let soon = "Make ten new ones soon, so that you can still sign in if you lose your phone.";
     match left {
         0 => format!("It was your last one. {soon}"),
-        // The same threshold as on the page after a sign-in.
-        1..=3 => format!("You have {left} left. {soon}"),
+        left if few_backup_codes(left) => format!("You have {left} left. {soon}"),
         _ => format!("You have {left} left."),
     }
 }

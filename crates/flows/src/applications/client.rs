@@ -1,6 +1,6 @@
 //! The OpenID Connect part of an application.
 
-use super::{record_of, reveal};
+use super::{change, is_of, record_of, reveal};
 use crate::{Fault, Services, openid_connect::jws};
 use countersign_core::{
     Timestamp,
@@ -68,8 +68,10 @@ impl fmt::Debug for NewSecret {
 pub enum ClientOutcome {
     /// Done. A client that has a secret since now is shown it once.
     Done(Option<NewSecret>),
-    /// No such application in this organization, or not a client with a secret; or the session that asked has ended.
+    /// No such application in this organization.
     NotFound,
+    /// It shows no secret when it signs people in, or signs nobody in.
+    NoSecret,
     /// The public keys are missing, or are no JWK Set of public keys, or none of them can verify a signature here.
     Keys,
 }
@@ -147,17 +149,10 @@ pub async fn remove_client(
     id: ApplicationId,
     origin: &Origin,
 ) -> Result<bool, Fault> {
-    let (now, origin) = (s.now(), origin.clone());
-    s.store
-        .write(move |tx| {
-            let done = applications::remove_client(tx, &authority, id)?;
-            if done {
-                record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
-            }
-            Ok(done)
-        })
-        .await
-        .map_err(Into::into)
+    let work = move |tx: &mut Tx<'_>, authority: &ApplicationAuthority, _| {
+        applications::remove_client(tx, authority, id)
+    };
+    change(s, authority, id, origin, work).await
 }
 
 /// A new secret for a client that has one; the old one is worthless at once.
@@ -173,9 +168,9 @@ pub async fn new_secret(
     s.store
         .write(move |tx| {
             // The new secret's showing is prepared only where it comes into force.
-            let done = applications::set_secret(tx, &authority, id, &stored)?;
-            if !done {
-                return Ok(ClientOutcome::NotFound);
+            if !applications::set_secret(tx, &authority, id, &stored)? {
+                let found = is_of(tx, &authority, id)?;
+                return Ok(if found { ClientOutcome::NoSecret } else { ClientOutcome::NotFound });
             }
             if !secret.lay_ready(tx, &authority, id, now)? {
                 return Err(StoreError::Refused("the session that asked for a secret has ended".into()));

@@ -6,7 +6,7 @@ use super::{
     live::admitted,
     request::{Asker, Request},
 };
-use crate::{Fault, Services, activity, second_step};
+use crate::{Fault, Services, activity, identity, second_step};
 use countersign_core::{
     Timestamp,
     application::ReturnAddress,
@@ -23,7 +23,7 @@ use countersign_store::{
     authorization_codes::{self, AuthorizationCode},
     consents,
     grants::{self, NewGrant},
-    members, sessions, users,
+    members, users,
 };
 
 /// What follows a request.
@@ -183,7 +183,7 @@ async fn look_up(
             let present = match &record.login_as {
                 None => Present::Holder(record.proofs()),
                 // What the ID token says is what the person at the keyboard has shown, in their own session.
-                Some(login_as) => match sessions::by_id(tx, login_as.actor_session)? {
+                Some(_) => match identity::at_keyboard(tx, &record)? {
                     Some(parked) => Present::Actor(parked.proofs()),
                     None => Present::Nobody,
                 },
@@ -266,7 +266,8 @@ async fn issue(
             }
             authorization_codes::insert(tx, &handle, &code, now.plus(CODE_LIFETIME))?;
             if let Some(name) = told {
-                tell(tx, user, actor, name, origin, now)?;
+                let detail = Detail { text: Some(name), ..Detail::default() };
+                activity::record_by(tx, user, actor, EventKind::SignedInToApplication, detail, origin, now)?;
             }
             Ok(Issued::Code(answer))
         })
@@ -299,22 +300,6 @@ fn wanted(
 /// Whether the person agrees to all of this.
 fn agrees(tx: &mut Tx<'_>, user: UserId, application: ApplicationId, scope: &ScopeSet) -> StoreResult<bool> {
     Ok(consents::of(tx, user, application)?.is_some_and(|agreed| agreed.scope.covers(scope)))
-}
-
-fn tell(
-    tx: &mut Tx<'_>,
-    user: UserId,
-    actor: Option<UserId>,
-    name: String,
-    origin: Origin,
-    now: Timestamp,
-) -> StoreResult<()> {
-    let (kind, detail) = (EventKind::SignedInToApplication, Detail { text: Some(name), ..Detail::default() });
-    countersign_store::events::record(
-        tx,
-        &countersign_store::events::NewEvent { user, actor, kind, detail, origin },
-        now,
-    )
 }
 
 /// The account holder's answer on the consent page, to the request that the page carried. It is read once more, as if it

@@ -1,11 +1,11 @@
 //! Claims: which are asked for, and what they say about a person.
 
+use crate::members;
 use countersign_core::{
     assurance::Acr,
-    ids::OrganizationId,
     oauth::{ClaimName, ScopeSet},
 };
-use countersign_store::{StoreResult, Tx, grants::Grant, members, users::User};
+use countersign_store::{StoreResult, Tx, grants::Grant, users::User};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -130,17 +130,13 @@ pub(super) fn about(
 }
 
 fn organizations(tx: &mut Tx<'_>, grant: &Grant) -> StoreResult<Value> {
-    let bound: Option<OrganizationId> = grant.actor.map(|(_, organization)| organization);
-    let told = members::of_user(tx, grant.user)?
-        .into_iter()
-        .filter(|own| bound.is_none_or(|bound| bound == own.organization))
-        .map(|own| {
-            json!({
-                "id": own.organization.to_string(),
-                "name": own.organization_name,
-                "role": own.role.as_str(),
-            })
-        });
+    let told = members::counting(tx, grant.user, grant.bound())?.into_iter().map(|own| {
+        json!({
+            "id": own.organization.to_string(),
+            "name": own.organization_name,
+            "role": own.role.as_str(),
+        })
+    });
     Ok(told.collect())
 }
 

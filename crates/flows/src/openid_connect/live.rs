@@ -1,17 +1,16 @@
 //! Whether a grant still holds. Looked up whenever something that stands for it is shown.
 
-use crate::{Services, identity};
+use crate::{Services, identity, members};
 use countersign_core::{
     Timestamp,
     ids::{GrantId, OrganizationId, SessionId, UserId},
     oauth,
-    session::Session,
 };
 use countersign_store::{
     StoreResult, Tx,
     applications::{self, Application},
     grants::{self, Grant},
-    members, sessions,
+    sessions,
     users::{self, User},
 };
 use std::time::Duration;
@@ -47,8 +46,7 @@ impl Look {
         let Some(application) = applications::by_id(tx, grant.application)?.filter(usable) else {
             return Ok(None);
         };
-        let bound = grant.actor.map(|(_, organization)| organization);
-        let holds = admitted(tx, &application, grant.user, bound)?
+        let holds = admitted(tx, &application, grant.user, grant.bound())?
             && match grant.session {
                 None => true,
                 Some(session) => self.lives(tx, session)?,
@@ -58,14 +56,7 @@ impl Look {
 
     fn lives(self, tx: &mut Tx<'_>, id: SessionId) -> StoreResult<bool> {
         let Some(record) = sessions::by_id(tx, id)? else { return Ok(false) };
-        let user = record.user;
-        match Session::restore(record, self.now, self.idle) {
-            None => Ok(false),
-            Some(Session::Own(_)) => Ok(true),
-            Some(Session::Impersonated(session)) => {
-                identity::may_still_look(tx, user, session.login_as(), self.now)
-            }
-        }
+        Ok(identity::alive(tx, record, self.now, self.idle)?.is_some())
     }
 }
 
@@ -76,7 +67,7 @@ pub(super) fn admitted(
     user: UserId,
     bound: Option<OrganizationId>,
 ) -> StoreResult<bool> {
-    let memberships = members::of_user(tx, user)?;
-    let of: Vec<OrganizationId> = memberships.into_iter().map(|own| own.organization).collect();
-    Ok(oauth::admits(application.organization, application.for_everyone, &of, bound))
+    let counting = members::counting(tx, user, bound)?;
+    let of: Vec<OrganizationId> = counting.into_iter().map(|own| own.organization).collect();
+    Ok(oauth::admits(application.organization, application.for_everyone, &of))
 }

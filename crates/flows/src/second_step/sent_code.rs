@@ -15,7 +15,7 @@ use countersign_core::{
 };
 use countersign_otp::Code;
 use countersign_store::{
-    StoreResult, Tx, outbox, phones, sent_codes, throttles,
+    StoreResult, Tx, phones, sent_codes, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -137,8 +137,7 @@ pub(crate) async fn send(
             }
             if !withheld {
                 let content = content(code.clone(), (lifetime.as_secs() / 60).max(1));
-                let message = letter::to(tx, &account, content, now)?;
-                outbox::push(tx, &recipient, &message, now)?;
+                letter::send(tx, &account, &recipient, content, now)?;
             }
             let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
             activity::record(tx, user, EventKind::CodeSent, detail, origin, now)?;

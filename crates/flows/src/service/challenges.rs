@@ -36,7 +36,7 @@ pub const STATE_LENGTH: usize = 500;
 pub struct ChallengeDraft {
     /// Whose account it is.
     pub user: ExternalId,
-    /// In the application's own "log in as": who is at the keyboard, and so has to show the second step.
+    /// In the application's own "login as": who is at the keyboard, and so has to show the second step.
     pub actor: Option<ExternalId>,
     /// The way back: hosted. Without: headless.
     pub return_to: Option<String>,

@@ -50,7 +50,7 @@ pub struct About {
     pub application: String,
     /// The name of the person who has to show the second step.
     pub name: String,
-    /// In the application's "log in as": the name of the one whose account it is about.
+    /// In the application's "login as": the name of the one whose account it is about.
     pub subject: Option<String>,
     /// The origin to which the person goes back.
     pub origin: String,

@@ -1,12 +1,11 @@
 //! Signing out.
 
-use crate::{Fault, Services};
+use crate::{Fault, Services, activity};
 use countersign_core::{
     event::{Detail, EventKind, Origin},
-    ids::UserId,
     secret::PlainHandle,
 };
-use countersign_store::{challenges, events, sessions, users};
+use countersign_store::{challenges, sessions, users};
 
 /// Ends whatever the handle stands for: a session, or a sign-in that waits. Whoever signs out of an impersonated session
 /// wants to be out: the actor's own session, to which nobody could return any more, ends with it.
@@ -22,19 +21,12 @@ pub async fn sign_out(s: &Services, handle: &PlainHandle, origin: &Origin) -> Re
                 None => (EventKind::SignedOut, None, None),
                 Some(l) => (EventKind::LoginAsEnded, Some(l.actor), Some(l.actor_session)),
             };
-            // In one order, or two of these could wait for each other.
-            let mut whose: Vec<UserId> = [Some(session.user), actor].into_iter().flatten().collect();
-            whose.sort();
-            for user in whose {
-                users::take_turn(tx, user)?;
-            }
+            users::take_turns(tx, [Some(session.user), actor].into_iter().flatten())?;
             sessions::end(tx, session.id)?;
             if let Some(parked) = parked {
                 sessions::end(tx, parked)?;
             }
-            let event =
-                events::NewEvent { user: session.user, actor, kind, detail: Detail::default(), origin };
-            events::record(tx, &event, now)
+            activity::record_by(tx, session.user, actor, kind, Detail::default(), origin, now)
         })
         .await
         .map_err(Into::into)

@@ -12,7 +12,8 @@ use countersign_core::{
 use countersign_flows::{
     accounts::{self, Created},
     applications::{
-        self, ChangeOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome, SecretOf,
+        self, AddressOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome,
+        RegisterOutcome, SecretOf, UpdateOutcome,
     },
     sessions,
 };
@@ -26,7 +27,7 @@ async fn authority(world: &World, session: &OwnSession) -> ApplicationAuthority 
 async fn registered(world: &World, session: &OwnSession, name: &str) -> ApplicationId {
     let authority = authority(world, session).await;
     let outcome = applications::register(&world.s, authority, name, false, &origin()).await.unwrap();
-    let ChangeOutcome::Done(id) = outcome else { panic!("{outcome:?}") };
+    let RegisterOutcome::Registered(id) = outcome else { panic!("{outcome:?}") };
     id
 }
 
@@ -55,7 +56,6 @@ async fn the_authority_is_an_administrators_and_freshly_proven() {
     let world = World::new().await;
     let member = world.session(&world.mia()).await.0;
     assert!(applications::authority(&world.s, &member).await.unwrap().unwrap().is_none());
-    assert!(applications::organization(&world.s, &member).await.unwrap().is_none());
     for person in [world.olivia(), world.adam()] {
         let session = world.session(&person).await.0;
         let authority = authority(&world, &session).await;
@@ -63,7 +63,6 @@ async fn the_authority_is_an_administrators_and_freshly_proven() {
         assert!(!authority.first_party() && !authority.for_everyone());
         world.advance(5 * MINUTE + MINUTE);
         assert!(applications::authority(&world.s, &session).await.unwrap().is_err());
-        assert!(applications::organization(&world.s, &session).await.unwrap().is_some(), "looking is free");
     }
 }
 
@@ -117,7 +116,7 @@ async fn nothing_is_made_for_a_session_that_has_ended() {
     assert!(matches!(made, KeyOutcome::NotFound), "{made:?}");
     let set = applications::set_client(&world.s, second, id, secret, &origin()).await.unwrap();
     assert!(matches!(set, ClientOutcome::NotFound), "{set:?}");
-    let organization = applications::organization(&world.s, &other).await.unwrap().unwrap();
+    let organization = authority(&world, &other).await.organization();
     let view = applications::show(&world.s, organization, id).await.unwrap().unwrap();
     assert!(view.keys.is_empty() && view.application.client.is_none());
 }
@@ -171,14 +170,14 @@ async fn another_organization_reaches_nothing() {
     assert!(matches!(made.unwrap(), KeyOutcome::NotFound));
     let a = authority(&world, &theirs).await;
     let changed = applications::update(s, a, id, Some("Mine"), None, &from).await.unwrap();
-    assert_eq!(changed, ChangeOutcome::NotFound);
+    assert_eq!(changed, UpdateOutcome::NotFound);
     let a = authority(&world, &theirs).await;
     let kind = AddressKind::SecondStep;
     let added = applications::add_address(s, a, id, kind, "https://evil.example/", &from).await.unwrap();
-    assert_eq!(added, ChangeOutcome::NotFound);
+    assert_eq!(added, AddressOutcome::NotFound);
     let a = authority(&world, &theirs).await;
     assert!(!applications::set_active(s, a, id, false, &from).await.unwrap());
-    let organization = applications::organization(s, &theirs).await.unwrap().unwrap();
+    let organization = authority(&world, &theirs).await.organization();
     assert!(applications::show(s, organization, id).await.unwrap().is_none());
     assert!(applications::list(s, organization).await.unwrap().is_empty());
 }
@@ -193,20 +192,20 @@ async fn there_is_an_end_to_applications_addresses_and_keys() {
     }
     let (s, from) = (&world.s, origin());
     let a = authority(&world, &session).await;
-    assert_eq!(applications::register(s, a, "x", false, &from).await.unwrap(), ChangeOutcome::TooMany);
+    assert_eq!(applications::register(s, a, "x", false, &from).await.unwrap(), RegisterOutcome::TooMany);
     for number in 0..=applications::MOST {
         let full = number == applications::MOST;
         let a = authority(&world, &session).await;
         let address = format!("https://crm.example/{number}");
         let added =
             applications::add_address(s, a, id, AddressKind::Redirect, &address, &from).await.unwrap();
-        assert_eq!(added == ChangeOutcome::TooMany, full, "{added:?}");
+        assert_eq!(added == AddressOutcome::TooMany, full, "{added:?}");
         let a = authority(&world, &session).await;
         let made = applications::make_key(s, a, id, key_draft(None), &from).await.unwrap();
         assert_eq!(matches!(made, KeyOutcome::TooMany), full, "{made:?}");
     }
     // A key that is revoked makes room.
-    let organization = applications::organization(s, &session).await.unwrap().unwrap();
+    let organization = authority(&world, &session).await.organization();
     let key = applications::show(s, organization, id).await.unwrap().unwrap().keys[0].id;
     let a = authority(&world, &session).await;
     assert!(applications::revoke_key(s, a, id, key, &from).await.unwrap());

@@ -1,13 +1,19 @@
 //! Members, as administrators see them.
 
-use crate::world::{GOOD, Person, World, origin};
-use countersign_core::authority::{LoginAsRefusal, OperatorAuthority};
+use crate::world::{GOOD, MINUTE, Person, World, origin};
+use countersign_core::{
+    authority::{LoginAsRefusal, OperatorAuthority},
+    role::Role,
+    session::Session,
+};
 use countersign_flows::{
     accounts::{self, Created},
+    applications, identity,
     login_as::{self, LoginAsOutcome},
     members::{self, Seen},
     step_up,
 };
+use countersign_store::{Tx, members as table};
 
 #[tokio::test]
 async fn members_see_nobody() {
@@ -30,6 +36,30 @@ async fn nobody_sees_into_another_organization() {
     let names = members::list(&world.s, &session).await.unwrap().unwrap();
     assert_eq!(names.iter().map(|member| member.id).collect::<Vec<_>>(), [id]);
     assert!(matches!(members::one(&world.s, &session, world.mia().id).await.unwrap(), Seen::NotFound));
+}
+
+/// Who is a member here and runs another organization is led to the one that they run, everywhere alike.
+#[tokio::test]
+async fn of_several_organizations_the_one_that_is_run_counts() {
+    let world = World::new().await;
+    let operator = OperatorAuthority::at_the_console();
+    let made = accounts::create_owner(&world.s, operator, "ida@quay.example", "Ida Roth", "Quay", GOOD).await;
+    let Created::Done(ida) = made.unwrap() else { panic!("not created") };
+    let (mia, now) = (world.mia().id, world.s.now().plus(MINUTE));
+    let quay = world.s.store.read(move |tx| table::of_user(tx, ida)).await.unwrap()[0].organization;
+    let joins = move |tx: &mut Tx<'_>| {
+        table::add(tx, &OperatorAuthority::at_the_console(), quay, mia, Role::Admin, now)
+    };
+    world.s.store.write(joins).await.unwrap();
+    let session = world.session(&world.mia()).await.0;
+    let who = identity::who(&world.s, &Session::Own(session)).await.unwrap();
+    assert_eq!(who.organization.as_deref(), Some("Harbour & Pine"));
+    assert_eq!(who.runs.map(|run| run.organization), Some(quay));
+    let session = world.session(&world.mia()).await.0;
+    let members = members::list(&world.s, &session).await.unwrap().unwrap();
+    assert_eq!(members.len(), 2);
+    let authority = applications::authority(&world.s, &session).await.unwrap().unwrap().unwrap();
+    assert_eq!(authority.organization(), quay);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use countersign_core::{
     session::HolderSession,
 };
 use countersign_flows::{
-    applications::{self, ChangeOutcome, KeyDraft, KeyOutcome},
+    applications::{self, AddressOutcome, KeyDraft, KeyOutcome, RegisterOutcome},
     second_step::SendOutcome,
     service::{
         self, Caller,
@@ -76,11 +76,11 @@ impl<'a> Crm<'a> {
         let (s, from) = (&world.s, origin());
         let registered =
             applications::register(s, authority(world).await, name, app_required, &from).await.unwrap();
-        let ChangeOutcome::Done(id) = registered else { panic!("{registered:?}") };
+        let RegisterOutcome::Registered(id) = registered else { panic!("{registered:?}") };
         let kind = AddressKind::SecondStep;
         let added =
             applications::add_address(s, authority(world).await, id, kind, BACK, &from).await.unwrap();
-        assert_eq!(added, ChangeOutcome::Done(id));
+        assert_eq!(added, AddressOutcome::Added);
         let (key, caller) = key(world, id, Scope::ALL).await;
         Self { world, id, key, caller }
     }

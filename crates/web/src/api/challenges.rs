@@ -31,7 +31,7 @@ pub(crate) struct Draft {
     /// Whose account it is.
     #[schema(value_type = String, min_length = 1, max_length = 128, pattern = "^[!-~]+$", example = "user_42")]
     user: ExternalId,
-    /// In the application’s own “log in as”: who is at the keyboard, and so has to show the second step. The header
+    /// In the application’s own “login as”: who is at the keyboard, and so has to show the second step. The header
     /// `Countersign-Actor` says the same.
     #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     actor: Option<ExternalId>,

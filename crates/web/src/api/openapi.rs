@@ -64,7 +64,7 @@ pub(crate) fn document(settings: &WebSettings) -> Value {
         "title": "Countersign API", "version": settings.assets_version, "description": ABOUT,
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
-    document["servers"] = json!([{"url": settings.public_url.as_str().trim_end_matches('/')}]);
+    document["servers"] = json!([{"url": settings.base()}]);
     document["components"]["securitySchemes"] = json!({"apiKey": {
         "type": "http", "scheme": "bearer",
         "description": "An API key of the application: `Authorization: Bearer csk_…`.",
@@ -174,7 +174,7 @@ fn header_parameters(route: &RouteInfo, holder: bool, optional_holder: bool) -> 
     let mut headers = vec![header(
         "Countersign-Actor",
         false,
-        "Who is at the keyboard, where that is not the account holder. Always send it then: it is what keeps an administrator in a “log in as” from changing what is not theirs.",
+        "Who is at the keyboard, where that is not the account holder. Always send it then: it is what keeps an administrator in a “login as” from changing what is not theirs.",
         json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}),
     )];
     if holder || optional_holder {

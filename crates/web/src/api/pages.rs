@@ -44,7 +44,7 @@ pub(crate) fn reference_page(shell: Shell, settings: &WebSettings) -> ApiReferen
 fn with_sections(shell: Shell, sections: Vec<ApiSection>, settings: &WebSettings) -> ApiReferencePage {
     ApiReferencePage {
         shell,
-        base: settings.public_url.as_str().trim_end_matches('/').to_owned(),
+        base: settings.base(),
         sections,
         problems: problem_type::TYPES.iter().map(|kind| row(kind)).collect(),
     }

@@ -17,7 +17,7 @@ use countersign_core::{
     sign_in::Challenged,
 };
 use countersign_flows::{
-    applications,
+    Membership, applications,
     identity::{self, Who},
     step_up,
 };
@@ -49,6 +49,11 @@ impl Own {
             Ok(authority) => authority.ok_or(Problem::OnlyAdministrators),
             Err(ProofTooOld) => Err(self.confirm_first()),
         }
+    }
+
+    /// The organization that this account holder runs.
+    pub(crate) fn run(&self) -> Result<&Membership, Problem> {
+        self.who.runs.as_ref().ok_or(Problem::OnlyAdministrators)
     }
 
     fn confirm_first(&self) -> Problem {
@@ -90,8 +95,8 @@ impl FromRequestParts<App> for Administrator {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let own = Own::from_request_parts(parts, app).await?;
-        let sees_members = own.who.role.is_some_and(|role| role.sees_members());
-        if sees_members { Ok(Self(own)) } else { Err(Problem::OnlyAdministrators) }
+        own.run()?;
+        Ok(Self(own))
     }
 }
 

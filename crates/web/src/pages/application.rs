@@ -5,10 +5,7 @@ pub(crate) mod client;
 pub(crate) mod keys;
 mod view;
 
-use super::{
-    applications::{organization, path},
-    once::is_read_by_a_person,
-};
+use super::{applications::path, once::is_read_by_a_person};
 use crate::{
     app::App,
     extract::{Administrator, Form, Id, Own},
@@ -20,7 +17,7 @@ use crate::{
 };
 use axum::extract::State;
 use countersign_core::{application::AddressKind, ids::ApplicationId};
-use countersign_flows::applications::{self, ApplicationView, ChangeOutcome};
+use countersign_flows::applications::{self, ApplicationView, UpdateOutcome};
 use http::{HeaderMap, Method, StatusCode};
 
 /// One of the page's forms that was refused.
@@ -47,7 +44,7 @@ pub(crate) async fn show(
     } else {
         Vec::new()
     };
-    let server = view::server(&app);
+    let server = app.settings.base();
     let new_secrets = reveals.iter().map(|reveal| view::new_secret(&server, &found, reveal)).collect();
     render(&app, &own, found, new_secrets, Refused::default(), StatusCode::OK)
 }
@@ -76,12 +73,9 @@ pub(crate) async fn update(
             let name = form.given("name").or(app_required.is_none().then_some(""));
             let origin = &own.browser.origin;
             match applications::update(&app.services, authority, id, name, app_required, origin).await? {
-                ChangeOutcome::Done(_) => return Ok(see_other(&Done::ApplicationChanged.at(&path(id)))),
-                ChangeOutcome::Name(error) => words::text(error, "a name, for example CRM"),
-                ChangeOutcome::NotFound
-                | ChangeOutcome::Address(_)
-                | ChangeOutcome::Doubled
-                | ChangeOutcome::TooMany => return Err(Problem::NotFound),
+                UpdateOutcome::Done => return Ok(see_other(&Done::ApplicationChanged.at(&path(id)))),
+                UpdateOutcome::Name(error) => words::text(error, "a name, for example CRM"),
+                UpdateOutcome::NotFound => return Err(Problem::NotFound),
             }
         }
     };
@@ -121,8 +115,7 @@ async fn switch(app: &App, own: &Own, id: ApplicationId, form: &Form, on: bool) 
 
 /// The application, if it is one of the organization's.
 async fn find(app: &App, own: &Own, id: ApplicationId) -> Result<ApplicationView, Problem> {
-    let organization = organization(app, own).await?;
-    applications::show(&app.services, organization, id).await?.ok_or(Problem::NotFound)
+    applications::show(&app.services, own.run()?.organization, id).await?.ok_or(Problem::NotFound)
 }
 
 /// The page with what is wrong in one of its forms.

@@ -4,14 +4,13 @@ use crate::{
     app::App,
     extract::{Administrator, Form, Own},
     notice::Done,
-    problem::Problem,
     respond::{self, Answer, see_other},
     views::{ApplicationRow, ApplicationsPage, TextForm},
     words,
 };
 use axum::extract::State;
-use countersign_core::ids::{ApplicationId, OrganizationId};
-use countersign_flows::applications::{self, ChangeOutcome};
+use countersign_core::ids::ApplicationId;
+use countersign_flows::applications::{self, RegisterOutcome};
 use http::StatusCode;
 
 /// `GET /organization/applications`
@@ -31,14 +30,11 @@ pub(crate) async fn register(
         Some(defect) => defect.error.to_string(),
         None => {
             match applications::register(&app.services, authority, typed, false, &own.browser.origin).await? {
-                ChangeOutcome::Done(id) => {
+                RegisterOutcome::Registered(id) => {
                     return Ok(see_other(&Done::ApplicationRegistered.at(&path(id))));
                 }
-                ChangeOutcome::Name(error) => words::text(error, "a name, for example CRM"),
-                ChangeOutcome::TooMany => words::applications::too_many("applications"),
-                ChangeOutcome::NotFound | ChangeOutcome::Address(_) | ChangeOutcome::Doubled => {
-                    return Err(Problem::NotFound);
-                }
+                RegisterOutcome::Name(error) => words::text(error, "a name, for example CRM"),
+                RegisterOutcome::TooMany => words::applications::too_many("applications"),
             }
         }
     };
@@ -50,13 +46,9 @@ pub(super) fn path(id: ApplicationId) -> String {
     format!("/organization/applications/{id}")
 }
 
-/// The organization whose applications the account holder looks after.
-pub(super) async fn organization(app: &App, own: &Own) -> Result<OrganizationId, Problem> {
-    applications::organization(&app.services, &own.session).await?.ok_or(Problem::OnlyAdministrators)
-}
-
 async fn page(app: &App, own: &Own, form: TextForm) -> Answer {
-    let rows = applications::list(&app.services, organization(app, own).await?)
+    let run = own.run()?;
+    let rows = applications::list(&app.services, run.organization)
         .await?
         .into_iter()
         .map(|application| ApplicationRow {
@@ -67,6 +59,6 @@ async fn page(app: &App, own: &Own, form: TextForm) -> Answer {
         })
         .collect();
     let status = if form.error.is_some() { respond::refused(None) } else { StatusCode::OK };
-    let organization = own.who.organization.clone().unwrap_or_default();
+    let organization = run.organization_name.clone();
     respond::page(status, &ApplicationsPage { shell: own.shell(app), organization, rows, form })
 }

@@ -10,12 +10,10 @@ use crate::{
     views::{BackupCodes, BackupCodesPage, FreshCodes},
 };
 use axum::extract::State;
+use countersign_core::second_step::few_backup_codes;
 use countersign_flows::backup_codes;
 use http::{HeaderMap, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-/// With so few left, the page leads to new ones.
-const FEW: u32 = 3;
 
 /// `GET /profile/backup-codes`: the codes, the first time after they were made; later only how many are left.
 pub(crate) async fn show(
@@ -37,7 +35,7 @@ pub(crate) async fn show(
         }
         None => {
             let count = backup_codes::left(&app.services, &own.session).await?;
-            let low = count.is_some_and(|left| left <= FEW);
+            let low = count.is_some_and(few_backup_codes);
             BackupCodes::Left { count, low, just_used: query.get("after") == Some("sign-in") }
         }
     };

@@ -20,7 +20,8 @@ use http::StatusCode;
 pub(crate) async fn list(State(app): State<App>, Administrator(own): Administrator) -> Answer {
     let members = members::list(&app.services, &own.session).await?.ok_or(Problem::OnlyAdministrators)?;
     let rows = members.iter().map(|member| row(&own, member)).collect();
-    let page = MembersPage { shell: own.shell(&app), organization: organization(&own), rows };
+    let page =
+        MembersPage { shell: own.shell(&app), organization: own.run()?.organization_name.clone(), rows };
     respond::page(StatusCode::OK, &page)
 }
 
@@ -42,7 +43,7 @@ pub(super) async fn page(app: &App, own: &Own, id: UserId) -> Result<MemberPage,
     };
     Ok(MemberPage {
         shell: own.shell(app),
-        organization: organization(own),
+        organization: own.run()?.organization_name.clone(),
         member: row(own, &member),
         last_sign_in: None,
         why_not: may_log_in_as.err().map(|refusal| why_not(own, id, refusal).to_owned()),
@@ -53,10 +54,6 @@ pub(super) async fn page(app: &App, own: &Own, id: UserId) -> Result<MemberPage,
 
 fn why_not(own: &Own, id: UserId, refusal: LoginAsRefusal) -> &'static str {
     if id == own.who.id { "This is your own account." } else { words::login_as(refusal) }
-}
-
-fn organization(own: &Own) -> String {
-    own.who.organization.clone().unwrap_or_default()
 }
 
 fn row(own: &Own, member: &Member) -> MemberRow {

@@ -1,6 +1,7 @@
 //! *My Profile*.
 
 use askama::Template;
+use countersign_core::second_step::few_backup_codes;
 
 use super::Shell;
 
@@ -103,7 +104,7 @@ impl ProfilePage {
     /// Whether so few backup codes are left that new ones should be made now.
     #[must_use]
     pub fn backup_codes_low(&self) -> bool {
-        self.backup_codes_left.is_some_and(|left| left <= 3)
+        self.backup_codes_left.is_some_and(few_backup_codes)
     }
 }
 

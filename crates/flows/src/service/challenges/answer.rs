@@ -126,14 +126,8 @@ pub(in crate::service) fn told(
     let detail = Detail { method: Some(method.as_str().to_owned()), text, count: None };
     if let Some(subject) = record.subject {
         // The account that is looked into has it on record as well, with who is at the keyboard.
-        let event = countersign_store::events::NewEvent {
-            user: subject,
-            actor: Some(record.user),
-            kind: EventKind::LoginAsBegun,
-            detail: detail.clone(),
-            origin: origin.clone(),
-        };
-        countersign_store::events::record(tx, &event, now)?;
+        let (actor, detail, origin) = (Some(record.user), detail.clone(), origin.clone());
+        activity::record_by(tx, subject, actor, EventKind::LoginAsBegun, detail, origin, now)?;
     }
     activity::record(tx, record.user, EventKind::VerifiedForApplication, detail, origin.clone(), now)?;
     if method == Method::BackupCode {

@@ -12,7 +12,7 @@ use crate::{
 };
 use axum::extract::State;
 use countersign_core::{application::AddressKind, ids::ApplicationId};
-use countersign_flows::applications::{self, ChangeOutcome};
+use countersign_flows::applications::{self, AddressOutcome};
 
 /// The kind is a hidden field, which nobody types.
 fn kind(form: &Form) -> Result<AddressKind, Problem> {
@@ -32,11 +32,11 @@ pub(crate) async fn add(
     let error = match form.defect() {
         Some(defect) => defect.error.to_string(),
         None => match applications::add_address(&app.services, authority, id, kind, typed, origin).await? {
-            ChangeOutcome::Done(_) => return Ok(see_other(&Done::AddressAdded.at(&path(id)))),
-            ChangeOutcome::Address(error) => words::applications::address(error, kind, typed),
-            ChangeOutcome::Doubled => words::applications::ADDRESS_DOUBLED.to_owned(),
-            ChangeOutcome::TooMany => words::applications::too_many("addresses of this kind"),
-            ChangeOutcome::NotFound | ChangeOutcome::Name(_) => return Err(Problem::NotFound),
+            AddressOutcome::Added => return Ok(see_other(&Done::AddressAdded.at(&path(id)))),
+            AddressOutcome::Address(error) => words::applications::address(error, kind, typed),
+            AddressOutcome::Doubled => words::applications::ADDRESS_DOUBLED.to_owned(),
+            AddressOutcome::TooMany => words::applications::too_many("addresses of this kind"),
+            AddressOutcome::NotFound => return Err(Problem::NotFound),
         },
     };
     let address = TextForm { value: typed.to_owned(), error: Some(error) };

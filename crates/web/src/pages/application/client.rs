@@ -95,7 +95,7 @@ pub(crate) async fn set(
         match applications::set_client(&app.services, authority, id, draft, &own.browser.origin).await? {
             ClientOutcome::Done(Some(_)) => return Ok(see_other(&path(id))),
             ClientOutcome::Done(None) => return Ok(see_other(&done)),
-            ClientOutcome::NotFound => return Err(Problem::NotFound),
+            ClientOutcome::NotFound | ClientOutcome::NoSecret => return Err(Problem::NotFound),
             ClientOutcome::Keys => typed.keys.error = Some(words::applications::CLIENT_KEYS.to_owned()),
         }
     }
@@ -137,10 +137,10 @@ pub(crate) async fn new_secret(
 ) -> Answer {
     let authority = own.fresh_for_applications(&app).await?;
     form.only_a_button()?;
-    find(&app, &own, id).await?;
     match applications::new_secret(&app.services, authority, id, &own.browser.origin).await? {
         ClientOutcome::Done(_) => Ok(see_other(&path(id))),
-        ClientOutcome::NotFound | ClientOutcome::Keys => Err(Problem::CannotBeDone(
+        ClientOutcome::NotFound => Err(Problem::NotFound),
+        ClientOutcome::NoSecret | ClientOutcome::Keys => Err(Problem::CannotBeDone(
             "This application shows no secret when it signs people in, so there is none to replace. Choose “A web \
              application with a server” on its page first.",
         )),

@@ -15,11 +15,6 @@ use countersign_core::{
 };
 use countersign_flows::applications::{ApiKeyRow, ApplicationView, Reveal, SecretOf};
 
-/// Where this server is reached.
-pub(super) fn server(app: &App) -> String {
-    app.settings.public_url.as_str().trim_end_matches('/').to_owned()
-}
-
 /// The page.
 pub(super) fn page(
     app: &App,
@@ -41,13 +36,13 @@ pub(super) fn page(
     };
     ApplicationPage {
         shell: own.shell(app),
-        organization: own.who.organization.clone().unwrap_or_default(),
+        organization: own.who.runs.as_ref().map(|run| run.organization_name.clone()).unwrap_or_default(),
         id: application.id.to_string(),
         name: application.name,
         on: application.active,
         for_everyone: application.for_everyone,
         first_party: application.first_party,
-        server: server(app),
+        server: app.settings.base(),
         new_secrets,
         name_form: TextForm { value: name, error: refused.name.error },
         keys: rows(live),

@@ -1,7 +1,7 @@
 //! *My Profile* and the pages behind it.
 
 use crate::words;
-use countersign_core::oauth::ScopeSet;
+use countersign_core::{oauth::ScopeSet, second_step::few_backup_codes};
 
 use super::{Sample, member, push, some, with_notice};
 use crate::views::{
@@ -195,7 +195,7 @@ fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let fresh = fresh_codes("Countersign, mia@brightwater.example");
     push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh(fresh)))?;
     let left =
-        |count, just_used| BackupCodes::Left { count, low: count.is_some_and(|left| left <= 3), just_used };
+        |count, just_used| BackupCodes::Left { count, low: count.is_some_and(few_backup_codes), just_used };
     push(pages, "backup-codes-left", &page(left(Some(8), false)))?;
     push(pages, "backup-codes-used", &page(left(Some(7), true)))?;
     push(pages, "backup-codes-used-low", &page(left(Some(1), true)))?;
