@@ -43,7 +43,7 @@ pub async fn tend(s: &Services) -> Result<(), Fault> {
     for algorithm in SigningAlgorithm::ALL.iter().copied() {
         let keys = s.store.read(move |tx| signing_keys::of_algorithm(tx, algorithm)).await?;
         if signing::due(&times(&keys), now).is_some() {
-            make(s, algorithm, move |keys| signing::due(keys, now)).await?;
+            make(s, algorithm, signing::due).await?;
         }
         let times = times(&keys);
         let gone = |(place, _): &(usize, &SigningKey)| !signing::is_published(&times, *place, now);
@@ -64,23 +64,23 @@ fn delete(tx: &mut Tx<'_>, kids: &[String]) -> StoreResult<()> {
     Ok(())
 }
 
-/// Makes a key outside any transaction, and stores it if `due` still says so when it is this one's turn: of several
-/// nodes at once, one makes the next key.
+/// Makes a key outside any transaction, and stores it if `due` still says so when it is this one's turn, at that moment: of
+/// several nodes at once, one makes the next key, and to those who began before it that key is no key of the future.
 async fn make(
     s: &Services,
     algorithm: SigningAlgorithm,
-    due: impl FnOnce(&[KeyTimes]) -> Option<Timestamp> + Send + 'static,
+    due: impl FnOnce(&[KeyTimes], Timestamp) -> Option<Timestamp> + Send + 'static,
 ) -> Result<Option<String>, Fault> {
     let made = tokio::task::spawn_blocking(move || jws::make(algorithm))
         .await
         .map_err(|e| Fault::Internal(e.to_string()))??;
-    let now = s.now();
+    let services = s.clone();
     s.store
         .write(move |tx| {
             signing_keys::take_turn(tx, algorithm)?;
-            let Some(signs_from) = due(&times(&signing_keys::of_algorithm(tx, algorithm)?)) else {
-                return Ok(None);
-            };
+            let now = services.now();
+            let keys = signing_keys::of_algorithm(tx, algorithm)?;
+            let Some(signs_from) = due(&times(&keys), now) else { return Ok(None) };
             let (kid, private, public_jwk) = (made.kid, made.private, made.public_jwk);
             let key = NewSigningKey { kid, algorithm, private, public_jwk, signs_from };
             signing_keys::insert(tx, &key, now)?;
@@ -98,7 +98,7 @@ pub async fn rotate(s: &Services, _: &OperatorAuthority, at_once: bool) -> Resul
     let mut made = Vec::new();
     for algorithm in SigningAlgorithm::ALL.iter().copied() {
         let signs_from = if at_once { now } else { now.plus(signing::AHEAD) };
-        let Some(kid) = make(s, algorithm, move |_| Some(signs_from)).await? else { continue };
+        let Some(kid) = make(s, algorithm, move |_, _| Some(signs_from)).await? else { continue };
         if at_once {
             let keep = kid.clone();
             s.store.write(move |tx| signing_keys::withdraw_others(tx, algorithm, &keep, now)).await?;

@@ -41,7 +41,19 @@ pub(super) struct Chromedriver {
 impl Chromedriver {
     /// `folder` takes everything that the two programs write.
     pub(super) async fn start(folder: &Path) -> Self {
-        let log = File::create(folder.join("chromedriver.log")).expect("a log file");
+        // It takes a port that is free, and ends if somebody else was quicker to take it.
+        for _attempt in 1..3 {
+            if let Ok(started) = Self::attempt(folder).await {
+                return started;
+            }
+        }
+        Self::attempt(folder).await.unwrap_or_else(|log| panic!("chromedriver ended at once: {log}"))
+    }
+
+    /// Starts it; what it has written, if it ends at once.
+    async fn attempt(folder: &Path) -> Result<Self, String> {
+        let log_file = folder.join("chromedriver.log");
+        let log = File::create(&log_file).expect("a log file");
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         for variable in ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"] {
@@ -51,10 +63,10 @@ impl Chromedriver {
         let stdout = process.child().stdout.take().expect("piped");
         let (tell, told) = oneshot::channel();
         std::thread::spawn(move || read_port(stdout, tell));
-        let port = tokio::time::timeout(START, told).await;
-        let port =
-            port.expect("chromedriver told no port within a minute").expect("chromedriver ended at once");
-        Self { _process: process, port }
+        let told =
+            tokio::time::timeout(START, told).await.expect("chromedriver told no port within a minute");
+        let Ok(port) = told else { return Err(std::fs::read_to_string(&log_file).unwrap_or_default()) };
+        Ok(Self { _process: process, port })
     }
 
     pub(super) async fn open_session(&self, folder: &Path, javascript: bool) -> WebDriver {

@@ -202,3 +202,32 @@ async fn a_look_into_an_account_is_told_gives_no_consent_and_lasts_no_longer() {
     client.post_from("/login-as", "/login-as/stop", &[]).await.expect_status(303);
     userinfo(&server, access).await.expect_status(401);
 }
+
+/// The member belongs to a second organization, of which the administrator knows nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_into_an_account_does_not_reach_another_organization() {
+    const QUAY: &str = "01890000-0000-7000-8000-000000000001";
+    let server = crate::server(Engine::Postgres).await;
+    let ours = App::own(&server);
+    let (database, member) = (server.database().unwrap(), server.people().members[0].clone());
+    database.query(&format!("INSERT INTO organizations VALUES ('{QUAY}', 'Quay', 0)"));
+    database.query(&format!(
+        "INSERT INTO memberships (organization_id, user_id, role, created_at) \
+         SELECT '{QUAY}', id, 'member', 9000000000000 FROM users WHERE email = '{}'",
+        member.email
+    ));
+    let theirs =
+        App::register(&server, &["--first-party", "--client", "client-secret", "--organization", QUAY]);
+    let organizations = [("scope", "openid organizations")];
+    let told = async |client: &Client, app: &App| {
+        let tokens = app.tokens(&server, client, &organizations).await;
+        let told = json(&userinfo(&server, text(&tokens, "access_token")).await.expect_status(200));
+        told["organizations"].as_array().unwrap().len()
+    };
+    let own = signed_in(&server, &member).await;
+    assert_eq!((told(&own, &ours).await, told(&own, &theirs).await), (2, 2));
+    let client = looking_in(&server).await;
+    assert_eq!(told(&client, &ours).await, 1);
+    let refused = client.get(&theirs.request(&organizations)).await;
+    assert_eq!(Answer::of(&refused).error(), "access_denied");
+}

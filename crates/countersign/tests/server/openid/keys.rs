@@ -4,7 +4,7 @@ use super::{App, beside, json, signed_in, text};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
-use countersign_testkit::{Engine, Server};
+use countersign_testkit::{Engine, Server, burst};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 use std::time::Duration;
@@ -59,6 +59,20 @@ async fn keys_that_were_made_before_the_first_start_leave_no_day_without_one() {
     let client = signed_in(&server, &member).await;
     let next = text(&app.tokens(&server, &client, &[]).await, "id_token").to_owned();
     assert!(kid(&next) != kid(&token) && verifies(&next, &keys));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_ask_in_the_first_moments_each_key_is_made_once() {
+    for engine in Engine::ALL {
+        let server = crate::server(engine).await;
+        let client = server.client();
+        let seen = burst(60, |_| {
+            let client = client.fork();
+            async move { json(&client.get("/oauth2/jwks").await)["keys"].as_array().unwrap().len() }
+        })
+        .await;
+        assert!(seen.iter().all(|keys| *keys == 3), "{engine:?}: {seen:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
