@@ -62,6 +62,21 @@ pub fn random<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
     bytes
 }
 
+/// For the tests of this crate: bytes that are known.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::Entropy;
+
+    /// Every byte is this one.
+    pub(crate) struct Fill(pub(crate) u8);
+
+    impl Entropy for Fill {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(self.0);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

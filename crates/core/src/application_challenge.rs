@@ -199,16 +199,10 @@ impl Answered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::Entropy;
+    use crate::ambient::testing::Fill;
     use proptest::prelude::*;
     use std::time::Duration;
 
-    struct Fill(u8);
-    impl Entropy for Fill {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(self.0);
-        }
-    }
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn user(n: u8) -> UserId {

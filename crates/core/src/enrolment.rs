@@ -51,16 +51,9 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::Entropy;
+    use crate::ambient::testing::Fill;
     use proptest::prelude::*;
     use std::time::Duration;
-
-    struct Fill(u8);
-    impl Entropy for Fill {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(self.0);
-        }
-    }
 
     fn session(id: SessionId, user: UserId, at: Timestamp) -> OwnSession {
         let record = crate::session::SessionRecord {

@@ -85,17 +85,11 @@ typed_ids! {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Fixed;
-    impl Entropy for Fixed {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(7);
-        }
-    }
+    use crate::ambient::testing::Fill;
 
     #[test]
     fn an_id_reads_back_in_its_one_form_only() {
-        let id = UserId::generate(Timestamp::from_millis(1_700_000_000_000), &Fixed);
+        let id = UserId::generate(Timestamp::from_millis(1_700_000_000_000), &Fill(7));
         let text = id.to_string();
         assert_eq!(text.parse::<UserId>(), Ok(id));
         assert_eq!(text.to_uppercase().parse::<UserId>(), Err(NotAnId));

@@ -191,7 +191,7 @@ pub fn admits(application_of: OrganizationId, for_everyone: bool, counting: &[Or
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::{Entropy, Timestamp};
+    use crate::ambient::{Timestamp, testing::Fill};
 
     #[test]
     fn scopes_are_a_set_of_known_words() {
@@ -215,13 +215,6 @@ mod tests {
         assert!(!challenge.is_met_by(""));
         for bad in ["", "plain", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM="] {
             assert_eq!(CodeChallenge::parse(bad), None, "{bad}");
-        }
-    }
-
-    struct Fill(u8);
-    impl Entropy for Fill {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(self.0);
         }
     }
 

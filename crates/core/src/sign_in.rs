@@ -133,15 +133,9 @@ impl Authenticated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ambient::Entropy, second_step::Standing};
+    use crate::{ambient::testing::Fill, second_step::Standing};
     use std::time::Duration;
 
-    struct Fill(u8);
-    impl Entropy for Fill {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(self.0);
-        }
-    }
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn user(n: u8) -> UserId {

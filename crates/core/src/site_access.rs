@@ -236,15 +236,8 @@ pub fn is_plain(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::{Entropy, Timestamp};
+    use crate::ambient::{Timestamp, testing::Fill};
     use proptest::prelude::*;
-
-    struct Fill(u8);
-    impl Entropy for Fill {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(self.0);
-        }
-    }
 
     fn organization(n: u8) -> OrganizationId {
         OrganizationId::generate(Timestamp::from_millis(1), &Fill(n))

@@ -2,7 +2,7 @@
 
 use crate::{
     Fault, Services, activity,
-    second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, StepView, Target},
+    second_step::{self, Asked, Claim, CodeRefusal, Purpose, SendOutcome, StepView, Target},
 };
 use countersign_core::{
     authority::{CredentialAuthority, LoginAsAuthority},
@@ -98,25 +98,9 @@ pub async fn confirm(
     wanted: bool,
     origin: &Origin,
 ) -> Result<StepUpOutcome, Fault> {
-    let typed = match PlainPassword::typed(password) {
-        Ok(typed) => typed,
-        Err(error) => return Ok(StepUpOutcome::BadPassword(error)),
-    };
-    let verified = match own_password(s, session.user(), typed).await? {
-        OwnPassword::Right(verified) => verified,
-        OwnPassword::Wrong => return Ok(StepUpOutcome::WrongPassword),
-        OwnPassword::Closed { retry_after } => return Ok(StepUpOutcome::Closed { retry_after }),
-    };
-    let due = is_due(s, session, wanted).await?;
-    let claim = match (due, method) {
-        (false, _) => None,
-        (true, None) => return Ok(StepUpOutcome::Code(CodeRefusal::Empty)),
-        (true, Some(method)) => {
-            match second_step::guess(s, session.user(), asked(session), method, code, origin).await? {
-                Ok(claim) => Some(claim),
-                Err(refusal) => return Ok(StepUpOutcome::Code(refusal)),
-            }
-        }
+    let shown = match check(s, session, password, method, code, wanted, origin).await? {
+        Ok(shown) => shown,
+        Err(refusal) => return Ok(refusal),
     };
     let (now, origin) = (s.now(), origin.clone());
     let handle = PlainHandle::generate(&*s.entropy);
@@ -128,7 +112,7 @@ pub async fn confirm(
         .store
         .write(move |tx| {
             users::take_turn(tx, account)?;
-            let evidence = match &claim {
+            let evidence = match &shown.claim {
                 None => None,
                 Some(claim) => match claim.spend(tx, now)? {
                     Some(evidence) => Some(evidence),
@@ -138,7 +122,7 @@ pub async fn confirm(
             let Some(Session::Own(own)) = Session::restore(record, now, idle) else {
                 return Ok(Err(CodeRefusal::Expired));
             };
-            let Ok(proven) = ProvenAgain::by(&own, &verified, evidence.as_ref(), due) else {
+            let Ok(proven) = ProvenAgain::by(&own, &shown.password, evidence.as_ref(), shown.due) else {
                 return Ok(Err(CodeRefusal::NotAvailable));
             };
             if !sessions::renew_proof(tx, &proven, &stored)? {
@@ -146,7 +130,7 @@ pub async fn confirm(
             }
             // A copy of a site's cookie must not rise with the session.
             sites::forget(tx, own.id())?;
-            let method = method.filter(|_| due).map(|m| m.as_str().to_owned());
+            let method = method.filter(|_| shown.due).map(|m| m.as_str().to_owned());
             let detail = Detail { method, ..Detail::default() };
             activity::record(tx, own.user(), EventKind::IdentityConfirmed, detail, origin, now)?;
             Ok(Ok(()))
@@ -156,6 +140,46 @@ pub async fn confirm(
         Ok(()) => StepUpOutcome::Proven { handle },
         Err(refusal) => StepUpOutcome::Code(refusal),
     })
+}
+
+/// What was right.
+struct Shown {
+    password: PasswordVerified,
+    claim: Option<Claim>,
+    /// A second step was asked for.
+    due: bool,
+}
+
+async fn check(
+    s: &Services,
+    session: &OwnSession,
+    password: &str,
+    method: Option<Method>,
+    code: &str,
+    wanted: bool,
+    origin: &Origin,
+) -> Result<Result<Shown, StepUpOutcome>, Fault> {
+    let typed = match PlainPassword::typed(password) {
+        Ok(typed) => typed,
+        Err(error) => return Ok(Err(StepUpOutcome::BadPassword(error))),
+    };
+    let password = match own_password(s, session.user(), typed).await? {
+        OwnPassword::Right(verified) => verified,
+        OwnPassword::Wrong => return Ok(Err(StepUpOutcome::WrongPassword)),
+        OwnPassword::Closed { retry_after } => return Ok(Err(StepUpOutcome::Closed { retry_after })),
+    };
+    let due = is_due(s, session, wanted).await?;
+    let claim = match (due, method) {
+        (false, _) => None,
+        (true, None) => return Ok(Err(StepUpOutcome::Code(CodeRefusal::Empty))),
+        (true, Some(method)) => {
+            match second_step::guess(s, session.user(), asked(session), method, code, origin).await? {
+                Ok(claim) => Some(claim),
+                Err(refusal) => return Ok(Err(StepUpOutcome::Code(refusal))),
+            }
+        }
+    };
+    Ok(Ok(Shown { password, claim, due }))
 }
 
 /// Checks the account holder's own password, on a counter that only somebody inside the account can charge.

@@ -6,6 +6,7 @@
 //!   Waiting          a sign-in that waits for its second step
 //!   Own              the account holder's own session          (impersonated: 403, nobody: 303 to /sign-in)
 //!   Administrator    the same, of an administrator or owner    (member: 403)
+//!   Change           the same, freshly proven, with a form that changes an application
 //!   Impersonated     a "login as"
 //!   Hosted           whoever has the address of a second step that an application asks for (unknown: 404)
 //!   Sent             the parameters of a protocol request, from a program or another site: no csrf_token
@@ -13,6 +14,7 @@
 //! ```
 
 mod browser;
+mod change;
 mod fields;
 mod form;
 mod hosted;
@@ -20,6 +22,7 @@ mod id;
 mod session;
 
 pub(crate) use browser::{Browser, Visitor};
+pub(crate) use change::Change;
 pub(crate) use form::{Defect, Form, Query, Sent, parameters, read_body};
 pub(crate) use hosted::{Hosted, HostedPages};
 pub(crate) use id::{Id, Ids};

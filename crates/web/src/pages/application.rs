@@ -8,7 +8,7 @@ mod view;
 use super::{applications::path, once::is_read_by_a_person};
 use crate::{
     app::App,
-    extract::{Administrator, Form, Id, Own},
+    extract::{Administrator, Change, Id, Own},
     notice::Done,
     problem::Problem,
     respond::{self, Answer, see_other},
@@ -53,11 +53,8 @@ pub(crate) async fn show(
 /// stays.
 pub(crate) async fn update(
     State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
+    Change { own, at: Id(id), authority, form }: Change,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
     let app_required = match form.get("app_required") {
         "" => None,
         "on" => Some(true),
@@ -84,33 +81,28 @@ pub(crate) async fn update(
 }
 
 /// `POST /organization/applications/{id}/switch-off`
-pub(crate) async fn switch_off(
-    State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
-) -> Answer {
-    switch(&app, &own, id, &form, false).await
+pub(crate) async fn switch_off(State(app): State<App>, change: Change) -> Answer {
+    switch(&app, change, false).await
 }
 
 /// `POST /organization/applications/{id}/switch-on`
-pub(crate) async fn switch_on(
-    State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
-) -> Answer {
-    switch(&app, &own, id, &form, true).await
+pub(crate) async fn switch_on(State(app): State<App>, change: Change) -> Answer {
+    switch(&app, change, true).await
 }
 
 /// Switching to what it is already changes nothing, and is no mistake: somebody else was faster.
-async fn switch(app: &App, own: &Own, id: ApplicationId, form: &Form, on: bool) -> Answer {
-    let authority = own.fresh_for_applications(app).await?;
+async fn switch(app: &App, change: Change, on: bool) -> Answer {
+    let Change { own, at: Id(id), authority, form } = change;
     form.only_a_button()?;
-    find(app, own, id).await?;
+    find(app, &own, id).await?;
     applications::set_active(&app.services, authority, id, on, &own.browser.origin).await?;
     let done = if on { Done::ApplicationOn } else { Done::ApplicationOff };
     Ok(see_other(&done.at(&path(id))))
+}
+
+/// Back to the page, or 404 where there was nothing of this kind.
+fn done_or_missing(done: bool, notice: Done, id: ApplicationId) -> Answer {
+    if done { Ok(see_other(&notice.at(&path(id)))) } else { Err(Problem::NotFound) }
 }
 
 /// The application, if it is one of the organization's.

@@ -1,9 +1,9 @@
 //! `/organization/applications/{id}/addresses` and `/organization/applications/{id}/addresses/remove`
 
-use super::{Refused, again, path};
+use super::{Refused, again, done_or_missing, path};
 use crate::{
     app::App,
-    extract::{Administrator, Form, Id},
+    extract::{Change, Form, Id},
     notice::Done,
     problem::Problem,
     respond::{Answer, see_other},
@@ -11,7 +11,7 @@ use crate::{
     words,
 };
 use axum::extract::State;
-use countersign_core::{application::AddressKind, ids::ApplicationId};
+use countersign_core::application::AddressKind;
 use countersign_flows::applications::{self, AddressOutcome};
 
 /// The kind is a hidden field, which nobody types.
@@ -23,11 +23,8 @@ fn kind(form: &Form) -> Result<AddressKind, Problem> {
 /// `POST /organization/applications/{id}/addresses`
 pub(crate) async fn add(
     State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
+    Change { own, at: Id(id), authority, form }: Change,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
     let (kind, typed, origin) = (kind(&form)?, form.get("address"), &own.browser.origin);
     let error = match form.defect() {
         Some(defect) => defect.error.to_string(),
@@ -46,16 +43,10 @@ pub(crate) async fn add(
 /// `POST /organization/applications/{id}/addresses/remove`
 pub(crate) async fn remove(
     State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
+    Change { own, at: Id(id), authority, form }: Change,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
     form.only_a_button()?;
     let (kind, address, origin) = (kind(&form)?, form.get("address"), &own.browser.origin);
-    if applications::remove_address(&app.services, authority, id, kind, address, origin).await? {
-        Ok(see_other(&Done::AddressRemoved.at(&path(id))))
-    } else {
-        Err(Problem::NotFound)
-    }
+    let done = applications::remove_address(&app.services, authority, id, kind, address, origin).await?;
+    done_or_missing(done, Done::AddressRemoved, id)
 }

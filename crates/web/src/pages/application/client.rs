@@ -3,7 +3,7 @@
 use super::{Refused, again, find, path};
 use crate::{
     app::App,
-    extract::{Administrator, Form, Id, Own},
+    extract::{Change, Id, Own},
     notice::Done,
     problem::Problem,
     respond::{Answer, see_other},
@@ -75,11 +75,8 @@ pub(super) fn form(client: Option<&Client>, typed: Option<Typed>) -> ClientForm 
 /// page that shows it once.
 pub(crate) async fn set(
     State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
+    Change { own, at: Id(id), authority, form }: Change,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
     let mut typed = Typed {
         kind: form.get("client").to_owned(),
         algorithm: form.get("id_token_alg").to_owned(),
@@ -131,11 +128,8 @@ fn draft(typed: &mut Typed) -> Option<ClientDraft> {
 /// `POST /organization/applications/{id}/secret`: a new one, in place of the old.
 pub(crate) async fn new_secret(
     State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
+    Change { own, at: Id(id), authority, form }: Change,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
     form.only_a_button()?;
     match applications::new_secret(&app.services, authority, id, &own.browser.origin).await? {
         ClientOutcome::Done(_) => Ok(see_other(&path(id))),

@@ -1,9 +1,9 @@
 //! `/organization/applications/{id}/keys` and `/organization/applications/{id}/keys/{key}/revoke`
 
-use super::{Refused, again, path};
+use super::{Refused, again, done_or_missing, path};
 use crate::{
     app::App,
-    extract::{Administrator, Form, Id, Ids},
+    extract::{Change, Form, Id, Ids},
     notice::Done,
     problem::Problem,
     respond::{Answer, see_other},
@@ -101,11 +101,8 @@ fn draft(typed: &mut Typed) -> Option<KeyDraft> {
 /// `POST /organization/applications/{id}/keys`: the key waits for the page that shows it once.
 pub(crate) async fn make(
     State(app): State<App>,
-    Administrator(own): Administrator,
-    Id(id): Id<ApplicationId>,
-    form: Form,
+    Change { own, at: Id(id), authority, form }: Change,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
     let mut typed = read(&form);
     if let Some(defect) = form.defect() {
         typed.name.error = Some(defect.error.to_string());
@@ -125,15 +122,9 @@ pub(crate) async fn make(
 /// `POST /organization/applications/{id}/keys/{key}/revoke`
 pub(crate) async fn revoke(
     State(app): State<App>,
-    Administrator(own): Administrator,
-    Ids(id, key): Ids<ApplicationId, ApiKeyId>,
-    form: Form,
+    Change { own, at: Ids(id, key), authority, form }: Change<Ids<ApplicationId, ApiKeyId>>,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
     form.only_a_button()?;
-    if applications::revoke_key(&app.services, authority, id, key, &own.browser.origin).await? {
-        Ok(see_other(&Done::KeyRevoked.at(&path(id))))
-    } else {
-        Err(Problem::NotFound)
-    }
+    let done = applications::revoke_key(&app.services, authority, id, key, &own.browser.origin).await?;
+    done_or_missing(done, Done::KeyRevoked, id)
 }
