@@ -82,6 +82,13 @@ typed_ids! {
     GrantId;
 }
 
+impl From<EnrolmentId> for AuthenticatorId {
+    /// An app keeps the name under which its enrolment was pending: whoever has noted that one can go on with it.
+    fn from(enrolment: EnrolmentId) -> Self {
+        Self(enrolment.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

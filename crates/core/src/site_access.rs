@@ -121,6 +121,20 @@ pub enum Decision {
     Refused,
 }
 
+impl Decision {
+    /// The word under which it is counted.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Allowed => "allowed",
+            Self::StepUp => "step-up",
+            Self::SignIn => "sign-in",
+            Self::Forbidden => "forbidden",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 impl Rules {
     /// Decides about `path`, as the browser sent it (percent-encoded, without the query).
     pub fn decide(&self, path: &str, visitor: Option<&Visitor>) -> Decision {

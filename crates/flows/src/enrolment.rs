@@ -166,7 +166,8 @@ pub(crate) async fn confirm_with(
     };
     let first = before.is_empty();
     let fresh = if first { Some(Fresh::draw(s).await?) } else { None };
-    let (app, enrolment) = (AuthenticatorId::generate(now, &*s.entropy), pending.record().id);
+    let enrolment = pending.record().id;
+    let app = AuthenticatorId::from(enrolment);
     let authority = pending.authority();
     let origin = origin.clone();
     let ended = s

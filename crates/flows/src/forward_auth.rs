@@ -91,8 +91,7 @@ pub async fn look(
         memberships: identity.memberships.clone(),
     });
     let decision = site.rules.decide(path, visitor.as_ref());
-    let outcome = format!("{decision:?}").to_lowercase();
-    metrics::counter!("countersign_forward_auth_total", "outcome" => outcome).increment(1);
+    metrics::counter!("countersign_forward_auth_total", "outcome" => decision.as_str()).increment(1);
     Ok(match decision {
         Decision::Open | Decision::Allowed => Answer::Seen(identity.map(|(identity, _)| identity)),
         Decision::SignIn => Answer::SignIn,

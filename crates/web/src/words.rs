@@ -90,7 +90,7 @@ pub(crate) fn code(refusal: CodeRefusal, method: Method) -> String {
         (CodeRefusal::AlreadyUsed, _) => {
             "This code has been used, and each works once. Ask for a new one and type that.".into()
         }
-        (CodeRefusal::NotSent, _) => "There is no code yet. Press the button that sends one, then type it here.".into(),
+        (CodeRefusal::NotSent, _) => "There is no code yet. Have one sent, then type it here.".into(),
         (CodeRefusal::Expired, _) => "This code is no longer good. Ask for a new one and type that.".into(),
         (CodeRefusal::NotAvailable, _) => CHOOSE_A_WAY.into(),
         (CodeRefusal::Closed { retry_after }, _) => too_many_codes(retry_after),

@@ -1,6 +1,6 @@
 //! The rooms' directions: `otp ← core ← store ← flows ← web ← countersign`, and delivery beside flows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -86,4 +86,21 @@ fn every_proof_that_the_documentation_names_exists() {
         assert!(code.contains(&format!("fn {name}")), "docs/SECURITY.md names {name}, which is no test");
     }
     assert!(!text.contains("TEST:"), "a threat without its proof");
+}
+
+/// What operators watch is named in the documentation, and nothing else is.
+#[test]
+fn every_counter_is_documented() {
+    let named = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+        let counters = words.filter(|word| word.starts_with("countersign_") && word.ends_with("_total"));
+        counters.map(str::to_owned).collect()
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut code = String::new();
+    for room in ["flows", "web", "delivery", "countersign"] {
+        sources(&root.join("crates").join(room).join("src"), &mut code);
+    }
+    let documented = std::fs::read_to_string(root.join("docs/CONFIGURATION.md")).unwrap();
+    assert_eq!(named(&code), named(&documented));
 }

@@ -159,7 +159,7 @@ pub(crate) struct Verified {
     /// When.
     #[schema(format = "date-time", example = "2026-11-24T05:54:00Z")]
     verified_at: String,
-    /// Whether it was shown by setting up an app.
+    /// Whether an app was set up on the way.
     enrolled: bool,
     /// After a backup code: how many are left.
     backup_codes_left: Option<u32>,

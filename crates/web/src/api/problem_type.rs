@@ -172,7 +172,7 @@ problem_types! {
         &[]
     }
     CHALLENGE_NOT_USABLE "challenge-not-usable" 409 "The challenge buys no token" {
-        "The challenge is not verified, too old, spent for a token already, another user’s, or had an actor at the keyboard."
+        "The challenge is not verified, hosted and its result not redeemed yet, too old, spent for a token already, another user’s, or had an actor at the keyboard."
         "Take the account holder through a new second step, and exchange its challenge at once."
         &[FIELD]
     }

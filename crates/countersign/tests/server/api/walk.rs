@@ -38,6 +38,7 @@ async fn the_whole_way(engine: Engine) {
     let codes: Vec<&str> =
         done["backup_codes"].as_array().unwrap().iter().filter_map(|c| c.as_str()).collect();
     assert_eq!(codes.len(), 10);
+    assert_eq!(done["authenticator"]["id"], pending["id"], "the app keeps the id of its enrolment");
     assert_eq!(value(&application.get(&authenticators).await)["authenticators"][0], done["authenticator"]);
 
     // From now on a token takes a second step.

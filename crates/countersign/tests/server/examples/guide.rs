@@ -1,4 +1,4 @@
-//! `docs/INTEGRATION.md`: every command, in its order, in one terminal; and what it says to do in a browser, in a browser.
+//! `docs/INTEGRATION.md` and `docs/API.md`: every command, in its order, in one terminal; and what it says to do in a browser, in a browser.
 
 use super::{BINARY, set_up_app};
 use countersign_testkit::guide::{Block, blocks};
@@ -21,16 +21,21 @@ fn with_countersign(folder: &Path, clock: &Path) -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 
-/// The guide, with free ports in the place of its three.
+/// The guide, with free ports in the place of its three; and behind the code by e-mail, what the reference of the API adds.
 fn guide() -> (Vec<Block>, [String; 3]) {
-    let mut text = fs::read_to_string(root().join("docs/INTEGRATION.md")).unwrap();
+    let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let (mut text, mut reference) = (read("INTEGRATION.md"), read("API.md"));
     let addresses = ["127.0.0.1:8080", "127.0.0.1:5000", "127.0.0.1:4000"].map(|usual| {
         assert!(text.contains(usual), "the guide does not use {usual}");
         let free = format!("127.0.0.1:{}", free_port());
         text = text.replace(usual, &free);
+        reference = reference.replace(usual, &free);
         free
     });
-    (blocks(&text, "sh"), addresses)
+    let mut commands = blocks(&text, "sh");
+    let verified = commands.iter().position(|block| block.text.contains("/verify")).unwrap();
+    commands.splice(verified + 1..verified + 1, blocks(&reference, "sh"));
+    (commands, addresses)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,6 +89,7 @@ async fn every_command_of_the_integration_guide_works_in_its_order() {
     assert!(portals.contains(&format!("\"http://{server}\"")) && portals.contains("two-steps"), "{portals}");
     let api = printed("The second step by API");
     assert!(api.contains("\"enrolled\": true") && api.contains("\"method\": \"email\""), "{api}");
+    assert_eq!(printed("What is the account holder's alone").trim(), "\"Phone\"\n10");
     assert!(!api.contains("csk_") && !portals.contains("client_secret"), "no secret is printed");
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "nothing is left");
     for ended in [server, portal, crm] {
