@@ -160,6 +160,8 @@ pub enum Why {
     Nobody,
     /// The page is not for this account, or not in a "login as".
     Forbidden,
+    /// A second step has to be shown first, which a new try asks for.
+    StepUp,
     /// Its path could mean more than one thing.
     Ambiguous,
     /// Not because of the rules: the site itself refuses it, or asked about another session than this one.
@@ -181,7 +183,8 @@ pub async fn why(s: &Services, session: Option<&Session>, site: &Site, path: &st
         Decision::SignIn => Why::Nobody,
         Decision::Forbidden => Why::Forbidden,
         Decision::StepUp if !own => Why::Forbidden,
-        Decision::StepUp | Decision::Open | Decision::Allowed => Why::Unknown,
+        Decision::StepUp => Why::StepUp,
+        Decision::Open | Decision::Allowed => Why::Unknown,
     })
 }
 

@@ -90,6 +90,7 @@ pub async fn stop(
             let (actor, parked) = (session.login_as().actor, session.login_as().actor_session);
             let user = session.subject();
             users::take_turns(tx, [user, actor])?;
+            sessions::hold(tx, parked)?;
             if !sessions::end(tx, session.id())? {
                 return Ok(false);
             }

@@ -19,7 +19,11 @@ sql! {
     LIST = "SELECT id, external_id, contact_email, name, disabled_at, created_at FROM users \
         WHERE application_id = $1 AND id > $2 ORDER BY id LIMIT $3";
     SET_NAME = "UPDATE users SET name = $1 WHERE application_id = $2 AND external_id = $3";
-    SET_EMAIL = "UPDATE users SET contact_email = $1 WHERE id = $2 AND application_id IS NOT NULL";
+    SET_EMAIL = "UPDATE users SET contact_email = $1, contact_proven_at = NULL \
+        WHERE id = $2 AND application_id IS NOT NULL";
+    PROVE_EMAIL = "UPDATE users SET contact_proven_at = $1 \
+        WHERE id = $2 AND application_id IS NOT NULL AND contact_proven_at IS NULL";
+    PROVEN = "SELECT contact_proven_at FROM users WHERE id = $1";
     DISABLE = "UPDATE users SET disabled_at = $1 WHERE application_id = $2 AND id = $3 AND disabled_at IS NULL";
     ENABLE = "UPDATE users SET disabled_at = NULL WHERE application_id = $1 AND id = $2 AND disabled_at IS NOT NULL";
 }
@@ -112,6 +116,16 @@ pub fn set_email(
     email: &EmailAddress,
 ) -> StoreResult<bool> {
     tx.changes_one(SET_EMAIL, values![email, authority.user()])
+}
+
+/// A code has shown that the account holder reads the mailbox.
+pub fn prove_email(tx: &mut Tx<'_>, user: UserId, now: Timestamp) -> StoreResult<()> {
+    tx.execute(PROVE_EMAIL, values![now, user]).map(drop)
+}
+
+/// Whether one ever has, for the mailbox that the account has now.
+pub fn has_proven_email(tx: &mut Tx<'_>, user: UserId) -> StoreResult<bool> {
+    Ok(tx.row(PROVEN, values![user])?.map(|mut row| row.maybe_time()).transpose()?.flatten().is_some())
 }
 
 /// Switches the account off; `false` if it was.

@@ -34,6 +34,7 @@ sql! {
         WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
     RENEW_BOTH = "UPDATE sessions SET handle = $1, proven_at = $2, second_step = $5, second_step_at = $2 \
         WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
+    HOLD = "UPDATE sessions SET last_seen_at = last_seen_at WHERE id = $1";
     KEEP_HELD = "UPDATE sessions SET expires_at = $1 WHERE id = $2 AND application_id IS NOT NULL AND expires_at < $1";
     ROTATE = "UPDATE sessions SET handle = $1 WHERE id = $2";
     END = "DELETE FROM sessions WHERE id = $1";
@@ -196,6 +197,12 @@ pub fn renew_proof(tx: &mut Tx<'_>, proven: &ProvenAgain, new: &StoredHandle) ->
         None => tx.changes_one(RENEW_PROOF, values![new, at, session, user]),
         Some(method) => tx.changes_one(RENEW_BOTH, values![new, at, session, user, method]),
     }
+}
+
+/// Keeps a session from ending until this write is done; `false` if it has ended. Of a "login as", the actor's own comes
+/// first: whoever ends that one ends the other by the cascade.
+pub fn hold(tx: &mut Tx<'_>, id: SessionId) -> StoreResult<bool> {
+    tx.changes_one(HOLD, values![id])
 }
 
 /// Gives a session a new handle; `false` if it has ended meanwhile.

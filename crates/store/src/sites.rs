@@ -3,7 +3,7 @@
 //! Whoever ends a session locks its row and then, by the cascade, the rows here. So does everything that writes here:
 //! the session's row first.
 
-use crate::{Tx, error::StoreResult};
+use crate::{Tx, error::StoreResult, sessions};
 use countersign_core::{
     Timestamp,
     ids::SessionId,
@@ -12,7 +12,6 @@ use countersign_core::{
 };
 
 sql! {
-    LOCK_SESSION = "UPDATE sessions SET last_seen_at = last_seen_at WHERE id = $1";
     INSERT_TICKET = "INSERT INTO site_tickets (handle, session_id, site, nonce, expires_at) VALUES ($1, $2, $3, $4, $5)";
     TICKET = "SELECT session_id FROM site_tickets WHERE handle = $1 AND used_at IS NULL";
     SPEND_TICKET = "UPDATE site_tickets SET used_at = $1 \
@@ -33,13 +32,8 @@ pub fn insert_ticket(
     expires_at: Timestamp,
 ) -> StoreResult<bool> {
     let session = session.record().id;
-    Ok(lock(tx, session)?
+    Ok(sessions::hold(tx, session)?
         && tx.changes_one(INSERT_TICKET, values![ticket, session, site, nonce, expires_at])?)
-}
-
-/// Keeps a session from ending until this write is done; `false` if it has ended.
-fn lock(tx: &mut Tx<'_>, session: SessionId) -> StoreResult<bool> {
-    tx.changes_one(LOCK_SESSION, values![session])
 }
 
 /// Spends a ticket, once, at its own site and in its own browser, and stores what that site's cookie will stand for.
@@ -54,7 +48,7 @@ pub fn enter(
 ) -> StoreResult<bool> {
     let Some(mut row) = tx.row(TICKET, values![ticket])? else { return Ok(false) };
     let session: SessionId = row.parsed()?;
-    if !lock(tx, session)? || !tx.changes_one(SPEND_TICKET, values![now, ticket, site, nonce])? {
+    if !sessions::hold(tx, session)? || !tx.changes_one(SPEND_TICKET, values![now, ticket, site, nonce])? {
         return Ok(false);
     }
     tx.execute(INSERT_SESSION, values![cookie, session, site, now])?;
@@ -65,14 +59,14 @@ pub fn enter(
 pub fn session(tx: &mut Tx<'_>, cookie: &StoredHandle, site: &str) -> StoreResult<Option<SessionRecord>> {
     match tx.row(SESSION, values![cookie, site])? {
         None => Ok(None),
-        Some(mut row) => crate::sessions::by_id(tx, row.parsed()?),
+        Some(mut row) => sessions::by_id(tx, row.parsed()?),
     }
 }
 
 /// Forgets every site's cookie of a session, which goes on, and the tickets to them: what was copied of them opens
 /// nothing any more, and a browser that still has the session gets new ones without being asked anything.
 pub fn forget(tx: &mut Tx<'_>, session: SessionId) -> StoreResult<()> {
-    lock(tx, session)?;
+    sessions::hold(tx, session)?;
     tx.execute(FORGET_TICKETS, values![session])?;
     tx.execute(FORGET_SESSIONS, values![session]).map(drop)
 }

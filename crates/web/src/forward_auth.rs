@@ -28,7 +28,7 @@ use countersign_flows::{
     identity,
 };
 use data_encoding::BASE64URL_NOPAD;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
@@ -88,10 +88,17 @@ pub(crate) async fn start(State(app): State<App>, headers: HeaderMap, uri: Uri) 
 
 /// On this server's host. `GET /forward-auth/sign-in?site=…&to=…&nonce=…`: for somebody with a session, a ticket to the
 /// site. It is made by a GET because a redirect leads here, as in every sign-in by redirect; what it is worth is bound to
-/// a browser that holds the nonce.
-pub(crate) async fn sign_in(State(app): State<App>, query: Query, browser: Browser, uri: Uri) -> Answer {
+/// a browser that holds the nonce. A `HEAD` is answered as if nobody were signed in.
+pub(crate) async fn sign_in(
+    State(app): State<App>,
+    method: Method,
+    query: Query,
+    browser: Browser,
+    uri: Uri,
+) -> Answer {
     let here = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let Some(session) = browser.session(&app).await? else {
+    let session = if method == Method::HEAD { None } else { browser.session(&app).await? };
+    let Some(session) = session else {
         return Ok(see_other(&return_to::with("/sign-in", Some(&here))));
     };
     let (site, to) = wanted(&app, &query)?;
@@ -166,6 +173,12 @@ pub(crate) async fn refused_page(State(app): State<App>, query: Query, browser: 
             format!("Nobody is signed in here. Sign in, if the page that you opened at {origin} is for you."),
             Some(("Sign in", again)),
         ),
+        Why::StepUp => (
+            format!(
+                "The page that you opened at {origin} wants a second step. Open it again, and you are asked for one."
+            ),
+            Some(("Open the page again", again)),
+        ),
         Why::Ambiguous => (
             format!(
                 "The address that you opened at {origin} could mean more than one page, and so none is shown. Look at how \
@@ -192,10 +205,16 @@ fn not_shown(shell: Shell, text: String, link: Option<(&str, String)>) -> Answer
 }
 
 /// On the site's host. `GET /.countersign/finish?ticket=…&to=…`: spends the ticket for the site's own cookie.
-pub(crate) async fn finish(State(app): State<App>, headers: HeaderMap, query: Query) -> Answer {
+pub(crate) async fn finish(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    query: Query,
+) -> Answer {
     let site = site_of(&app, &headers)?;
     let to = local(site, query.get("to").unwrap_or("/"));
-    let ticket = query.get("ticket").and_then(PlainHandle::parse);
+    // A HEAD looks, and spends nothing.
+    let ticket = query.get("ticket").filter(|_| method != Method::HEAD).and_then(PlainHandle::parse);
     let cookie = match (ticket, cookies::nonce(site, &headers)) {
         (Some(ticket), Some(nonce)) => forward_auth::enter(&app.services, site, &ticket, &nonce).await?,
         _ => None,

@@ -80,13 +80,16 @@ pub(crate) async fn origins(app: &App, return_to: &str) -> Vec<String> {
     behind(app, return_to).await.origins
 }
 
-/// An address as a policy names it: its origin, or an app's own scheme (CSP Level 3 §2.3.1).
+/// An address as a policy names it: its origin, or an app's own scheme (CSP Level 3 §2.3.1). A policy has no word for a
+/// host that is an IPv6 address, so there the scheme stands for it; nor for odd hosts, which are registered no more.
 pub(crate) fn source(address: &ReturnAddress) -> Option<String> {
     let origin = address.origin();
-    if origin != "null" {
-        return Some(origin).filter(|origin| !origin.is_empty());
+    let (scheme, _) = address.as_str().split_once(':')?;
+    if origin == "null" || origin.contains('[') {
+        return Some(format!("{scheme}:"));
     }
-    address.as_str().split_once(':').map(|(scheme, _)| format!("{scheme}:"))
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/');
+    Some(origin).filter(|origin| !origin.is_empty() && origin.bytes().all(named))
 }
 
 /// Where *Cancel* leads: for a request of an application, to the answer that the person did not want to. A site would ask
@@ -104,6 +107,17 @@ pub(crate) fn cancelled(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_named_as_policies_name_addresses() {
+        let named = |text: &str| source(&text.parse().unwrap());
+        assert_eq!(named("https://crm.example/back?x=1").as_deref(), Some("https://crm.example"));
+        assert_eq!(named("http://127.0.0.1:4000/back").as_deref(), Some("http://127.0.0.1:4000"));
+        assert_eq!(named("http://[::1]:4000/back").as_deref(), Some("http:"));
+        assert_eq!(named("com.example.app:/back").as_deref(), Some("com.example.app:"));
+        // As it may have been registered once.
+        assert_eq!(named("https://*/back"), None);
+    }
 
     #[test]
     fn the_policy_names_one_more_target() {

@@ -42,6 +42,12 @@ impl ReturnAddress {
     /// An address of a web application: https, or plain http on this very machine, for development (RFC 8252 §7.3).
     pub fn web(text: &str) -> Result<Self, AddressError> {
         let url = Self::absolute(text)?;
+        let plain = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'[' | b']' | b':')
+        };
+        if !url.host_str().unwrap_or_default().bytes().all(plain) {
+            return Err(AddressError::OddHost);
+        }
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(&url) => {}
@@ -66,11 +72,6 @@ impl ReturnAddress {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(AddressError::Credentials);
-        }
-        let plain =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'[' | b']' | b':');
-        if !url.host_str().unwrap_or_default().bytes().all(plain) {
-            return Err(AddressError::OddHost);
         }
         // "https://app.example" is the one exception: a browser adds the slash, and nobody types it.
         let normal = url.as_str();
@@ -127,8 +128,9 @@ fn without_loopback_port(text: &str) -> Option<(&'static str, &str)> {
 impl FromStr for ReturnAddress {
     type Err = AddressError;
 
+    /// Reads what was registered once, by whatever rule held then.
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        Self::web_or_native(text)
+        Self::absolute(text).map(|_| Self(text.to_owned()))
     }
 }
 
@@ -155,6 +157,7 @@ mod tests {
             "http://127.0.0.1:4000/back",
             "http://[::1]:4000/back",
             "http://localhost:3000/back",
+            "https://crm_test.example.com/back",
         ] {
             assert_eq!(ReturnAddress::web(good).as_ref().map(ReturnAddress::as_str), Ok(good));
         }
@@ -223,6 +226,17 @@ mod tests {
         ] {
             assert!(!at(registered, text), "{registered} {text}");
         }
+    }
+
+    #[test]
+    fn what_was_registered_once_can_still_be_read_and_taken_away() {
+        for (old, error) in
+            [("https://*/back", AddressError::OddHost), ("http://crm.example/", AddressError::Insecure)]
+        {
+            assert_eq!(ReturnAddress::web(old), Err(error));
+            assert_eq!(old.parse::<ReturnAddress>().unwrap().as_str(), old);
+        }
+        assert!(ReturnAddress::web_or_native("com.example.app://login_callback").is_ok());
     }
 
     #[test]

@@ -335,6 +335,7 @@ async fn a_ticket_is_for_one_browser_at_one_site_once_and_soon() {
     let with_another_nonce = sites.site();
     way_out(&with_another_nonce, server, "/").await;
     assert!(to_again(&with_another_nonce.get(&finish).await), "nor with another one");
+    site.request("HEAD", &finish, &[], Vec::new()).await;
     assert_eq!(
         path_at(&site.get(&finish).await, site.base(), site.base()),
         "/",

@@ -8,7 +8,9 @@ use countersign_core::{
     throttle::{Ticket, Verdict},
 };
 use countersign_otp::TimeStep;
-use countersign_store::{StoreResult, Tx, apps, backup_codes, failures, sent_codes, throttles, users};
+use countersign_store::{
+    StoreResult, Tx, application_users, apps, backup_codes, failures, sent_codes, throttles, users,
+};
 
 /// What one conditional write will spend.
 pub(super) enum Spendable {
@@ -58,8 +60,11 @@ impl Claim {
                 failures::clear(tx, self.user, self.method, &authenticator)?;
             }
             if let (Spendable::Sent(code), Some(account)) = (&self.spendable, users::by_id(tx, self.user)?) {
-                for counter in super::sent_code::sends(&account, &code.target) {
+                for counter in super::sent_code::sends(tx, &account, &code.target)? {
                     throttles::forget(tx, &counter)?;
+                }
+                if self.method == Method::Email {
+                    application_users::prove_email(tx, self.user, now)?;
                 }
             }
         }

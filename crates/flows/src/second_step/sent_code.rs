@@ -15,7 +15,7 @@ use countersign_core::{
 };
 use countersign_otp::Code;
 use countersign_store::{
-    StoreResult, Tx, phones, sent_codes, throttles,
+    StoreResult, Tx, application_users, phones, sent_codes, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -38,12 +38,17 @@ pub(crate) enum Target {
 }
 
 /// What counts codes that are sent to `to` without one of them being used: the account, and for somebody whom an application
-/// knows, the mailbox as well. An application makes users freely, and strangers by its sign-up: counted by account alone,
-/// one mailbox could be filled through many of them.
-pub(super) fn sends(account: &User, to: &str) -> Vec<String> {
+/// knows, the mailbox as well, until a code has shown that they read it. An application makes users freely, and strangers
+/// by its sign-up: counted by account alone, one mailbox could be filled through many of them. Who has used a code from
+/// it is counted alone, or those strangers could stop theirs.
+pub(super) fn sends(tx: &mut Tx<'_>, account: &User, to: &str) -> StoreResult<Vec<String>> {
     let mut counters = vec![format!("sends:{}", account.id)];
-    counters.extend(account.application.map(|application| format!("sends:{application}:{to}")));
-    counters
+    if let Some(application) = account.application
+        && !application_users::has_proven_email(tx, account.id)?
+    {
+        counters.push(format!("sends:{application}:{to}"));
+    }
+    Ok(counters)
 }
 
 /// Finds the live code. Where there is none there is nothing to guess, and so nothing is charged.
@@ -111,7 +116,7 @@ pub(crate) async fn send(
             if let Err(closed) = throttles::peek(tx, &counter(user), now)? {
                 return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) });
             }
-            let counters = sends(&account, recipient.as_str());
+            let counters = sends(tx, &account, recipient.as_str())?;
             let charged = counters.iter().map(|key| (key.as_str(), &limits));
             let tickets = match throttles::charge_all(tx, charged, now)? {
                 Ok(tickets) => tickets,

@@ -252,10 +252,11 @@ pub async fn finish(
 ) -> Result<HostedOutcome, Fault> {
     let now = s.now();
     let result = PlainHandle::generate(&*s.entropy);
-    let (id, stored, ends) = (record.id, result.stored(), session.own().id());
+    let (id, user, stored, ends) = (record.id, record.user, result.stored(), session.own().id());
     let made = s
         .store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             let made = application_challenges::put_result(tx, id, &stored, now.plus(RESULT))?;
             if made {
                 sessions::end(tx, ends)?;

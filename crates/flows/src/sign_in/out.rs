@@ -22,10 +22,10 @@ pub async fn sign_out(s: &Services, handle: &PlainHandle, origin: &Origin) -> Re
                 Some(l) => (EventKind::LoginAsEnded, Some(l.actor), Some(l.actor_session)),
             };
             users::take_turns(tx, [Some(session.user), actor].into_iter().flatten())?;
-            sessions::end(tx, session.id)?;
             if let Some(parked) = parked {
                 sessions::end(tx, parked)?;
             }
+            sessions::end(tx, session.id)?;
             activity::record_by(tx, session.user, actor, kind, Detail::default(), origin, now)
         })
         .await

@@ -76,4 +76,11 @@ async fn a_real_browser_ends_at_the_application_on_every_way() {
     browser.fill("input[name=code]", &mailbox.next_code().await).await;
     browser.follow("form[action='/sign-in/verify'] button").await;
     browser.wait_for_path("/back").await;
+    // An address for which a policy has no word of its own; nobody listens there, and the browser goes there all the same.
+    let back = "http://[::1]:9/back";
+    let native = App::register(&server, &["--redirect-uri", back, "--client", "none"]);
+    browser.open(&format!("{}{}", server.url(), native.request(&[("redirect_uri", back)]))).await;
+    browser.follow("form[action='/oauth2/consent'] button.primary").await;
+    browser.wait_for_path("/back").await;
+    assert!(browser.url().await.starts_with(back), "{}", browser.url().await);
 }

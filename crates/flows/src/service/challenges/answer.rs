@@ -88,14 +88,14 @@ pub(in crate::service) async fn answer(
                 None => return Ok(Written::Gone),
                 Some(Progress::Answered(answered)) => answered,
                 Some(Progress::Shown(shown)) => {
-                    if !application_challenges::shown(tx, shown, now)? {
-                        return Ok(Written::Gone);
-                    }
+                    // In a second tab there is nothing to write; the code is spent all the same, and that is told.
+                    let first = application_challenges::shown(tx, shown, now)?;
                     told(tx, &pending, method, &origin, now)?;
-                    return Ok(Written::Shown);
+                    return Ok(if first { Written::Shown } else { Written::Gone });
                 }
             };
             if !application_challenges::answer(tx, answered, now)? {
+                told(tx, &pending, method, &origin, now)?;
                 return Ok(Written::Gone);
             }
             if let Some(result) = result {

@@ -203,6 +203,9 @@ async fn one_mailbox_is_not_filled_through_many_users_of_an_application() {
         for number in 0..20 {
             assert_eq!(send(&shop, &format!("user-{number}")).await.1, SendOutcome::Sent, "{number}");
         }
+        // Strangers do not stop the one who has shown that the mailbox is theirs.
+        assert!(matches!(send(&shop, "one-more").await.1, SendOutcome::Closed { .. }));
+        assert_eq!(send(&shop, "mia").await.1, SendOutcome::Sent);
     })
     .await;
 }
