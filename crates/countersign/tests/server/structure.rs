@@ -101,6 +101,6 @@ fn every_counter_is_documented() {
     for room in ["flows", "web", "delivery", "countersign"] {
         sources(&root.join("crates").join(room).join("src"), &mut code);
     }
-    let documented = std::fs::read_to_string(root.join("docs/CONFIGURATION.md")).unwrap();
+    let documented = std::fs::read_to_string(root.join("docs/METRICS.md")).unwrap();
     assert_eq!(named(&code), named(&documented));
 }
