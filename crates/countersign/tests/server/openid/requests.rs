@@ -62,13 +62,13 @@ async fn a_native_app_waits_at_any_port_of_this_machine_and_nobody_else_does() {
         let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &address)];
         let form = [&form[..], &[("code_verifier", VERIFIER)]].concat();
         public.post(&server, "/oauth2/token", &form).await.expect_status(200);
-        // And so is the policy of the pages on the way.
+        // And so is the policy of the pages on the way, which has no word for an IPv6 address (`browser.rs` goes there).
         let stranger = server.client();
         let sign_in = stranger.get(&request).await.expect_redirect("/sign-in").location().unwrap();
         let page = stranger.get(&sign_in).await.expect_status(200);
-        let (policy, origin) =
-            (page.header("content-security-policy").unwrap(), address.strip_suffix("/back").unwrap());
-        assert!(policy.contains(&format!("form-action 'self' {origin};")), "{policy}");
+        let policy = page.header("content-security-policy").unwrap();
+        let named = if address.contains("[::1]") { "http:" } else { address.strip_suffix("/back").unwrap() };
+        assert!(policy.contains(&format!("form-action 'self' {named};")), "{policy}");
         // An application that runs elsewhere is registered as it is.
         let page = client.get(&app.request(&[("redirect_uri", &address)])).await.expect_status(400);
         assert_eq!(page.location(), None);
