@@ -84,24 +84,24 @@ pub(in crate::service) async fn answer(
             };
             let Some(person) = users::by_id(tx, pending.user())? else { return Ok(Written::Gone) };
             let steps = second_steps::of(tx, &person)?;
-            let answered = match pending.progress(&evidence, &steps, &permitted) {
-                None => return Ok(Written::Gone),
-                Some(Progress::Answered(answered)) => answered,
-                Some(Progress::Shown(shown)) => {
-                    // In a second tab there is nothing to write; the code is spent all the same, and that is told.
+            let Some(progress) = pending.progress(&evidence, &steps, &permitted) else {
+                return Ok(Written::Gone);
+            };
+            // Whatever it comes to: the code is spent, and that is told.
+            told(tx, &pending, method, &origin, now)?;
+            let answered = match progress {
+                Progress::Answered(answered) => answered,
+                Progress::Shown(shown) => {
                     let first = application_challenges::shown(tx, shown, now)?;
-                    told(tx, &pending, method, &origin, now)?;
                     return Ok(if first { Written::Shown } else { Written::Gone });
                 }
             };
             if !application_challenges::answer(tx, answered, now)? {
-                told(tx, &pending, method, &origin, now)?;
                 return Ok(Written::Gone);
             }
             if let Some(result) = result {
                 application_challenges::put_result(tx, pending.id(), &result, now.plus(RESULT))?;
             }
-            told(tx, &pending, method, &origin, now)?;
             let record = of(tx, pending.record().application, pending.id())?;
             let record = record.ok_or(StoreError::Corrupt("a challenge"))?;
             let verified = verified(tx, &record)?.ok_or(StoreError::Corrupt("a challenge's answer"))?;
