@@ -55,6 +55,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// A listener of its own for `/metrics`.
     pub metrics_listen: Option<SocketAddr>,
+    /// The limits of connections.
+    pub http: Http,
+    /// How long the listener stays open after the signal to stop, while `/readyz` says 503.
+    pub drain: Duration,
     /// The directory of the server's own files.
     pub data_dir: PathBuf,
     /// The name on pages and in authenticator apps (the issuer of `otpauth://` URIs): 1 to 40 characters, no
@@ -127,6 +131,21 @@ impl Config {
     pub fn offers(&self, method: SecondStepMethod) -> bool {
         self.second_step.methods.contains(&method) && (method != SecondStepMethod::Sms || self.sms_is_on())
     }
+}
+
+/// What clients' connections may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Http {
+    /// Time for the request line and the headers.
+    pub header: Duration,
+    /// Time for a body, and for a client to take some of an answer.
+    pub body: Duration,
+    /// Time without a request.
+    pub idle: Duration,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Connections at once of one IPv4 address or IPv6 /64. Trusted proxies are exempt. Never more than `max_connections`.
+    pub max_connections_per_network: usize,
 }
 
 /// Which database.

@@ -2,10 +2,12 @@
 
 mod demonstration;
 mod dev_messages;
+mod edge;
 mod logging;
+mod shutdown;
 
 use crate::cli::Serve;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Database, Mode};
 use crate::wiring::{self, Failure};
 use countersign_core::Clock;
 use countersign_delivery::{Courier, DevOutbox, Words};
@@ -14,10 +16,12 @@ use countersign_flows::{
     ambient::{FileClock, SystemClock},
 };
 use countersign_web::WebSettings;
+use edge::{Edge, Limits, Stage};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,8 +30,12 @@ use tokio::sync::watch;
 /// a new server makes its keys while it serves already.
 const HOUSEKEEPING: Duration = Duration::from_secs(10 * 60);
 
-/// How long requests that are under way may take after the signal to stop.
+/// How long messages that are being sent may take after the last request.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// Connections to `metrics_listen`: in total, and for one network.
+const SCRAPERS: usize = 100;
+const SCRAPERS_OF_A_NETWORK: usize = 20;
 
 /// Serves until SIGTERM or Ctrl-C; with `--check`, explains the settings and returns.
 pub fn run(options: &Serve) -> Result<(), Failure> {
@@ -52,9 +60,8 @@ pub fn run(options: &Serve) -> Result<(), Failure> {
 }
 
 async fn serve(mut config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure> {
-    let listener = TcpListener::bind(config.listen).await.map_err(|e| {
-        Failure::Input(format!("listen {} cannot be used ({e}); choose a free address.", config.listen))
-    })?;
+    shutdown::survive_file_size_limit();
+    let listener = bind("listen", config.listen).await?;
     let bound = listener.local_addr().map_err(Failure::other("the listener has no address"))?;
     config.listens_on(bound);
     let services = wiring::services(&config, clock).await?;
@@ -74,29 +81,61 @@ async fn serve(mut config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         Mode::Dev => Some(demonstration::prepare(&config, &services).await?),
         Mode::Production => None,
     };
+    let (stage, stages) = watch::channel(Stage::Serving);
     let (stop, stopped) = watch::channel(false);
+    let stopping = Arc::new(AtomicBool::new(false));
     let courier_done = tokio::spawn(courier.clone().run(stopped.clone()));
-    tokio::spawn(housekeeping(services.clone(), metrics.clone(), stopped.clone()));
+    tokio::spawn(housekeeping(services.clone(), metrics.clone(), stopped));
     if let Some(address) = config.metrics_listen {
-        serve_metrics(address, metrics.clone(), stopped.clone()).await?;
+        serve_metrics(address, metrics.clone(), limits(&config), stages.clone()).await?;
     }
-    let web = web_settings(&config, metrics, dev_messages::new(&config, outbox, courier));
+    let mut web = web_settings(&config, metrics, dev_messages::new(&config, outbox, courier));
+    web.stopping = Arc::clone(&stopping);
     let router = countersign_web::router(services, web);
+    let limits = Limits { connections: connections(&config), ..limits(&config) };
+    let edge = Edge::new("listen", router, limits, config.trusted_proxies.clone(), stages.clone());
     announce(&config, people.as_deref())?;
-    tokio::spawn(async move {
-        signal().await;
-        tracing::info!("stopping");
-        stop.send_replace(true);
-    });
-    let served = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(until(stopped.clone()))
-        .into_future();
+    tokio::spawn(shutdown::watch(stage, stopping, config.drain));
     tokio::select! {
-        done = served => done.map_err(Failure::other("the server stopped"))?,
-        () = async { until(stopped).await; tokio::time::sleep(GRACE).await } => tracing::warn!("requests were cut off"),
+        () = edge::serve(listener, edge) => {}
+        // Nothing new is begun while the last requests are answered.
+        () = closing(stages, stop) => {}
     }
     drop(tokio::time::timeout(GRACE, courier_done).await);
     Ok(())
+}
+
+async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|e| {
+        Failure::Input(format!("{setting} {address} cannot be used ({e}); choose a free address."))
+    })
+}
+
+/// As many connections as are configured, or as there can be files for.
+fn connections(config: &Config) -> usize {
+    let database = match &config.database {
+        Database::Sqlite { .. } => 0,
+        Database::Postgres { connections, .. } => connections.get(),
+    };
+    edge::raise_file_limit(config.http.max_connections, database)
+}
+
+fn limits(config: &Config) -> Limits {
+    let http = &config.http;
+    Limits {
+        header: http.header,
+        body: http.body,
+        idle: http.idle,
+        connections: http.max_connections,
+        connections_per_network: http.max_connections_per_network,
+    }
+}
+
+/// Notifies the tasks beside the listener, once, that the server stops. Never resolves: the listener has the last word.
+async fn closing(mut stages: watch::Receiver<Stage>, stop: watch::Sender<bool>) {
+    drop(stages.wait_for(|stage| *stage == Stage::Closing).await);
+    stop.send_replace(true);
+    std::future::pending::<()>().await;
 }
 
 fn web_settings(
@@ -113,6 +152,7 @@ fn web_settings(
         api_requests_per_minute: config.api_requests_per_minute,
         assets_version: env!("CARGO_PKG_VERSION").to_owned(),
         dev_outbox,
+        stopping: Arc::default(),
         metrics: shown
             .then(|| -> Arc<dyn Fn() -> String + Send + Sync> { Arc::new(move || metrics.render()) }),
     }
@@ -122,14 +162,15 @@ fn web_settings(
 async fn serve_metrics(
     address: SocketAddr,
     metrics: PrometheusHandle,
-    stopped: watch::Receiver<bool>,
+    limits: Limits,
+    stages: watch::Receiver<Stage>,
 ) -> Result<(), Failure> {
-    let listener = TcpListener::bind(address).await.map_err(|e| {
-        Failure::Input(format!("metrics_listen {address} cannot be used ({e}); choose a free address."))
-    })?;
+    let listener = bind("metrics_listen", address).await?;
     let render = move || std::future::ready(metrics.render());
     let router = axum::Router::new().route("/metrics", axum::routing::get(render));
-    tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(until(stopped)).into_future());
+    let limits = Limits { connections: SCRAPERS, connections_per_network: SCRAPERS_OF_A_NETWORK, ..limits };
+    let edge = Edge::new("metrics_listen", router, limits, Vec::new(), stages);
+    tokio::spawn(edge::serve(listener, edge));
     Ok(())
 }
 
@@ -156,15 +197,6 @@ async fn housekeeping(services: Services, metrics: PrometheusHandle, stopped: wa
 async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is an end as well.
     drop(stopped.wait_for(|stopped| *stopped).await);
-}
-
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }
 
 /// What an operator sees: the address, and in development the people.

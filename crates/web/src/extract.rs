@@ -10,6 +10,7 @@
 //!   Impersonated     a "login as"
 //!   Hosted           whoever has the address of a second step that an application asks for (unknown: 404)
 //!   Sent             the parameters of a protocol request, from a program or another site: no csrf_token
+//!   Local            a program or a person on this machine (any other: 404)
 //!   Form             the posted fields, under a csrf_token that fits the handle; always the last one
 //! ```
 
@@ -19,6 +20,7 @@ mod fields;
 mod form;
 mod hosted;
 mod id;
+mod local;
 mod session;
 
 pub(crate) use browser::{Browser, Visitor};
@@ -26,4 +28,5 @@ pub(crate) use change::Change;
 pub(crate) use form::{Defect, Form, Query, Sent, parameters, read_body};
 pub(crate) use hosted::{Hosted, HostedPages};
 pub(crate) use id::{Id, Ids};
+pub(crate) use local::Local;
 pub(crate) use session::{Administrator, Impersonated, Own, Waiting};

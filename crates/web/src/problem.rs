@@ -44,6 +44,8 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// The form is longer than any of ours.
     TooLarge,
+    /// The form did not arrive as a whole.
+    Body(BodyDefect),
     /// A button's form that cannot be carried out.
     CannotBeDone(&'static str),
     /// Too many attempts.
@@ -59,6 +61,17 @@ pub(crate) enum Problem {
     TimedOut,
     /// A defect.
     Internal,
+}
+
+/// Why a body did not arrive as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyDefect {
+    /// It was not complete in time.
+    TooSlow,
+    /// It is malformed, or the client ended in the middle of it.
+    Damaged,
+    /// The memory for unfinished requests is used up.
+    NoMemory,
 }
 
 /// The words of an error page.
@@ -114,6 +127,9 @@ impl Problem {
             Self::NotAClient(_) | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyDefect::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyDefect::Damaged) => StatusCode::BAD_REQUEST,
+            Self::Body(BodyDefect::NoMemory) => StatusCode::SERVICE_UNAVAILABLE,
             Self::CannotBeDone(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Away | Self::Busy | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -139,6 +155,9 @@ impl Problem {
             Self::BadRequest => "bad-request",
             Self::MethodNotAllowed => "method",
             Self::TooLarge => "too-large",
+            Self::Body(BodyDefect::TooSlow) => "body-too-slow",
+            Self::Body(BodyDefect::Damaged) => "body-damaged",
+            Self::Body(BodyDefect::NoMemory) => "body-memory",
             Self::CannotBeDone(_) => "cannot-be-done",
             Self::TooMany { .. } => "too-many",
             Self::Away => "database-away",
@@ -152,7 +171,7 @@ impl Problem {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooMany { retry_after } => Some(*retry_after),
-            Self::Away | Self::Busy | Self::TimedOut => Some(SOON),
+            Self::Away | Self::Busy | Self::TimedOut | Self::Body(BodyDefect::NoMemory) => Some(SOON),
             _ => None,
         }
     }
@@ -209,6 +228,10 @@ impl Problem {
             Self::TooLarge => plain(
                 "That is too much",
                 "What was sent is larger than any of our forms. Shorten what you typed and try again.",
+            ),
+            Self::Body(_) => plain(
+                "That didn’t arrive in full",
+                "Your connection may be slow or was interrupted, so nothing was changed. Go back and try again.",
             ),
             Self::CannotBeDone(why) => plain("This could not be done", why),
             Self::TooMany { .. } => plain(

@@ -2,7 +2,11 @@
 
 use ipnet::IpNet;
 use serde::Serialize;
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, atomic::AtomicBool},
+};
 use url::Url;
 
 /// The operator's settings, as the pages need them.
@@ -23,7 +27,9 @@ pub struct WebSettings {
     pub assets_version: String,
     /// The messages that would have left; `None` hides `/dev/outbox`.
     pub dev_outbox: Option<Arc<dyn DevMessages>>,
-    /// Renders the metrics (Prometheus text format); `None` hides `/metrics`.
+    /// Whether the server is about to stop: then `/readyz` returns 503.
+    pub stopping: Arc<AtomicBool>,
+    /// Renders the metrics (Prometheus text format) for programs on this machine; `None` hides `/metrics`.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 

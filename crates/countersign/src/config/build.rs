@@ -9,7 +9,7 @@ use url::Url;
 
 use super::value::Value;
 use super::{
-    Code, Config, ConfigError, Country, Database, Log, LogFormat, LogLevel, Mode, Password, SecondStep,
+    Code, Config, ConfigError, Country, Database, Http, Log, LogFormat, LogLevel, Mode, Password, SecondStep,
     SecondStepMethod, Secret, Session, Settings, Sms, SmsGateway, Smtp, SmtpCredentials, SmtpSecurity, form,
 };
 
@@ -28,6 +28,8 @@ impl Settings {
             public_url: self.public_url()?,
             listen,
             metrics_listen,
+            http: self.http()?,
+            drain: self.seconds("shutdown.drain_seconds")?,
             data_dir: self.needed("data_dir", path)?,
             service_name: self.needed("service_name", form::service_name)?,
             trusted_proxies: self.list("trusted_proxies", form::network)?,
@@ -113,6 +115,23 @@ impl Settings {
                     .map_err(|_| format!("is {listen:?}; give an IP address and a port"))
             }),
         }
+    }
+
+    fn http(&self) -> Result<Http, ConfigError> {
+        let http = Http {
+            header: self.seconds("http.header_seconds")?,
+            body: self.seconds("http.body_seconds")?,
+            idle: self.seconds("http.idle_seconds")?,
+            max_connections: self.number("http.max_connections")?,
+            max_connections_per_network: self.number("http.max_connections_per_network")?,
+        };
+        if http.max_connections_per_network > http.max_connections {
+            return Err(self.wrong(
+                "http.max_connections_per_network",
+                "is more than http.max_connections; lower it, or raise that",
+            ));
+        }
+        Ok(http)
     }
 
     fn database(&self) -> Result<Database, ConfigError> {

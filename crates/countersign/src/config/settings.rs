@@ -202,6 +202,7 @@ impl Settings {
             "sms.allowed_countries" if dev => {
                 Some(Country::every().map(Country::code).collect::<Vec<_>>().join(","))
             }
+            "shutdown.drain_seconds" => Some(if dev { "0" } else { "5" }.to_owned()),
             "password.threads" => {
                 let cores = std::thread::available_parallelism().map_or(1, usize::from);
                 Some(cores.min(256).to_string())

@@ -123,7 +123,45 @@ pub const SETTINGS: &[Setting] = &[
         "metrics_listen",
         Text,
         Absent,
-        "An IP address and port of its own for `/metrics`, which is then served nowhere else",
+        "An IP address and port of its own for `/metrics`, which is then served nowhere else; without it, \
+         only programs on this machine get it",
+    ),
+    setting(
+        "http.header_seconds",
+        number(1, 60),
+        Value("10"),
+        "Seconds in which the request line and the headers must arrive",
+    ),
+    setting(
+        "http.body_seconds",
+        number(1, 60),
+        Value("20"),
+        "Seconds in which a request's body must arrive, and in which a client must take some of an answer",
+    ),
+    setting(
+        "http.idle_seconds",
+        number(1, 3600),
+        Value("75"),
+        "Seconds without a request after which a connection is closed; more than a proxy keeps one open",
+    ),
+    setting(
+        "http.max_connections",
+        number(10, 1_000_000),
+        Value("4096"),
+        "Connections at once, on each node; each takes a file descriptor",
+    ),
+    setting(
+        "http.max_connections_per_network",
+        number(1, 1_000_000),
+        Value("512"),
+        "Connections at once from one IPv4 address or IPv6 /64; `trusted_proxies` are exempt",
+    ),
+    setting(
+        "shutdown.drain_seconds",
+        number(0, 300),
+        Derived("`5`; with `--dev` `0`"),
+        "Seconds for which the server keeps listening after SIGTERM while `/readyz` returns 503; \
+         longer than a load balancer takes to notice",
     ),
     setting(
         "database.url",

@@ -4,18 +4,25 @@ use crate::config::{Config, LogFormat, Mode};
 use crate::wiring::Failure;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+/// A line that cannot be written is lost. Reporting that would go to the same place and end the thread with a panic, when the
+/// disk is full or the file has reached its limit.
+const REPORT: bool = false;
+
 /// Installs it, once in the life of the process.
 pub(super) fn install(config: &Config) -> Result<(), Failure> {
     // The libraries' own chatter is of no use to an operator below the level of warnings.
     let filter = EnvFilter::new(format!("warn,countersign={0}", config.log.level.as_str()));
     let registry = tracing_subscriber::registry().with(filter);
     let installed = match config.log.format {
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
+        LogFormat::Json => registry
+            .with(fmt::layer().json().log_internal_errors(REPORT).with_writer(std::io::stderr))
+            .try_init(),
         LogFormat::Text => registry
             .with(
                 fmt::layer()
                     .compact()
                     .with_ansi(false)
+                    .log_internal_errors(REPORT)
                     .with_target(config.mode == Mode::Production)
                     .with_writer(std::io::stderr),
             )

@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod bursts;
 mod command_line;
+mod connections;
 mod crash;
 mod examples;
 mod forward_auth;
@@ -20,6 +21,7 @@ mod openid_clients;
 mod profile;
 mod routes;
 mod secrets;
+mod shutdown;
 mod sign_in;
 mod structure;
 

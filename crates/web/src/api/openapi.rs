@@ -324,6 +324,7 @@ mod tests {
             api_requests_per_minute: 600,
             assets_version: "1.2.3".into(),
             dev_outbox: None,
+            stopping: std::sync::Arc::default(),
             metrics: None,
         })
     }

@@ -18,7 +18,7 @@ use super::{
     problem_type as kinds,
     reply::{Answer, Reply},
 };
-use crate::{app::App, extract::read_body, problem::Problem};
+use crate::{app::App, extract::read_body};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use countersign_flows::service::idempotency::{self, Begun, Slot};
@@ -158,7 +158,7 @@ where
             return Err(problem);
         }
     };
-    let bytes = read_body(body).await.map_err(|_: Problem| ApiProblem::plain(kinds::BODY_TOO_LARGE))?;
+    let bytes = read_body(body).await?;
     if !B::MEMBERS.is_empty() && !is_json(&parts.headers) {
         return Err(ApiProblem::plain(kinds::CONTENT_TYPE));
     }

@@ -1,7 +1,11 @@
 //! What the API answers when it does not do what was asked: problem details (RFC 9457).
 
 use super::problem_type::{self as kinds, ProblemType};
-use crate::{problem::Problem, respond::ResponseExt as _, times};
+use crate::{
+    problem::{BodyDefect, Problem},
+    respond::ResponseExt as _,
+    times,
+};
 use axum::response::{IntoResponse, Response};
 use countersign_flows::Fault;
 use http::{
@@ -109,6 +113,10 @@ impl From<&Problem> for ApiProblem {
             Problem::NotFound | Problem::Elsewhere(_) => Self::plain(kinds::NOT_FOUND),
             Problem::MethodNotAllowed => Self::plain(kinds::METHOD_NOT_ALLOWED),
             Problem::TooLarge => Self::plain(kinds::BODY_TOO_LARGE),
+            Problem::Body(BodyDefect::Damaged) => Self::plain(kinds::MALFORMED_REQUEST),
+            Problem::Body(BodyDefect::TooSlow | BodyDefect::NoMemory) => {
+                Self::plain(kinds::UNAVAILABLE).after(SOON)
+            }
             Problem::TooMany { retry_after } => Self::plain(kinds::RATE_LIMITED).after(*retry_after),
             Problem::Away | Problem::Busy | Problem::TimedOut => Self::plain(kinds::UNAVAILABLE).after(SOON),
             // The rest is about forms and sessions, of which the API has none.

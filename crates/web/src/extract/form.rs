@@ -2,14 +2,19 @@
 
 pub(crate) use super::fields::Defect;
 use super::{Browser, fields::Fields};
-use crate::{app::App, csrf, problem::Problem, routes};
+use crate::{
+    app::App,
+    csrf,
+    problem::{BodyDefect, Problem},
+    routes,
+};
 use axum::{
     body::{Body, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Request},
 };
 use countersign_flows::openid_connect::Parameters;
 use http::{HeaderMap, Uri, header::CONTENT_TYPE, request::Parts};
-use std::{convert::Infallible, future::poll_fn, pin::Pin};
+use std::{convert::Infallible, future::poll_fn, io, pin::Pin};
 
 /// No form and no JSON of ours comes near this.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -96,8 +101,7 @@ pub(crate) async fn read_body(body: Body) -> Result<bytes::Bytes, Problem> {
     let mut read = bytes::BytesMut::new();
     let mut total = 0_usize;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        // Whoever hangs up in the middle gets no answer anyway.
-        let Ok(frame) = frame else { return Err(Problem::TooLarge) };
+        let frame = frame.map_err(broken_off)?;
         let Ok(data) = frame.into_data() else { continue };
         total = total.saturating_add(data.len());
         if total <= LONGEST_BODY {
@@ -107,6 +111,16 @@ pub(crate) async fn read_body(body: Body) -> Result<bytes::Bytes, Problem> {
         }
     }
     if total > LONGEST_BODY { Err(Problem::TooLarge) } else { Ok(read.freeze()) }
+}
+
+/// Why a body ends early. The listener limits how long it may take and what memory, and says so with these kinds of error.
+fn broken_off(error: axum::Error) -> Problem {
+    let error = error.into_inner().downcast::<io::Error>();
+    Problem::Body(match error.map(|error| error.kind()) {
+        Ok(io::ErrorKind::TimedOut) => BodyDefect::TooSlow,
+        Ok(io::ErrorKind::OutOfMemory) => BodyDefect::NoMemory,
+        _ => BodyDefect::Damaged,
+    })
 }
 
 /// The query of an address. What cannot be used in it counts as not there: an address is not a form.

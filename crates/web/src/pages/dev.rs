@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    extract::Browser,
+    extract::{Browser, Local},
     problem::Problem,
     respond::{self, Answer},
     settings::{DevMessageView, DevMessages},
@@ -10,11 +10,11 @@ use crate::{
     views::{DevMessage, DevOutboxPage},
 };
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, State},
+    extract::{FromRequestParts, State},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, StatusCode, header::HOST, request::Parts};
-use std::{net::SocketAddr, sync::Arc};
+use http::{StatusCode, request::Parts};
+use std::sync::Arc;
 
 /// `GET /dev/outbox`
 pub(crate) async fn show(State(app): State<App>, browser: Browser, near: OnLoopback) -> Answer {
@@ -45,43 +45,12 @@ impl FromRequestParts<App> for OnLoopback {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
-        match &app.settings.dev_outbox {
-            Some(outbox) if near && asks_for_loopback(&parts.headers) => Ok(Self(Arc::clone(outbox))),
-            _ => Err(Problem::NotFound),
-        }
+        let Local = Local::from_request_parts(parts, app).await?;
+        app.settings.dev_outbox.clone().map(Self).ok_or(Problem::NotFound)
     }
 }
 
 async fn messages(OnLoopback(outbox): OnLoopback) -> Vec<DevMessageView> {
     outbox.settle().await;
     outbox.messages()
-}
-
-/// A page of another site could have its own name point here (DNS rebinding) and read the codes; its requests carry that
-/// name.
-fn asks_for_loopback(headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_foreign_name_for_this_machine_reads_nothing() {
-        let asks = |host: &str| asks_for_loopback(&[(HOST, host.parse().unwrap())].into_iter().collect());
-        for near in ["127.0.0.1:8080", "localhost", "[::1]:8080", "[::1]"] {
-            assert!(asks(near), "{near}");
-        }
-        for far in ["rebound.example:8080", "127.0.0.1.rebound.example", "", "localhost.rebound.example:1"] {
-            assert!(!asks(far), "{far}");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    extract::Local,
     problem::Problem,
     respond::{Answer, ResponseExt as _, text},
 };
@@ -9,7 +10,7 @@ use axum::{extract::State, response::Response};
 use countersign_core::{Timestamp, secret::PlainHandle};
 use countersign_flows::identity;
 use http::{StatusCode, header::CONTENT_TYPE};
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 /// The start of 2025 and of 2100, in milliseconds: a clock outside says that it was never set, and with a wrong clock no
 /// code of an app is right.
@@ -23,13 +24,17 @@ pub(crate) async fn healthz() -> Response {
 /// `GET /readyz`: it can serve. The keys were read before the server began to listen; what can go away later is the
 /// database, and what can be wrong from outside is the clock.
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
+    if app.settings.stopping.load(Ordering::Relaxed) {
+        return not_ready(text("stopping\n".to_owned()));
+    }
     let database = database_answers(&app).await;
     let clock = is_plausible(app.services.now());
     let word = |fine: bool| if fine { "ok" } else { "failing" };
-    let mut response = text(format!("database: {}\nclock: {}\nkeys: ok\n", word(database), word(clock)));
-    if database && clock {
-        return response;
-    }
+    let response = text(format!("database: {}\nclock: {}\nkeys: ok\n", word(database), word(clock)));
+    if database && clock { response } else { not_ready(response) }
+}
+
+fn not_ready(mut response: Response) -> Response {
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.with_retry_after(Some(Duration::from_secs(5)))
 }
@@ -50,8 +55,8 @@ fn is_plausible(now: Timestamp) -> bool {
     PLAUSIBLE.contains(&now.millis())
 }
 
-/// `GET /metrics`
-pub(crate) async fn metrics(State(app): State<App>) -> Answer {
+/// `GET /metrics`: for a program on this machine. Anyone else gets the answer of a page that does not exist.
+pub(crate) async fn metrics(State(app): State<App>, _: Local) -> Answer {
     let render = app.settings.metrics.as_ref().ok_or(Problem::NotFound)?;
     Ok(text(render()).with_header(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
 }

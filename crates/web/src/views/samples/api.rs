@@ -14,6 +14,7 @@ pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
         api_requests_per_minute: 600,
         assets_version: "1".into(),
         dev_outbox: None,
+        stopping: std::sync::Arc::default(),
         metrics: None,
     };
     push(pages, "api", &pages::reference_page(stranger(), &settings))?;

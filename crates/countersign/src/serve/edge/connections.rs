@@ -1,0 +1,423 @@
+//! The table of open connections, and who has to leave when there are too many.
+//!
+//! Two caps: in total, and for one network (an IPv4 address, or an IPv6 /64, the least that one subscriber has: RFC 6177 §2).
+//! When a cap is reached, the newcomer is let in and the connection that has waited longest without a request under way is
+//! closed; only where every connection is at work, the newcomer is refused. Somebody who holds many connections open and
+//! sends nothing therefore pushes out their own, and a person behind the same address still gets in.
+//!
+//! - At the cap of a network, the one that leaves is of the same network.
+//! - At the cap in total, it is of the network that has most connections.
+//! - Trusted proxies are counted in total only, because everyone comes from them; they are never pushed out.
+
+use super::framing::Refusal;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How many requests one connection may give up before they are answered; a page that is left gives up a few.
+const MOST_CANCELLED: u32 = 100;
+
+/// A network, for counting. `None` is a trusted proxy.
+type Network = Option<IpAddr>;
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// This network has as many connections as it may, and all are at work.
+    Network,
+    /// There are as many connections as there may be.
+    Total,
+}
+
+impl Full {
+    /// The word for metrics.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Network => "network-limit",
+            Self::Total => "total-limit",
+        }
+    }
+}
+
+/// The table.
+#[derive(Clone)]
+pub(super) struct Connections(Arc<Inner>);
+
+struct Inner {
+    /// The word for metrics.
+    listener: &'static str,
+    most: usize,
+    most_of_a_network: usize,
+    table: Mutex<Table>,
+    /// Notified when the last connection has left.
+    empty: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    open: usize,
+    next: u64,
+    networks: HashMap<IpAddr, Members>,
+    /// How many connections each network has, to find the one with most.
+    sizes: BTreeSet<(usize, IpAddr)>,
+}
+
+#[derive(Default)]
+struct Members {
+    open: usize,
+    /// Those without a request under way, the longest-waiting first.
+    waiting: BTreeMap<u64, Arc<Notify>>,
+}
+
+impl Connections {
+    /// At most `most` in total and `most_of_a_network` for each network; `listener` is the word for metrics.
+    pub(super) fn new(listener: &'static str, most: usize, most_of_a_network: usize) -> Self {
+        let (table, empty) = (Mutex::default(), Notify::new());
+        Self(Arc::new(Inner { listener, most, most_of_a_network, table, empty }))
+    }
+
+    /// A place for a new connection. Somebody else may have to leave for it.
+    pub(super) fn open(&self, peer: IpAddr, is_proxy: bool) -> Result<Arc<Connection>, Full> {
+        let network = (!is_proxy).then(|| network(peer));
+        let mut table = self.table();
+        if let Some(network) = network
+            && table.networks.get(&network).is_some_and(|members| members.open >= self.0.most_of_a_network)
+            && !table.push_out(network)
+        {
+            return Err(Full::Network);
+        }
+        if table.open >= self.0.most && !table.push_out_of_the_largest() {
+            return Err(Full::Total);
+        }
+        let leave = Arc::new(Notify::new());
+        self.count_one(&mut table, network, 1);
+        let ticket = table.wait(network, &leave);
+        drop(table);
+        let state = State { requests: 0, under_way: 0, cancelled: 0, ticket, since: Instant::now() };
+        Ok(Arc::new(Connection {
+            connections: self.clone(),
+            network,
+            leave,
+            state: Mutex::new(state),
+            heads: AtomicU64::new(0),
+            refused: OnceLock::new(),
+        }))
+    }
+
+    /// Closes the connection that would have to leave for another one, to free what it holds.
+    pub(super) fn make_room(&self) -> bool {
+        self.table().push_out_of_the_largest()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.table().open
+    }
+
+    /// Resolves when none is left.
+    pub(super) async fn all_closed(&self) {
+        loop {
+            let empty = self.0.empty.notified();
+            if self.count() == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    fn count_one(&self, table: &mut Table, network: Network, by: isize) {
+        table.count(network, by);
+        let open = u32::try_from(table.open).unwrap_or(u32::MAX);
+        metrics::gauge!("countersign_connections_open", "listener" => self.0.listener).set(open);
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn count(&mut self, network: Network, by: isize) {
+        self.open = self.open.saturating_add_signed(by);
+        let Some(network) = network else { return };
+        let members = self.networks.entry(network).or_default();
+        self.sizes.remove(&(members.open, network));
+        members.open = members.open.saturating_add_signed(by);
+        if members.open == 0 {
+            self.networks.remove(&network);
+        } else {
+            self.sizes.insert((members.open, network));
+        }
+    }
+
+    /// Enters a connection among the waiting ones. The ticket is for [`Self::work`].
+    fn wait(&mut self, network: Network, leave: &Arc<Notify>) -> u64 {
+        self.next += 1;
+        if let Some(members) = network.and_then(|network| self.networks.get_mut(&network)) {
+            members.waiting.insert(self.next, Arc::clone(leave));
+        }
+        self.next
+    }
+
+    fn work(&mut self, network: Network, ticket: u64) {
+        if let Some(members) = network.and_then(|network| self.networks.get_mut(&network)) {
+            members.waiting.remove(&ticket);
+        }
+    }
+
+    /// Whether somebody of this network leaves. Its place counts as free at once: it is closed in a moment.
+    fn push_out(&mut self, network: IpAddr) -> bool {
+        let Some(members) = self.networks.get_mut(&network) else { return false };
+        let Some((_, leave)) = members.waiting.pop_first() else { return false };
+        leave.notify_one();
+        metrics::counter!("countersign_connections_closed_total", "reason" => "pushed-out").increment(1);
+        true
+    }
+
+    fn push_out_of_the_largest(&mut self) -> bool {
+        let largest = self.sizes.iter().rev().map(|(_, network)| *network);
+        let waits =
+            |network: &IpAddr| self.networks.get(network).is_some_and(|members| !members.waiting.is_empty());
+        // Seldom more than one step: a network whose connections are all at work.
+        let network = largest.take(32).find(waits);
+        network.is_some_and(|network| self.push_out(network))
+    }
+}
+
+/// One open connection. Its place is free again when this is dropped.
+pub(super) struct Connection {
+    connections: Connections,
+    network: Network,
+    leave: Arc<Notify>,
+    state: Mutex<State>,
+    /// How many heads were passed on to the HTTP library.
+    heads: AtomicU64,
+    /// Which request stands in for one that was refused, counted from 1, and why.
+    refused: OnceLock<(u64, Refusal)>,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    requests: u64,
+    under_way: usize,
+    cancelled: u32,
+    ticket: u64,
+    since: Instant,
+}
+
+/// What a connection does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// No request has come yet.
+    Fresh,
+    /// The last answer was given, at this moment.
+    Idle(Instant),
+    /// Requests are under way.
+    Busy,
+}
+
+impl Connection {
+    /// Resolves when this connection has to leave.
+    pub(super) async fn has_to_leave(&self) {
+        self.leave.notified().await;
+    }
+
+    pub(super) fn activity(&self) -> Activity {
+        let state = self.state();
+        match (state.under_way, state.requests) {
+            (0, 0) => Activity::Fresh,
+            (0, _) => Activity::Idle(state.since),
+            _ => Activity::Busy,
+        }
+    }
+
+    /// Notes that a head is passed on to the HTTP library.
+    pub(super) fn head_passed(&self) {
+        self.heads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the next head is a stand-in for one that was refused.
+    pub(super) fn refuse_next(&self, refusal: Refusal) {
+        let number = self.heads.fetch_add(1, Ordering::Relaxed) + 1;
+        let _first = self.refused.set((number, refusal));
+    }
+
+    /// A request begins, and ends when the value is dropped; and why it is refused, if it is. The library hands requests over
+    /// in the order of their heads.
+    pub(super) fn begin(self: &Arc<Self>) -> (Request, Option<Refusal>) {
+        let mut state = self.state();
+        state.requests += 1;
+        state.under_way += 1;
+        if state.under_way == 1 {
+            self.connections.table().work(self.network, state.ticket);
+        }
+        let refusal = self.refused.get().filter(|(number, _)| *number == state.requests);
+        (Request { connection: Arc::clone(self), answered: false }, refusal.map(|(_, refusal)| *refusal))
+    }
+
+    /// Whether the client has given up too many requests: it begins work that it does not wait for (CVE-2023-44487).
+    pub(super) fn is_abusive(&self) -> bool {
+        self.state().cancelled >= MOST_CANCELLED
+    }
+
+    fn end(&self, answered: bool) {
+        let mut state = self.state();
+        state.under_way -= 1;
+        // A trusted proxy gives up for everyone behind it, so its are not counted.
+        if !answered && self.network.is_some() {
+            state.cancelled += 1;
+            if state.cancelled == MOST_CANCELLED {
+                self.leave.notify_one();
+            }
+        }
+        if state.under_way == 0 {
+            state.since = Instant::now();
+            state.ticket = self.connections.table().wait(self.network, &self.leave);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let ticket = self.state().ticket;
+        let mut table = self.connections.table();
+        table.work(self.network, ticket);
+        self.connections.count_one(&mut table, self.network, -1);
+        if table.open == 0 {
+            self.connections.0.empty.notify_waiters();
+        }
+    }
+}
+
+/// A request that is under way.
+pub(super) struct Request {
+    connection: Arc<Connection>,
+    answered: bool,
+}
+
+impl Request {
+    /// There is an answer: whatever comes now, the client has not given the request up before it was worked on.
+    pub(super) fn is_answered(&mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.connection.end(self.answered);
+    }
+}
+
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// Which of these have to leave.
+    async fn leaving(connections: &[Arc<Connection>]) -> Vec<usize> {
+        let mut leaving = Vec::new();
+        for (number, connection) in connections.iter().enumerate() {
+            let left = tokio::time::timeout(Duration::from_millis(1), connection.has_to_leave()).await;
+            leaving.extend(left.is_ok().then_some(number));
+        }
+        leaving
+    }
+
+    #[tokio::test]
+    async fn at_the_cap_of_a_network_its_longest_waiting_connection_leaves() {
+        let all = Connections::new("test", 100, 3);
+        let mut own: Vec<_> = (0..3).map(|_| all.open(ip("192.0.2.1"), false).unwrap()).collect();
+        let other = all.open(ip("192.0.2.2"), false).unwrap();
+        let (first, refusal) = own[0].begin();
+        assert_eq!(refusal, None);
+        own.push(all.open(ip("::ffff:192.0.2.1"), false).unwrap());
+        assert_eq!(leaving(&own).await, [1], "the first is at work");
+        drop(own.remove(1));
+        // Back from work, it has waited for the shortest time.
+        drop(first);
+        own.push(all.open(ip("192.0.2.1"), false).unwrap());
+        assert_eq!(leaving(&own).await, [1]);
+        assert!(leaving(&[other]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn where_all_are_at_work_the_newcomer_is_refused() {
+        let all = Connections::new("test", 3, 2);
+        let own: Vec<_> = (0..2).map(|_| all.open(ip("2001:db8::1"), false).unwrap()).collect();
+        let work: Vec<_> = own.iter().map(Connection::begin).collect();
+        assert_eq!(all.open(ip("2001:db8::2"), false).err(), Some(Full::Network), "one /64 is one network");
+        let other = all.open(ip("2001:db8:0:1::1"), false).unwrap();
+        let other_work = other.begin();
+        assert_eq!(all.open(ip("192.0.2.1"), false).err(), Some(Full::Total));
+        assert_eq!(all.count(), 3);
+        drop((work, own, other, other_work));
+        assert_eq!(all.count(), 0);
+        all.all_closed().await;
+    }
+
+    #[tokio::test]
+    async fn at_the_total_cap_the_network_with_most_connections_gives_way_and_proxies_never_do() {
+        let all = Connections::new("test", 6, 3);
+        let proxy: Vec<_> = (0..3).map(|_| all.open(ip("10.0.0.1"), true).unwrap()).collect();
+        let small = vec![all.open(ip("192.0.2.1"), false).unwrap()];
+        let large: Vec<_> = (0..2).map(|_| all.open(ip("192.0.2.2"), false).unwrap()).collect();
+        let newcomer = all.open(ip("192.0.2.3"), false).unwrap();
+        assert_eq!(leaving(&large).await, [0]);
+        assert!(leaving(&proxy).await.is_empty() && leaving(&small).await.is_empty());
+        assert!(all.make_room());
+        drop((large, newcomer));
+        assert_eq!(all.count(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_request_stands_for_the_head_that_was_refused_and_no_other() {
+        let all = Connections::new("test", 10, 10);
+        let connection = all.open(ip("192.0.2.1"), false).unwrap();
+        assert_eq!(connection.activity(), Activity::Fresh);
+        connection.head_passed();
+        connection.refuse_next(Refusal::NoHost);
+        let (first, refusal) = connection.begin();
+        assert_eq!((refusal, connection.activity()), (None, Activity::Busy));
+        let (second, refusal) = connection.begin();
+        assert_eq!(refusal, Some(Refusal::NoHost));
+        drop((first, second));
+        assert!(matches!(connection.activity(), Activity::Idle(_)));
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_a_hundred_requests_has_to_leave() {
+        let all = Connections::new("test", 10, 10);
+        let (stranger, proxy) =
+            (all.open(ip("192.0.2.1"), false).unwrap(), all.open(ip("10.0.0.1"), true).unwrap());
+        for _ in 1..MOST_CANCELLED {
+            drop((stranger.begin(), proxy.begin()));
+            let mut answered = stranger.begin().0;
+            answered.is_answered();
+        }
+        assert!(!stranger.is_abusive());
+        drop((stranger.begin(), proxy.begin()));
+        assert!(stranger.is_abusive() && !proxy.is_abusive());
+        assert_eq!(leaving(&[stranger, proxy]).await, [0]);
+    }
+}
