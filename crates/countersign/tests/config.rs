@@ -98,6 +98,10 @@ fn the_needed_settings_are_enough_and_the_rest_has_its_default() {
     assert_eq!((password.queue, password.wrong_before_delay), (64, 5));
     assert_eq!((password.memory_kib, password.iterations, password.parallelism), (19_456, 2, 1));
     assert_eq!(config.network_wrong_before_delay, 50);
+    let http = config.http;
+    let seconds = (http.header.as_secs(), http.body.as_secs(), http.idle.as_secs());
+    assert_eq!((seconds, config.drain.as_secs()), ((10, 20, 75), 5));
+    assert_eq!((http.max_connections, http.max_connections_per_network), (4096, 512));
     assert_eq!((config.log.format, config.log.level), (LogFormat::Text, LogLevel::Info));
 }
 
@@ -137,6 +141,10 @@ listen = 'localhost:8080'
     listen is "localhost:8080"; give an IP address and a port, such as "127.0.0.1:8080".
 metrics_listen = '127.0.0.1:8080'
     metrics_listen is the same address as listen; give it another port.
+http.header_seconds = 0
+    http.header_seconds is 0; set a whole number from 1 to 60.
+http.max_connections = 100
+    http.max_connections_per_network is more than http.max_connections; lower it, or raise that.
 data_dir = "a\nb"
     data_dir holds a line break or another control character; remove it.
 service_name = 'a:b'

@@ -92,3 +92,6 @@ impl Edge {
         tokio::time::sleep(after).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,8 @@ impl hyper::service::Service<http::Request<Incoming>> for Answering {
             )));
         }
         let deadline = Instant::now() + self.edge.limits.body;
-        let share = self.memory.share();
-        let mut request = request.map(|body| Body::new(RequestBody::new(body, deadline, share)));
+        let (share, arrival) = (self.memory.share(), under_way.arrival());
+        let mut request = request.map(|body| Body::new(RequestBody::new(body, deadline, share, arrival)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let (edge, version) = (Arc::clone(&self.edge), request.version());
         let mut router = edge.router.clone();

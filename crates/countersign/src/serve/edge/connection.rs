@@ -177,11 +177,16 @@ async fn drive(edge: &Edge, mut protocol: Protocol, connection: &Connection, ope
                 }
                 return;
             }
-            () = connection.has_to_leave() => match connection.activity() {
-                Activity::Busy if !connection.is_abusive() => protocol.finish(),
-                Activity::Busy => return closed("resets"),
-                Activity::Idle(_) | Activity::Fresh => return,
-            },
+            () = connection.has_to_leave() => {
+                if connection.is_abusive() {
+                    return closed("resets");
+                }
+                if !connection.is_at_work() {
+                    return;
+                }
+                // The rest of a request arrived just now.
+                protocol.finish();
+            }
             () = waited(edge, connection, opened) => return closed("idle"),
             // An HTTP/1 connection that was accepted just before may send its first request, and only that: its answer
             // says `Connection: close`.

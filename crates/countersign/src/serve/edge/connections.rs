@@ -1,24 +1,28 @@
 //! The table of open connections, and who has to leave when there are too many.
 //!
 //! Two caps: in total, and for one network (an IPv4 address, or an IPv6 /64, the least that one subscriber has: RFC 6177 §2).
-//! When a cap is reached, the newcomer is let in and the connection that has waited longest without a request under way is
-//! closed; only where every connection is at work, the newcomer is refused. Somebody who holds many connections open and
-//! sends nothing therefore pushes out their own, and a person behind the same address still gets in.
+//! When a cap is reached, the newcomer is let in, and the connection that has waited longest for its client is closed. A
+//! connection waits as long as no complete request is being worked on: it is new or idle, or a head or a body is incomplete.
+//! Only where every connection is at work, the newcomer is refused. Someone who holds many connections open and sends little
+//! therefore pushes out their own, and a person behind the same address still gets in.
 //!
 //! - At the cap of a network, the one that leaves is of the same network.
-//! - At the cap in total, it is of the network that has most connections.
+//! - At the cap in total, it is of a network that has many connections, compared with the others.
 //! - Trusted proxies are counted in total only, because everyone comes from them; they are never pushed out.
 
 use super::framing::Refusal;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// How many requests one connection may give up before they are answered; a page that is left gives up a few.
 const MOST_CANCELLED: u32 = 100;
+
+/// How many connections are looked at to find one that leaves.
+const LOOKED_AT: usize = 256;
 
 /// A network, for counting. `None` is a trusted proxy.
 type Network = Option<IpAddr>;
@@ -63,12 +67,14 @@ struct Table {
     networks: HashMap<IpAddr, Members>,
     /// How many connections each network has, to find the one with most.
     sizes: BTreeSet<(usize, IpAddr)>,
+    /// The networks of all waiting connections, the longest-waiting first.
+    waiting: BTreeMap<u64, IpAddr>,
 }
 
 #[derive(Default)]
 struct Members {
     open: usize,
-    /// Those without a request under way, the longest-waiting first.
+    /// Those that wait for their client, the longest-waiting first.
     waiting: BTreeMap<u64, Arc<Notify>>,
 }
 
@@ -89,14 +95,15 @@ impl Connections {
         {
             return Err(Full::Network);
         }
-        if table.open >= self.0.most && !table.push_out_of_the_largest() {
+        if table.open >= self.0.most && !table.push_out_anyone() {
             return Err(Full::Total);
         }
         let leave = Arc::new(Notify::new());
         self.count_one(&mut table, network, 1);
         let ticket = table.wait(network, &leave);
         drop(table);
-        let state = State { requests: 0, under_way: 0, cancelled: 0, ticket, since: Instant::now() };
+        let state =
+            State { requests: 0, under_way: 0, at_work: 0, cancelled: 0, ticket, since: Instant::now() };
         Ok(Arc::new(Connection {
             connections: self.clone(),
             network,
@@ -109,7 +116,7 @@ impl Connections {
 
     /// Closes the connection that would have to leave for another one, to free what it holds.
     pub(super) fn make_room(&self) -> bool {
-        self.table().push_out_of_the_largest()
+        self.table().push_out_anyone()
     }
 
     /// How many there are.
@@ -156,8 +163,11 @@ impl Table {
     /// Enters a connection among the waiting ones. The ticket is for [`Self::work`].
     fn wait(&mut self, network: Network, leave: &Arc<Notify>) -> u64 {
         self.next += 1;
-        if let Some(members) = network.and_then(|network| self.networks.get_mut(&network)) {
+        if let Some(network) = network
+            && let Some(members) = self.networks.get_mut(&network)
+        {
             members.waiting.insert(self.next, Arc::clone(leave));
+            self.waiting.insert(self.next, network);
         }
         self.next
     }
@@ -165,25 +175,31 @@ impl Table {
     fn work(&mut self, network: Network, ticket: u64) {
         if let Some(members) = network.and_then(|network| self.networks.get_mut(&network)) {
             members.waiting.remove(&ticket);
+            self.waiting.remove(&ticket);
         }
     }
 
-    /// Whether somebody of this network leaves. Its place counts as free at once: it is closed in a moment.
+    /// Whether a connection of this network leaves.
     fn push_out(&mut self, network: IpAddr) -> bool {
         let Some(members) = self.networks.get_mut(&network) else { return false };
-        let Some((_, leave)) = members.waiting.pop_first() else { return false };
+        let Some((ticket, leave)) = members.waiting.pop_first() else { return false };
+        self.waiting.remove(&ticket);
         leave.notify_one();
         metrics::counter!("countersign_connections_closed_total", "reason" => "pushed-out").increment(1);
         true
     }
 
-    fn push_out_of_the_largest(&mut self) -> bool {
-        let largest = self.sizes.iter().rev().map(|(_, network)| *network);
-        let waits =
-            |network: &IpAddr| self.networks.get(network).is_some_and(|members| !members.waiting.is_empty());
-        // Seldom more than one step: a network whose connections are all at work.
-        let network = largest.take(32).find(waits);
-        network.is_some_and(|network| self.push_out(network))
+    /// Whether a connection of any network leaves: the longest-waiting one of those that have at least half as many as the
+    /// largest. Only so many are looked at; behind them it is one of the largest networks.
+    fn push_out_anyone(&mut self) -> bool {
+        let Some((most, _)) = self.sizes.last() else { return false };
+        let size = |network: &IpAddr| self.networks.get(network).map_or(0, |members| members.open);
+        let waiting = self.waiting.values().take(LOOKED_AT);
+        let largest = self.sizes.iter().rev().take(LOOKED_AT).map(|(_, network)| network);
+        let waits = |network: &IpAddr| self.networks.get(network).is_some_and(|one| !one.waiting.is_empty());
+        let chosen =
+            waiting.chain(largest).find(|network| size(network) * 2 >= *most && waits(network)).copied();
+        chosen.is_some_and(|network| self.push_out(network))
     }
 }
 
@@ -203,6 +219,8 @@ pub(super) struct Connection {
 struct State {
     requests: u64,
     under_way: usize,
+    /// Those of them that have arrived completely.
+    at_work: usize,
     cancelled: u32,
     ticket: u64,
     since: Instant,
@@ -251,11 +269,10 @@ impl Connection {
         let mut state = self.state();
         state.requests += 1;
         state.under_way += 1;
-        if state.under_way == 1 {
-            self.connections.table().work(self.network, state.ticket);
-        }
         let refusal = self.refused.get().filter(|(number, _)| *number == state.requests);
-        (Request { connection: Arc::clone(self), answered: false }, refusal.map(|(_, refusal)| *refusal))
+        let request =
+            Request { connection: Arc::clone(self), is_complete: Arc::default(), is_answered: false };
+        (request, refusal.map(|(_, refusal)| *refusal))
     }
 
     /// Whether the client has given up too many requests: it begins work that it does not wait for (CVE-2023-44487).
@@ -263,18 +280,35 @@ impl Connection {
         self.state().cancelled >= MOST_CANCELLED
     }
 
-    fn end(&self, answered: bool) {
+    /// Whether a complete request is worked on.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.state().at_work > 0
+    }
+
+    /// A complete request is worked on from now on.
+    fn work(&self) {
         let mut state = self.state();
-        state.under_way -= 1;
+        state.at_work += 1;
+        if state.at_work == 1 {
+            self.connections.table().work(self.network, state.ticket);
+        }
+    }
+
+    fn end(&self, was_complete: bool, is_answered: bool) {
+        let mut state = self.state();
         // A trusted proxy gives up for everyone behind it, so its are not counted.
-        if !answered && self.network.is_some() {
+        if !is_answered && self.network.is_some() {
             state.cancelled += 1;
             if state.cancelled == MOST_CANCELLED {
                 self.leave.notify_one();
             }
         }
+        state.under_way -= 1;
         if state.under_way == 0 {
             state.since = Instant::now();
+        }
+        state.at_work -= usize::from(was_complete);
+        if was_complete && state.at_work == 0 {
             state.ticket = self.connections.table().wait(self.network, &self.leave);
         }
     }
@@ -299,19 +333,41 @@ impl Drop for Connection {
 /// A request that is under way.
 pub(super) struct Request {
     connection: Arc<Connection>,
-    answered: bool,
+    is_complete: Arc<AtomicBool>,
+    is_answered: bool,
+}
+
+/// For the body of a request, which knows when it has arrived.
+pub(super) struct Arrival {
+    connection: Arc<Connection>,
+    is_complete: Arc<AtomicBool>,
 }
 
 impl Request {
+    pub(super) fn arrival(&self) -> Arrival {
+        Arrival { connection: Arc::clone(&self.connection), is_complete: Arc::clone(&self.is_complete) }
+    }
+
     /// There is an answer: whatever comes now, the client has not given the request up before it was worked on.
     pub(super) fn is_answered(&mut self) {
-        self.answered = true;
+        self.is_answered = true;
+    }
+}
+
+impl Arrival {
+    /// The request has arrived completely: from now on its connection is at work.
+    pub(super) fn complete(&self) {
+        if !self.is_complete.swap(true, Ordering::Relaxed) {
+            self.connection.work();
+        }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.connection.end(self.answered);
+        // A body that arrives later changes nothing any more.
+        let was_complete = self.is_complete.swap(true, Ordering::Relaxed);
+        self.connection.end(was_complete, self.is_answered);
     }
 }
 
@@ -334,6 +390,13 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// A complete request.
+    fn work(connection: &Arc<Connection>) -> Request {
+        let (request, _) = connection.begin();
+        request.arrival().complete();
+        request
+    }
+
     /// Which of these have to leave.
     async fn leaving(connections: &[Arc<Connection>]) -> Vec<usize> {
         let mut leaving = Vec::new();
@@ -349,11 +412,11 @@ mod tests {
         let all = Connections::new("test", 100, 3);
         let mut own: Vec<_> = (0..3).map(|_| all.open(ip("192.0.2.1"), false).unwrap()).collect();
         let other = all.open(ip("192.0.2.2"), false).unwrap();
-        let (first, refusal) = own[0].begin();
-        assert_eq!(refusal, None);
+        let first = work(&own[0]);
+        let incomplete = own[1].begin();
         own.push(all.open(ip("::ffff:192.0.2.1"), false).unwrap());
         assert_eq!(leaving(&own).await, [1], "the first is at work");
-        drop(own.remove(1));
+        drop((incomplete, own.remove(1)));
         // Back from work, it has waited for the shortest time.
         drop(first);
         own.push(all.open(ip("192.0.2.1"), false).unwrap());
@@ -365,13 +428,13 @@ mod tests {
     async fn where_all_are_at_work_the_newcomer_is_refused() {
         let all = Connections::new("test", 3, 2);
         let own: Vec<_> = (0..2).map(|_| all.open(ip("2001:db8::1"), false).unwrap()).collect();
-        let work: Vec<_> = own.iter().map(Connection::begin).collect();
+        let working: Vec<_> = own.iter().map(work).collect();
         assert_eq!(all.open(ip("2001:db8::2"), false).err(), Some(Full::Network), "one /64 is one network");
         let other = all.open(ip("2001:db8:0:1::1"), false).unwrap();
-        let other_work = other.begin();
+        let other_work = work(&other);
         assert_eq!(all.open(ip("192.0.2.1"), false).err(), Some(Full::Total));
         assert_eq!(all.count(), 3);
-        drop((work, own, other, other_work));
+        drop((working, own, other, other_work));
         assert_eq!(all.count(), 0);
         all.all_closed().await;
     }
@@ -388,6 +451,19 @@ mod tests {
         assert!(all.make_room());
         drop((large, newcomer));
         assert_eq!(all.count(), 4);
+    }
+
+    #[tokio::test]
+    async fn of_networks_of_one_size_the_longest_waiting_connection_leaves() {
+        let all = Connections::new("test", 3, 3);
+        let open = |from: &str| all.open(ip(from), false).unwrap();
+        let own = [open("192.0.2.1"), open("2001:db8::1"), open("192.0.2.2")];
+        let working = work(&own[0]);
+        let _newcomer = open("192.0.2.3");
+        assert_eq!(leaving(&own).await, [1]);
+        drop(working);
+        assert!(all.make_room());
+        assert_eq!(leaving(&own).await, [2]);
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! A request's body with its bounds: when it has to be complete, and what memory it may take until then.
 
+use super::connections::Arrival;
 use super::memory::Share;
 use axum::body::HttpBody;
 use bytes::Bytes;
@@ -21,11 +22,20 @@ pub(super) struct RequestBody {
     deadline: Pin<Box<Sleep>>,
     memory: Share,
     received: usize,
+    arrival: Arrival,
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, deadline: Instant, memory: Share) -> Self {
-        Self { incoming, deadline: Box::pin(sleep_until(deadline)), memory, received: 0 }
+    pub(super) fn new(incoming: Incoming, deadline: Instant, memory: Share, arrival: Arrival) -> Self {
+        let body = Self { incoming, deadline: Box::pin(sleep_until(deadline)), memory, received: 0, arrival };
+        body.look_for_the_end();
+        body
+    }
+
+    fn look_for_the_end(&self) {
+        if self.incoming.is_end_stream() {
+            self.arrival.complete();
+        }
     }
 }
 
@@ -47,8 +57,12 @@ impl HttpBody for RequestBody {
             Some(Err(error)) => {
                 return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, error))));
             }
-            None => return Poll::Ready(None),
+            None => {
+                this.arrival.complete();
+                return Poll::Ready(None);
+            }
         };
+        this.look_for_the_end();
         this.received = this.received.saturating_add(frame.data_ref().map_or(0, Bytes::len));
         if this.memory.grow_to(this.received.min(KEPT)) {
             Poll::Ready(Some(Ok(frame)))
