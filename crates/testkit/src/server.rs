@@ -260,10 +260,15 @@ impl Server {
         self.people = Some(people(demo.people));
     }
 
+    /// Whether it can serve. A clock that a test has moved away from PostgreSQL's is no reason to wait for.
     async fn is_ready(&self) -> bool {
+        if !self.data().join("demo.json").exists() {
+            return false;
+        }
         let readyz = self.http.get(format!("{}/readyz", self.url())).timeout(Duration::from_secs(5));
-        self.data().join("demo.json").exists()
-            && readyz.send().await.is_ok_and(|answer| answer.status().is_success())
+        let Ok(answer) = readyz.send().await else { return false };
+        let (ready, lines) = (answer.status().is_success(), answer.text().await.unwrap_or_default());
+        ready || (self.clock.is_moved() && lines == "database: ok\nclock: failing\nkeys: ok\n")
     }
 
     fn command(&self) -> Command {

@@ -53,6 +53,8 @@ pub(crate) enum Problem {
     },
     /// The database is away.
     Away,
+    /// The database did not confirm a write: it may have happened.
+    Unconfirmed,
     /// Too many passwords wait to be checked.
     Busy,
     /// It took too long.
@@ -74,11 +76,13 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Away(_) => tracing::warn!(%fault, "the database is away"),
+            Fault::Unconfirmed(_) => tracing::error!(%fault, "the outcome of a write is unknown"),
             Fault::Busy => tracing::warn!("the password queue is full"),
             Fault::Internal(_) => tracing::error!(%fault, "a fault"),
         }
         match fault {
             Fault::Away(_) => Self::Away,
+            Fault::Unconfirmed(_) => Self::Unconfirmed,
             Fault::Busy => Self::Busy,
             Fault::Internal(_) => Self::Internal,
         }
@@ -116,7 +120,7 @@ impl Problem {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::CannotBeDone(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Away | Self::Busy | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -142,6 +146,7 @@ impl Problem {
             Self::CannotBeDone(_) => "cannot-be-done",
             Self::TooMany { .. } => "too-many",
             Self::Away => "database-away",
+            Self::Unconfirmed => "outcome-unknown",
             Self::Busy => "password-queue-full",
             Self::TimedOut => "timed-out",
             Self::Internal => "internal",
@@ -152,7 +157,7 @@ impl Problem {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooMany { retry_after } => Some(*retry_after),
-            Self::Away | Self::Busy | Self::TimedOut => Some(SOON),
+            Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut => Some(SOON),
             _ => None,
         }
     }
@@ -223,6 +228,11 @@ impl Problem {
                 "We cannot answer just now",
                 "Something that we need is away for a moment. Nothing is wrong with your account.",
             ),
+            Self::Unconfirmed => plain(
+                "We can’t confirm that this was saved",
+                "Our database didn’t answer in time. Check whether your change is there before you try again. A code that \
+                 you entered may already be used.",
+            ),
             Self::Internal => (
                 "Something went wrong on our side".into(),
                 format!("It is not your fault, and it has been recorded. If it happens again, tell us this number: {number}."),
@@ -252,7 +262,7 @@ impl Problem {
             (Self::StaleForm { page }, _) => go("Open the page again", page),
             // An application's people have no start page here.
             (Self::NoChallenge, _) => None,
-            (Self::TooMany { .. } | Self::Away | Self::Busy | Self::TimedOut, _) => None,
+            (Self::TooMany { .. } | Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut, _) => None,
             (_, Some(subject)) => go(&format!("Go on as {subject}"), "/"),
             (Self::LoginAsRefused(_), None) => go("Back to the members", "/members"),
             (_, None) => go("Go to the start page", "/"),

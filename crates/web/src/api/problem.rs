@@ -110,7 +110,9 @@ impl From<&Problem> for ApiProblem {
             Problem::MethodNotAllowed => Self::plain(kinds::METHOD_NOT_ALLOWED),
             Problem::TooLarge => Self::plain(kinds::BODY_TOO_LARGE),
             Problem::TooMany { retry_after } => Self::plain(kinds::RATE_LIMITED).after(*retry_after),
-            Problem::Away | Problem::Busy | Problem::TimedOut => Self::plain(kinds::UNAVAILABLE).after(SOON),
+            Problem::Away | Problem::Unconfirmed | Problem::Busy | Problem::TimedOut => {
+                Self::plain(kinds::UNAVAILABLE).after(SOON)
+            }
             // The rest is about forms and sessions, of which the API has none.
             _ => Self::plain(kinds::INTERNAL),
         }
