@@ -34,6 +34,9 @@ pub(crate) fn run(tx: &mut Tx<'_>, now: Timestamp) -> StoreResult<()> {
         .row("SELECT COALESCE(MAX(version), 0) FROM schema_versions", &[])?
         .ok_or(StoreError::Corrupt("schema_versions"))?
         .int()?;
+    if found == 0 && !tx.keyring.may_be_new() {
+        return Err(StoreError::Missing);
+    }
     let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
     if found > known {
         return Err(StoreError::Newer { found, known });

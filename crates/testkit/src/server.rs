@@ -222,6 +222,19 @@ impl Server {
         self.process.as_ref().map(Group::id)
     }
 
+    /// Lets the running server write no file beyond so many bytes, as on a full disk; `None` gives it room again.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn limit_file_size(&self, bytes: Option<u64>) {
+        use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+        let process = self.process_id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let most = getrlimit(Resource::Fsize).maximum;
+        let limit = Rlimit { current: bytes.or(most), maximum: most };
+        prlimit(Some(process.expect("a running server")), Resource::Fsize, limit)
+            .expect("a limit of its own");
+    }
+
     /// SIGKILL: the process is gone at once, as in a power cut; the data stays.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {

@@ -10,11 +10,15 @@ pub(super) fn install(config: &Config) -> Result<(), Failure> {
     let filter = EnvFilter::new(format!("warn,countersign={0}", config.log.level.as_str()));
     let registry = tracing_subscriber::registry().with(filter);
     let installed = match config.log.format {
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
+        // A line that cannot be written is lost. To complain of it on standard error, which is full, would panic.
+        LogFormat::Json => registry
+            .with(fmt::layer().json().log_internal_errors(false).with_writer(std::io::stderr))
+            .try_init(),
         LogFormat::Text => registry
             .with(
                 fmt::layer()
                     .compact()
+                    .log_internal_errors(false)
                     .with_ansi(false)
                     .with_target(config.mode == Mode::Production)
                     .with_writer(std::io::stderr),

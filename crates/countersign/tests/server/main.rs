@@ -18,9 +18,11 @@ mod openapi;
 mod openid;
 mod openid_clients;
 mod profile;
+mod readiness;
 mod routes;
 mod secrets;
 mod sign_in;
+mod starting;
 mod structure;
 
 use countersign_testkit::{Engine, Server, ServerOptions};

@@ -122,7 +122,7 @@ async fn a_postgresql_that_goes_silent_is_given_up_in_three_seconds_and_used_aga
             all.spawn(async move { client.get("/sign-in/verify").await });
         }
         for answer in all.join_all().await {
-            answer.expect_status(503);
+            let answer = answer.expect_status(503);
             assert!(answer.header("retry-after").is_some(), "{answer}");
         }
         assert!(begin.elapsed() < ANSWERS_WITHIN, "{:?}", begin.elapsed());

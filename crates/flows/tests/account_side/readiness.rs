@@ -125,6 +125,7 @@ async fn a_lock_that_is_held_in_postgresql_is_told_in_three_seconds() {
     // Somebody's session holds the table.
     let holder = std::process::Command::new("psql")
         .args([&url, "-qc", "BEGIN; LOCK TABLE readiness; SELECT pg_sleep(6)"])
+        .stdout(std::process::Stdio::null())
         .spawn();
     let mut holder = holder.unwrap();
     within(Duration::from_secs(20), async {
