@@ -7,7 +7,7 @@ use crate::cli::{
     ApiKey, ApiKeyCreate, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate, Place,
 };
 use crate::config::{Config, Database};
-use crate::wiring::{self, Failure};
+use crate::wiring::{self, Failure, Start};
 use countersign_core::{
     application::{AddressError, AddressKind, ClientAuth, ReturnAddress, Scope, Scopes, SigningAlgorithm},
     authority::{ApplicationAuthority, OperatorAuthority},
@@ -63,9 +63,11 @@ fn at<F: Future<Output = Result<(), Failure>>>(
     act: impl FnOnce(Services) -> F,
 ) -> Result<(), Failure> {
     let config = place.settings(std::env::vars_os())?.config()?;
+    wiring::show_warnings();
     is_there(&config)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
-    runtime.block_on(async { act(wiring::services(&config, Arc::new(SystemClock)).await?).await })
+    runtime
+        .block_on(async { act(wiring::services(&config, Arc::new(SystemClock), Start::Beside).await?).await })
 }
 
 /// A mistyped directory must not become a new, empty server.

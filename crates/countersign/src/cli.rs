@@ -120,6 +120,10 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS", requires = "dev")]
     pub listen: Option<SocketAddr>,
 
+    /// Begin with an empty database, though the key file has been used with another one
+    #[arg(long)]
+    pub new_database: bool,
+
     /// Read an offset in seconds from this file at every look at the clock
     #[arg(long, value_name = "FILE", requires = "dev")]
     pub clock_file: Option<PathBuf>,
@@ -174,6 +178,10 @@ pub struct OwnerCreate {
     /// The file that holds the password, or - for standard input; without it, the password is asked for
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+
+    /// Begin with an empty database, though the key file has been used with another one
+    #[arg(long)]
+    pub new_database: bool,
 }
 
 /// Where a new password is read from. Never the command line, which other users of the machine can see.

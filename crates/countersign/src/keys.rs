@@ -9,6 +9,9 @@
 //! The first key is the current one; the others only open what was sealed under them. Whoever has this file
 //! and the database has every authenticator's secret, so it is readable by its owner alone, and it is never
 //! written over.
+//!
+//! A new key file has a file beside it, named like it with `.unused` at the end, until a database has been opened with
+//! its keys. Where that is gone, the keys have been used, and a missing database is a loss and not a beginning.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -107,6 +110,39 @@ pub fn load_or_create(path: &Path) -> Result<Keys, KeyFileError> {
     }
 }
 
+/// Whether the keys have not been used with any database yet. Ask after they were loaded, and before the database is looked
+/// for: another process that starts at the same time takes the note away once there is one.
+#[must_use]
+pub fn are_unused(path: &Path) -> bool {
+    note(path).exists()
+}
+
+/// Notes that a database has been opened with the keys.
+///
+/// # Errors
+///
+/// When the note cannot be taken away.
+pub fn used(path: &Path) -> Result<(), KeyFileError> {
+    let noted = match fs::remove_file(note(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| File::open(directory(path))?.sync_all()),
+    };
+    noted.map_err(|source| KeyFileError::Create { path: note(path), source })
+}
+
+fn note(path: &Path) -> PathBuf {
+    let mut note = path.to_owned().into_os_string();
+    note.push(".unused");
+    note.into()
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// Loads the key file.
 ///
 /// # Errors
@@ -181,11 +217,11 @@ fn decode(secret: &str) -> Result<KeySecret, String> {
 /// Writes a new key to a file of another name and links it to `path`, which fails where `path` has come to
 /// exist: that file is then the one that counts.
 fn create(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory(path);
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // Before the keys, and to survive a crash before they do: keys without the note have been used.
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(note(path))?.sync_all()?;
+    File::open(directory)?.sync_all()?;
     let mut name = [0; 8];
     random(&mut name)?;
     let draft = directory.join(format!(".keys-{}", HEXLOWER.encode(&name)));
@@ -255,12 +291,38 @@ mod tests {
         assert_ne!(*made[0].1, [0; 32]);
         assert_eq!((mode(&path), mode(&directory)), (0o600, 0o700));
         let names: Vec<_> = fs::read_dir(&directory).unwrap().map(|file| file.unwrap().file_name()).collect();
-        assert_eq!(names, ["keys.toml"], "no draft is left behind");
+        let names: std::collections::BTreeSet<_> = names.into_iter().collect();
+        assert_eq!(
+            names,
+            ["keys.toml", "keys.toml.unused"].map(Into::into).into(),
+            "no draft is left behind"
+        );
 
         assert_eq!(load_or_create(&path).unwrap(), made);
         assert_eq!(load(&path).unwrap(), made);
         let other = load_or_create(&home.path().join("other.toml")).unwrap();
         assert_ne!(other[0].1, made[0].1);
+    }
+
+    #[test]
+    fn new_keys_are_unused_until_a_database_was_opened_with_them() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("keys.toml");
+        assert!(!are_unused(&path));
+        load_or_create(&path).unwrap();
+        assert!(are_unused(&path));
+        assert_eq!(mode(&note(&path)), 0o600);
+        // The next start, after a crash.
+        load_or_create(&path).unwrap();
+        assert!(are_unused(&path));
+        used(&path).unwrap();
+        used(&path).unwrap();
+        assert!(!are_unused(&path));
+        load_or_create(&path).unwrap();
+        assert!(!are_unused(&path));
+        let (_directory, given) = file_with(&entry("k1", ONE), 0o600);
+        load_or_create(&given).unwrap();
+        assert!(!are_unused(&given), "keys that somebody else made may belong to a database");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `countersign owner create`: the first account of an organization.
 
 use crate::cli::{OwnerCreate, PasswordSource};
-use crate::wiring::{self, Failure};
+use crate::wiring::{self, Failure, Start};
 use countersign_core::{authority::OperatorAuthority, password};
 use countersign_flows::{
     accounts::{self, Created},
@@ -14,10 +14,12 @@ use zeroize::Zeroizing;
 /// Creates the owner, and says so.
 pub fn create(options: &OwnerCreate) -> Result<(), Failure> {
     let config = options.place.settings(std::env::vars_os())?.config()?;
+    wiring::show_warnings();
     let password = read_password(options.password_source())?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
     let created = runtime.block_on(async {
-        let services = wiring::services(&config, Arc::new(SystemClock)).await?;
+        let services =
+            wiring::services(&config, Arc::new(SystemClock), Start::of(options.new_database)).await?;
         let authority = OperatorAuthority::at_the_console();
         accounts::create_owner(
             &services,

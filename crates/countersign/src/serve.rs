@@ -8,7 +8,8 @@ mod shutdown;
 
 use crate::cli::Serve;
 use crate::config::{Config, Database, Mode};
-use crate::wiring::{self, Failure};
+use crate::wiring::{self, Failure, Start};
+
 use countersign_core::Clock;
 use countersign_delivery::{Courier, DevOutbox, Words};
 use countersign_flows::{
@@ -56,15 +57,15 @@ pub fn run(options: &Serve) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(Failure::other("the runtime cannot start"))?
-        .block_on(serve(config, clock))
+        .block_on(serve(config, clock, Start::of(options.new_database)))
 }
 
-async fn serve(mut config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+async fn serve(mut config: Config, clock: Arc<dyn Clock>, start: Start) -> Result<(), Failure> {
     shutdown::survive_file_size_limit();
     let listener = bind("listen", config.listen).await?;
     let bound = listener.local_addr().map_err(Failure::other("the listener has no address"))?;
     config.listens_on(bound);
-    let services = wiring::services(&config, clock).await?;
+    let services = wiring::services(&config, clock, start).await?;
     // The first number takes a tenth of a second to parse; nobody should wait for it.
     tokio::task::spawn_blocking(|| "+442079460018".parse::<countersign_core::phone::PhoneNumber>().is_ok());
     let outbox = Arc::new(DevOutbox::default());
@@ -183,7 +184,11 @@ async fn housekeeping(services: Services, metrics: PrometheusHandle, stopped: wa
         }
         metrics.run_upkeep();
         let (now, idle) = (services.now(), services.rules.lifetimes.idle);
-        match services.store.write(move |tx| countersign_store::housekeeping::sweep(tx, now, idle)).await {
+        match services
+            .store
+            .write_in_background(move |tx| countersign_store::housekeeping::sweep(tx, now, idle))
+            .await
+        {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "swept"),
             Err(error) => tracing::warn!(%error, "housekeeping failed; it will be tried again"),

@@ -2,7 +2,7 @@
 //! same database; every node signs with them from the moment that they are for.
 
 use crate::cli::RotateSigning;
-use crate::wiring::{self, Failure};
+use crate::wiring::{self, Failure, Start};
 use countersign_core::authority::OperatorAuthority;
 use countersign_flows::{ambient::SystemClock, openid_connect::keys};
 use std::{io::Write as _, sync::Arc};
@@ -10,9 +10,10 @@ use std::{io::Write as _, sync::Arc};
 /// Makes them, and says so.
 pub fn rotate(options: &RotateSigning) -> Result<(), Failure> {
     let config = options.place.settings(std::env::vars_os())?.config()?;
+    wiring::show_warnings();
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
     let made = runtime.block_on(async {
-        let services = wiring::services(&config, Arc::new(SystemClock)).await?;
+        let services = wiring::services(&config, Arc::new(SystemClock), Start::Beside).await?;
         let operator = OperatorAuthority::at_the_console();
         keys::rotate(&services, &operator, options.now)
             .await

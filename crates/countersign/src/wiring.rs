@@ -1,6 +1,6 @@
 //! From the configuration to what the other crates take.
 
-use crate::config::{Config, ConfigError, Database, Mode, SecondStepMethod, SmtpSecurity};
+use crate::config::{Config, ConfigError, Database, Mode, SecondStepMethod, Secret, SmtpSecurity};
 use crate::keys::{self, KeyFileError};
 use countersign_core::{
     Clock, Entropy,
@@ -15,7 +15,7 @@ use countersign_flows::{
     forward_auth::Site,
     hashing::{Hashing, HashingSettings},
 };
-use countersign_store::{Keyring, Store, StoreError};
+use countersign_store::{ExpectedDatabase, Keyring, PostgresAddress, Store, StoreError};
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
@@ -55,63 +55,167 @@ impl Failure {
     }
 }
 
+/// Which database a command may open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The one that belongs to the keys; with new keys, a new one.
+    Server,
+    /// A new one, though the keys have been used: `--new-database`.
+    NewDatabase,
+    /// One that is there: the command works beside a server.
+    Beside,
+}
+
+impl Start {
+    /// Of a command with the flag `--new-database`.
+    pub(crate) fn of(new_database: bool) -> Self {
+        if new_database { Self::NewDatabase } else { Self::Server }
+    }
+}
+
 /// Opens keys and database, and puts the services together.
-pub(crate) async fn services(config: &Config, clock: Arc<dyn Clock>) -> Result<Services, Failure> {
-    create_data_dir(config)?;
+pub(crate) async fn services(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    start: Start,
+) -> Result<Services, Failure> {
+    if start != Start::Beside {
+        create_data_dir(config)?;
+    }
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let store = open(config, &clock, &entropy).await?;
+    let store = open(config, &clock, &entropy, start).await?;
     let hashing = Hashing::new(hashing(config), Arc::clone(&entropy))
         .map_err(|e| Failure::Other(format!("password hashing cannot be set up: {e}")))?;
     Ok(Services::new(store, clock, entropy, hashing, rules(config)))
 }
 
+/// Who can write in the directory can put another file in the place of the database or the keys, or a log of their own beside
+/// the database, which SQLite would then play back.
 fn create_data_dir(config: &Config) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt as _;
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
     let dir = &config.data_dir;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| {
-        Failure::Input(format!(
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    let mode = created.and_then(|()| std::fs::metadata(dir)).map(|metadata| metadata.mode() & 0o7777);
+    match mode {
+        Ok(mode) if mode & 0o022 == 0 => Ok(()),
+        Ok(mode) => Err(Failure::Input(format!(
+            "the data directory {0} has mode {mode:04o}, which lets others put files there; run `chmod go-w {0}`, or set \
+             data_dir to a directory below it, which is then created.",
+            dir.display()
+        ))),
+        Err(e) => Err(Failure::Input(format!(
             "the data directory {} cannot be created ({e}); create it for the user that runs countersign, or set data_dir.",
             dir.display()
-        ))
-    })
+        ))),
+    }
 }
 
-async fn open(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Store, Failure> {
+async fn open(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+    start: Start,
+) -> Result<Store, Failure> {
+    let keys_file = &config.keys_file;
     if let Database::Sqlite { path } = &config.database
         && path.exists()
-        && !config.keys_file.exists()
+        && !keys_file.exists()
     {
         return Err(Failure::Input(format!(
             "the key file {} is missing beside the database {}, which it alone opens; put it back from its backup.",
-            config.keys_file.display(),
+            keys_file.display(),
             path.display()
         )));
     }
-    let keys = keys::load_or_create(&config.keys_file)?;
+    let keys = match start {
+        Start::Beside => keys::load(keys_file)?,
+        Start::Server | Start::NewDatabase => keys::load_or_create(keys_file)?,
+    };
+    let are_new = keys::are_unused(keys_file);
     let keys = keys.into_iter().map(|(id, secret)| (id, Zeroizing::new(*secret))).collect();
     let keyring = Keyring::new(keys).map_err(Failure::other("the key file cannot be used"))?;
+    let keyring = keyring.expecting(match start {
+        Start::Server if are_new => ExpectedDatabase::Either,
+        Start::Server | Start::Beside => ExpectedDatabase::Existing,
+        Start::NewDatabase => ExpectedDatabase::New,
+    });
     let entropy = Arc::clone(entropy);
+    let opened = match &config.database {
+        Database::Sqlite { path } => Store::open_sqlite(path, keyring, entropy, &**clock).await,
+        Database::Postgres { url, connections } => {
+            warn_of_plain_connections(url);
+            Store::open_postgres(url.expose(), connections.get(), keyring, entropy, &**clock).await
+        }
+    };
+    let store = opened.map_err(|error| unopened(config, &error))?;
+    if are_new {
+        keys::used(keys_file)?;
+    }
+    if are_new || start == Start::NewDatabase {
+        let keys = keys_file.canonicalize().unwrap_or_else(|_| keys_file.clone());
+        tracing::warn!(database = place(config), keys = %keys.display(), new_keys = are_new, "a new database was created");
+    }
+    Ok(store)
+}
+
+fn warn_of_plain_connections(url: &Secret) {
+    let Ok(address) = url.expose().parse::<PostgresAddress>() else { return };
+    for host in address.unencrypted() {
+        tracing::warn!(host, "the connection to PostgreSQL is not encrypted, because of sslmode=disable");
+    }
+}
+
+/// Shows warnings to the operator of a command. `serve` has a log of its own.
+pub(crate) fn show_warnings() {
+    let shown = tracing_subscriber::fmt()
+        .compact()
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr);
+    drop(shown.try_init());
+}
+
+/// The database, as an operator would find it.
+fn place(config: &Config) -> String {
     match &config.database {
         Database::Sqlite { path } => {
-            let opened = Store::open_sqlite(path, keyring, entropy, &**clock).await;
-            opened.map_err(|e| {
-                unopened(&format!("the database {} cannot be opened", path.display()), "data_dir", &e)
-            })
+            path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string()
         }
-        Database::Postgres { url, connections } => {
-            let opened =
-                Store::open_postgres(url.expose(), connections.get(), keyring, entropy, &**clock).await;
-            opened.map_err(|e| unopened("PostgreSQL cannot be used", "database.url", &e))
-        }
+        Database::Postgres { url, .. } => url
+            .expose()
+            .parse::<PostgresAddress>()
+            .map_or_else(|_| "PostgreSQL".into(), |address| address.to_string()),
     }
 }
 
 /// A database that is away may come back; the rest is for the operator to put right.
-fn unopened(what: &str, setting: &str, error: &StoreError) -> Failure {
+fn unopened(config: &Config, error: &StoreError) -> Failure {
+    let (setting, place, keys) = (setting(config), place(config), config.keys_file.display());
+    let what = format!("the database {place} cannot be opened");
     match error {
         StoreError::Away(_) => Failure::Other(format!("{what}: {error}; see {setting}.")),
         StoreError::WrongKeys => Failure::Input(format!("{what}: {error}; see keys_file.")),
+        StoreError::Missing => Failure::Input(format!(
+            "the database {place} is missing or empty, but the keys in {keys} have been used with one; restore it, correct \
+             {setting}, or give --new-database once to `serve` or `owner create` to begin with an empty one."
+        )),
+        StoreError::AlreadyThere => Failure::Input(format!(
+            "the database {place} is there already, and --new-database would not replace it; leave the flag out, or move \
+             the database away first."
+        )),
+        StoreError::Mode { .. } => Failure::Input(format!("{error}.")),
         _ => Failure::Input(format!("{what}: {error}; see {setting}.")),
+    }
+}
+
+/// The setting that says where the database is.
+fn setting(config: &Config) -> &'static str {
+    match (&config.database, config.mode) {
+        (Database::Sqlite { .. }, Mode::Dev) => "--data",
+        (Database::Sqlite { .. }, Mode::Production) => "data_dir",
+        (Database::Postgres { .. }, _) => "database.url",
     }
 }
 

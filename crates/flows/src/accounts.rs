@@ -108,12 +108,27 @@ pub async fn create_owner(
     Ok(if created { Created::Done(id) } else { Created::EmailTaken })
 }
 
+/// The demonstration before it is stored.
+pub struct Demonstration {
+    /// The id that its organization gets.
+    pub organization: OrganizationId,
+    /// Its people, with their passwords.
+    pub people: [DemoPerson; 5],
+}
+
 /// Makes the demonstration's organization and its five people, all of it in one write: there is never half of it. `None`
 /// where there is an owner already.
 pub async fn demonstration(
     s: &Services,
     operator: OperatorAuthority,
 ) -> Result<Option<Vec<DemoPerson>>, Fault> {
+    let Some(demonstration) = draft_demonstration(s).await? else { return Ok(None) };
+    let created = create_demonstration(s, operator, &demonstration).await?;
+    Ok(created.then(|| demonstration.people.into()))
+}
+
+/// Makes up people and passwords, of which nothing is stored yet. `None` where there is an owner already.
+pub async fn draft_demonstration(s: &Services) -> Result<Option<Demonstration>, Fault> {
     if s.store.read(members::any_owner).await? {
         return Ok(None);
     }
@@ -123,9 +138,24 @@ pub async fn demonstration(
         password: generated_password(&*s.entropy),
         name: name.to_owned(),
     });
-    let hashes = hash_all(s, &people).await?;
+    Ok(Some(Demonstration { organization: OrganizationId::generate(s.now(), &*s.entropy), people }))
+}
+
+/// Whether a demonstration with this organization is stored.
+pub async fn is_demonstration(s: &Services, organization: OrganizationId) -> Result<bool, Fault> {
+    let name = s.store.read(move |tx| members::organization_name(tx, organization)).await?;
+    Ok(name.is_some())
+}
+
+/// Stores a demonstration in one write. `false` where there is an owner already: then nothing is stored.
+pub async fn create_demonstration(
+    s: &Services,
+    operator: OperatorAuthority,
+    demonstration: &Demonstration,
+) -> Result<bool, Fault> {
+    let (organization, people) = (demonstration.organization, &demonstration.people);
+    let hashes = hash_all(s, people).await?;
     let (now, entropy) = (s.now(), &*s.entropy);
-    let organization = OrganizationId::generate(now, entropy);
     let mut drafts = Vec::with_capacity(people.len());
     for ((person, password_hash), (.., number)) in people.iter().zip(hashes).zip(PEOPLE) {
         let email = person.email.parse().map_err(|_| Fault::Internal("a made-up address".into()))?;
@@ -134,8 +164,7 @@ pub async fn demonstration(
         let phone = number.map(|number| (AuthenticatorId::generate(now, entropy), number));
         drafts.push((user, person.role, phone));
     }
-    let made = s
-        .store
+    s.store
         .write(move |tx| {
             // Two servers may start on one database at once.
             if members::any_owner(tx)? {
@@ -153,8 +182,8 @@ pub async fn demonstration(
             }
             Ok(true)
         })
-        .await?;
-    Ok(made.then(|| people.into()))
+        .await
+        .map_err(Into::into)
 }
 
 /// Makes the new account a member, and writes down that it was created: at the console, and so from this machine.

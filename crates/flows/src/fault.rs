@@ -8,6 +8,9 @@ pub enum Fault {
     /// The database does not answer: worth another try in a moment.
     #[error("the database is away: {0}")]
     Away(StoreError),
+    /// The database did not confirm a write: it may have happened, and must not be reported as undone.
+    #[error("{0}")]
+    Unconfirmed(StoreError),
     /// Too many passwords wait to be checked: worth another try in a moment.
     #[error("the password queue is full")]
     Busy,
@@ -19,7 +22,8 @@ pub enum Fault {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Away(_) => Self::Away(error),
+            StoreError::Away(_) | StoreError::Tls(_) => Self::Away(error),
+            StoreError::Unknown(_) => Self::Unconfirmed(error),
             other => Self::Internal(other.to_string()),
         }
     }

@@ -22,6 +22,7 @@ pub mod openid_connect;
 pub mod password_change;
 pub mod phone;
 pub mod profile;
+pub mod readiness;
 pub mod recovery;
 mod rules;
 pub mod second_step;

@@ -6,6 +6,13 @@ pub enum StoreError {
     /// The database cannot be reached or does not answer: worth another try.
     #[error("the database is away: {0}")]
     Away(String),
+    /// It is not known whether the write has happened: its commit was not confirmed in time. Whoever tries again must be
+    /// able to find it done already.
+    #[error("the database did not confirm a write: {0}")]
+    Unknown(String),
+    /// PostgreSQL cannot be reached as safely as its address demands.
+    #[error("no safe connection to the database: {0}")]
+    Tls(String),
     /// The database refused a statement.
     #[error("the database refused: {0}")]
     Refused(String),
@@ -20,6 +27,23 @@ pub enum StoreError {
         "none of the keys in the key file is one that this database was written with; put the right key file back"
     )]
     WrongKeys,
+    /// The database is new or empty, and the keys have been used with another one.
+    #[error("there is no database for the keys in the key file")]
+    Missing,
+    /// The database was to be a new one, and is not.
+    #[error("there is a database already")]
+    AlreadyThere,
+    /// The database's file can be read or written by other users.
+    #[error("{path} has mode {mode:04o}, which lets others at the database; run `chmod 600 {path}`")]
+    Mode {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The path of the database leads to another file than the one that is open, or to none.
+    #[error("{0} is not the file that was opened: it was moved, deleted or replaced; restart the server")]
+    Replaced(String),
     /// The store's schema is newer than this program.
     #[error("the database has schema version {found}; this program knows {known}. Run the newer version")]
     Newer {
@@ -49,16 +73,38 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-impl From<postgres::Error> for StoreError {
-    fn from(error: postgres::Error) -> Self {
-        // Class 08 (connection), 40 (rollback), 53 (resources), 55 (lock not available), 57 (operator intervention).
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::of_postgres(&error)
+    }
+}
+
+impl StoreError {
+    /// A fault of PostgreSQL: class 08 (connection), 40 (rollback), 53 (resources), 55 (lock not available) and 57 (operator
+    /// intervention) pass, and so does what the server did not say itself.
+    pub(crate) fn of_postgres(error: &tokio_postgres::Error) -> Self {
         let passing = error.code().is_none_or(|code| {
             ["08", "40", "53", "55", "57"].iter().any(|class| code.code().starts_with(class))
         });
-        let text = match error.as_db_error() {
-            Some(db) => format!("{} ({})", db.message(), db.code().code()),
+        if passing { Self::Away(in_words(error)) } else { Self::Refused(in_words(error)) }
+    }
+
+    /// What went wrong, without the words that say what kind of fault it is.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Away(text) | Self::Unknown(text) | Self::Tls(text) | Self::Refused(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What PostgreSQL says, with its code; or what the driver says, with its cause.
+pub(crate) fn in_words(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("{} ({})", db.message(), db.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
-        };
-        if passing { Self::Away(text) } else { Self::Refused(text) }
+        },
     }
 }

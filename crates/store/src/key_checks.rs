@@ -14,7 +14,8 @@ sql! {
 /// What is authenticated; its MAC tells one key from another and nothing else.
 const PARTS: [&[u8]; 1] = [b"key-check"];
 
-/// Refuses a key file of which no key is known here, or one whose key has the name of another. Remembers the current key.
+/// Refuses a key file of which no key is known here, or one whose key has the name of another; and a new database for keys that
+/// belong to an old one, or the other way round. Remembers the current key.
 pub(crate) fn run(tx: &mut Tx<'_>) -> StoreResult<()> {
     let mut known = 0;
     let mut recognised = false;
@@ -30,6 +31,13 @@ pub(crate) fn run(tx: &mut Tx<'_>) -> StoreResult<()> {
     }
     if known > 0 && !recognised {
         return Err(StoreError::WrongKeys);
+    }
+    // Every database that has been opened once has a row here.
+    if known == 0 && !tx.keyring.may_be_new() {
+        return Err(StoreError::Missing);
+    }
+    if known > 0 && !tx.keyring.may_be_there() {
+        return Err(StoreError::AlreadyThere);
     }
     let (mac, key_id) = tx.keyring.mac(&PARTS);
     tx.execute(INSERT, values![key_id, &mac]).map(drop)

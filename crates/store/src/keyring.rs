@@ -21,6 +21,19 @@ const NONCE: usize = 24;
 /// The keys of the key file, the current one first.
 pub struct Keyring {
     keys: Vec<Key>,
+    database: ExpectedDatabase,
+}
+
+/// What is known about the database that the keys belong to, before it is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExpectedDatabase {
+    /// Nothing: the keys are new.
+    #[default]
+    Either,
+    /// It was there before, for the keys have been used: a new one in its place is refused.
+    Existing,
+    /// It is to be a new one: where one is already there, it is refused.
+    New,
 }
 
 struct Key {
@@ -77,7 +90,23 @@ impl Keyring {
             return Err(NoKeys);
         }
         let keys = keys.into_iter().map(|(id, root)| Key::new(id, root)).collect();
-        Ok(Self { keys })
+        Ok(Self { keys, database: ExpectedDatabase::default() })
+    }
+
+    /// The same keys, for a database of which this is known.
+    #[must_use]
+    pub fn expecting(self, database: ExpectedDatabase) -> Self {
+        Self { database, ..self }
+    }
+
+    /// Whether a database may be created for these keys.
+    pub(crate) fn may_be_new(&self) -> bool {
+        self.database != ExpectedDatabase::Existing
+    }
+
+    /// Whether the database may be one that was there before.
+    pub(crate) fn may_be_there(&self) -> bool {
+        self.database != ExpectedDatabase::New
     }
 
     fn current(&self) -> &Key {

@@ -40,6 +40,7 @@ mod migrations;
 pub mod outbox;
 pub mod password_resets;
 pub mod phones;
+pub mod readiness;
 pub mod refresh_tokens;
 pub mod second_steps;
 pub mod sent_codes;
@@ -51,8 +52,9 @@ pub mod throttles;
 mod tx;
 pub mod users;
 
+pub use engine::postgres::PostgresAddress;
 pub use error::{StoreError, StoreResult};
-pub use keyring::Keyring;
+pub use keyring::{ExpectedDatabase, Keyring};
 pub use sql::all_statements;
 pub use store::Store;
 pub use tx::Tx;

@@ -14,6 +14,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0004_forward_auth.sql"),
     include_str!("migrations/0005_reveals.sql"),
     include_str!("migrations/0006_shown_before_set_up.sql"),
+    include_str!("migrations/0009_readiness.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.
@@ -21,7 +22,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7226371463)";
 
 /// Brings the schema up to date, inside one transaction.
 pub(crate) fn run(tx: &mut Tx<'_>, now: Timestamp) -> StoreResult<()> {
-    let postgres = matches!(tx.engine, EngineTx::Postgres { .. });
+    let postgres = matches!(tx.engine, EngineTx::Postgres(_));
     if postgres {
         tx.batch(LOCK)?;
     }
@@ -33,6 +34,9 @@ pub(crate) fn run(tx: &mut Tx<'_>, now: Timestamp) -> StoreResult<()> {
         .row("SELECT COALESCE(MAX(version), 0) FROM schema_versions", &[])?
         .ok_or(StoreError::Corrupt("schema_versions"))?
         .int()?;
+    if found == 0 && !tx.keyring.may_be_new() {
+        return Err(StoreError::Missing);
+    }
     let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
     if found > known {
         return Err(StoreError::Newer { found, known });

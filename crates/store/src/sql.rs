@@ -16,7 +16,7 @@ use countersign_core::{
     secret::StoredHandle,
 };
 use countersign_otp::TimeStep;
-use postgres::types::{IsNull, ToSql, Type, private::BytesMut};
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut};
 
 /// Declares a file's statements, and lists them for the test that prepares each on both engines.
 macro_rules! sql {
@@ -54,6 +54,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("outbox", crate::outbox::STATEMENTS),
         ("password_resets", crate::password_resets::STATEMENTS),
         ("phones", crate::phones::STATEMENTS),
+        ("readiness", crate::readiness::STATEMENTS),
         ("refresh_tokens", crate::refresh_tokens::STATEMENTS),
         ("sent_codes", crate::sent_codes::STATEMENTS),
         ("sessions", crate::sessions::STATEMENTS),
@@ -161,7 +162,7 @@ impl ToSql for Value {
         [Type::INT8, Type::TEXT, Type::BYTEA, Type::VARCHAR].contains(ty)
     }
 
-    postgres::types::to_sql_checked!();
+    tokio_postgres::types::to_sql_checked!();
 }
 
 /// A row, read column by column from the left.

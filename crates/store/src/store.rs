@@ -1,7 +1,10 @@
 //! The store as the rest of the program holds it.
 
-use crate::engine::{postgres::Postgres, sqlite::Sqlite};
-use crate::error::StoreResult;
+use crate::engine::{
+    postgres::{Patience, Postgres},
+    sqlite::Sqlite,
+};
+use crate::error::{StoreError, StoreResult};
 use crate::keyring::Keyring;
 use crate::tx::Tx;
 use countersign_core::{Clock, Entropy};
@@ -28,6 +31,10 @@ enum Engine {
 
 impl Store {
     /// Opens or creates an SQLite database in the file `path` (mode 0600), and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Also when the file, or one that SQLite keeps beside it, can be read or written by other users, and when it is new
+    /// or old against what the keyring expects.
     pub async fn open_sqlite(
         path: &Path,
         keyring: Keyring,
@@ -54,23 +61,48 @@ impl Store {
 
     async fn migrated(self, clock: &dyn Clock) -> StoreResult<Self> {
         let now = clock.now();
-        self.write(move |tx| {
+        self.write_in_background(move |tx| {
             crate::migrations::run(tx, now)?;
             crate::key_checks::run(tx)
         })
         .await?;
+        if let Engine::Sqlite(sqlite) = &self.engine {
+            sqlite.remember_files()?;
+        }
         Ok(self)
     }
 
     /// Runs `job` in a transaction that may write, and answers after it is committed. `Err` rolls back.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] within 3 s of the moment from which PostgreSQL no longer answers, and after 10 s where a disk
+    /// hangs or every connection is in use: nothing was written. [`StoreError::Unknown`] likewise, where the commit was under
+    /// way and may have happened.
     pub async fn write<T, F>(&self, job: F) -> StoreResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(job).await,
-            Engine::Postgres(postgres) => Arc::clone(postgres).run(Arc::clone(&self.tools), false, job).await,
+            Engine::Sqlite(sqlite) => sqlite.write(false, job).await,
+            Engine::Postgres(postgres) => {
+                Arc::clone(postgres).run(Arc::clone(&self.tools), false, &Patience::REQUEST, job).await
+            }
+        }
+    }
+
+    /// The same for migrations and housekeeping, which nobody waits for and which may go through whole tables: a statement
+    /// may take five minutes.
+    pub async fn write_in_background<T, F>(&self, job: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(true, job).await,
+            Engine::Postgres(postgres) => {
+                Arc::clone(postgres).run(Arc::clone(&self.tools), false, &Patience::BACKGROUND, job).await
+            }
         }
     }
 
@@ -82,8 +114,22 @@ impl Store {
     {
         match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).read(Arc::clone(&self.tools), job).await,
-            Engine::Postgres(postgres) => Arc::clone(postgres).run(Arc::clone(&self.tools), true, job).await,
+            Engine::Postgres(postgres) => {
+                Arc::clone(postgres).run(Arc::clone(&self.tools), true, &Patience::REQUEST, job).await
+            }
         }
+    }
+
+    /// Whether the database is still the one that was opened: whether the paths of SQLite's files still lead to them. What is
+    /// written into a file that was moved or deleted is lost when the server stops.
+    ///
+    /// # Errors
+    /// [`StoreError::Replaced`]. It waits for the disk as long as that takes.
+    pub async fn is_in_place(&self) -> StoreResult<()> {
+        let Engine::Sqlite(sqlite) = &self.engine else { return Ok(()) };
+        let sqlite = Arc::clone(sqlite);
+        let checked = tokio::task::spawn_blocking(move || sqlite.check_files()).await;
+        checked.map_err(|e| StoreError::Away(e.to_string()))?
     }
 
     /// Prepares every statement of every table: whether this engine understands them all.

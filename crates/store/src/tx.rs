@@ -1,10 +1,10 @@
 //! A transaction, on either engine.
 
+use crate::engine::postgres::PgTx;
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::Keyring;
 use crate::sql::{Row, Value};
-use countersign_core::Entropy;
-use std::collections::HashMap;
+use countersign_core::{Entropy, Timestamp};
 
 /// An open transaction, as the tables' functions see it.
 pub struct Tx<'a> {
@@ -15,11 +15,8 @@ pub struct Tx<'a> {
 
 pub(crate) enum EngineTx<'a> {
     Sqlite(&'a rusqlite::Connection),
-    Postgres { tx: postgres::Transaction<'a>, statements: &'a mut Statements },
+    Postgres(PgTx<'a>),
 }
-
-/// Prepared statements of one PostgreSQL connection.
-pub(crate) type Statements = HashMap<&'static str, postgres::Statement>;
 
 impl Tx<'_> {
     /// Runs a statement; the number of rows that it changed.
@@ -30,10 +27,7 @@ impl Tx<'_> {
                 bind(&mut statement, params)?;
                 Ok(statement.raw_execute()? as u64)
             }
-            EngineTx::Postgres { tx, statements } => {
-                let statement = prepared(tx, statements, sql)?;
-                Ok(tx.execute(&statement, &as_sql(params))?)
-            }
+            EngineTx::Postgres(tx) => tx.execute(sql, &as_sql(params)),
         }
     }
 
@@ -53,7 +47,16 @@ impl Tx<'_> {
         const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
         match &self.engine {
             EngineTx::Sqlite(_) => Ok(()),
-            EngineTx::Postgres { .. } => self.execute(LOCK, values![thing]).map(drop),
+            EngineTx::Postgres(_) => self.execute(LOCK, values![thing]).map(drop),
+        }
+    }
+
+    /// What the database's own clock shows. SQLite has none: it reads this machine's.
+    pub(crate) fn database_time(&mut self) -> StoreResult<Option<Timestamp>> {
+        const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        match &self.engine {
+            EngineTx::Sqlite(_) => Ok(None),
+            EngineTx::Postgres(_) => self.row(NOW, &[])?.map(|mut row| row.time()).transpose(),
         }
     }
 
@@ -72,9 +75,8 @@ impl Tx<'_> {
                 }
                 Ok(found)
             }
-            EngineTx::Postgres { tx, statements } => {
-                let statement = prepared(tx, statements, sql)?;
-                let rows = tx.query(&statement, &as_sql(params))?;
+            EngineTx::Postgres(tx) => {
+                let rows = tx.query(sql, &as_sql(params))?;
                 rows.iter()
                     .map(|row| {
                         let values =
@@ -95,7 +97,7 @@ impl Tx<'_> {
     pub(crate) fn prepare(&mut self, sql: &'static str) -> StoreResult<()> {
         match &mut self.engine {
             EngineTx::Sqlite(connection) => connection.prepare(sql).map(drop).map_err(Into::into),
-            EngineTx::Postgres { tx, .. } => tx.prepare(sql).map(drop).map_err(Into::into),
+            EngineTx::Postgres(tx) => tx.prepare(sql).map(drop),
         }
     }
 
@@ -103,7 +105,7 @@ impl Tx<'_> {
     pub(crate) fn batch(&mut self, sql: &str) -> StoreResult<()> {
         match &mut self.engine {
             EngineTx::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
-            EngineTx::Postgres { tx, .. } => Ok(tx.batch_execute(sql)?),
+            EngineTx::Postgres(tx) => tx.batch(sql),
         }
     }
 }
@@ -122,20 +124,7 @@ fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> StoreResul
     Ok(())
 }
 
-fn prepared(
-    tx: &mut postgres::Transaction<'_>,
-    statements: &mut Statements,
-    sql: &'static str,
-) -> StoreResult<postgres::Statement> {
-    if let Some(statement) = statements.get(sql) {
-        return Ok(statement.clone());
-    }
-    let statement = tx.prepare(sql)?;
-    statements.insert(sql, statement.clone());
-    Ok(statement)
-}
-
-fn as_sql(params: &[Value]) -> Vec<&(dyn postgres::types::ToSql + Sync)> {
+fn as_sql(params: &[Value]) -> Vec<&(dyn tokio_postgres::types::ToSql + Sync)> {
     params.iter().map(|value| value as _).collect()
 }
 
@@ -152,9 +141,9 @@ fn from_sqlite(row: &rusqlite::Row<'_>, i: usize) -> StoreResult<Value> {
     })
 }
 
-fn from_postgres(row: &postgres::Row, i: usize) -> StoreResult<Value> {
-    use postgres::types::Type;
-    let column = row.columns().get(i).map(postgres::Column::type_);
+fn from_postgres(row: &tokio_postgres::Row, i: usize) -> StoreResult<Value> {
+    use tokio_postgres::types::Type;
+    let column = row.columns().get(i).map(tokio_postgres::Column::type_);
     Ok(match column {
         Some(&Type::INT8) => row.try_get::<_, Option<i64>>(i)?.into(),
         Some(&Type::TEXT) => row.try_get::<_, Option<String>>(i)?.into(),

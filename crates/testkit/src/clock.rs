@@ -50,6 +50,11 @@ impl Clock {
         self.write(seconds);
     }
 
+    /// Whether it is not the real one.
+    pub(crate) fn is_moved(&self) -> bool {
+        *self.shared.offset.lock().unwrap_or_else(PoisonError::into_inner) != 0
+    }
+
     /// What the server's clock shows: whole seconds since the Unix epoch.
     ///
     /// # Panics

@@ -11,6 +11,7 @@
 //! - [`client::Client`] and [`page::Page`]: a person without a browser, and what that person reads.
 //! - [`app::App`]: an authenticator app, whose codes come from `oathtool` and not from our own code.
 //! - [`proxy::Proxy`]: nginx, Caddy or Traefik, in front of whatever a test says.
+//! - [`network::Network`]: a network that can go silent.
 //! - [`browser::Browser`]: Chromium, narrow or wide, light or dark, with and without JavaScript, and axe-core.
 //! - [`running::Running`]: an application beside the server.
 //! - [`guide::blocks`] and [`terminal::Terminal`]: what a guide says, and somebody who types it.
@@ -28,6 +29,7 @@ pub mod browser;
 pub mod client;
 pub mod clock;
 pub mod guide;
+pub mod network;
 pub mod outbox;
 pub mod page;
 pub mod postgres;
@@ -44,6 +46,7 @@ pub use app::App;
 pub use browser::{Browser, BrowserOptions};
 pub use client::{Client, burst};
 pub use clock::Clock;
+pub use network::Network;
 pub use outbox::{Kind, Mailbox, Message};
 pub use page::Page;
 pub use postgres::Database;

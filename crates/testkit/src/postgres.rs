@@ -1,10 +1,12 @@
 //! An empty PostgreSQL database for one test.
 
+use std::net::{IpAddr, SocketAddr};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use url::Url;
 
+use crate::network::Network;
 use crate::process::{env, output_of, try_output_of};
 
 /// The variable that names the cluster: a `postgres://` URL of a superuser. `./test` starts a temporary
@@ -46,6 +48,29 @@ impl Database {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same by way of `network`, which has to lead to [`Database::server`].
+    ///
+    /// # Panics
+    /// When the URL takes no port.
+    #[must_use]
+    pub fn url_by(&self, network: &Network) -> String {
+        let mut url = Url::parse(&self.url).expect("built from a URL");
+        url.set_host(Some("127.0.0.1")).expect("a URL with a host");
+        url.set_port(Some(network.address().port())).expect("a URL with a host");
+        url.into()
+    }
+
+    /// Where the cluster listens.
+    ///
+    /// # Panics
+    /// When the cluster is not on an IP address.
+    #[must_use]
+    pub fn server(&self) -> SocketAddr {
+        let host = self.cluster.host_str().unwrap_or("127.0.0.1");
+        let ip: IpAddr = host.parse().unwrap_or_else(|_| panic!("{host} is not an IP address"));
+        SocketAddr::new(ip, self.cluster.port().unwrap_or(5432))
     }
 
     /// Runs SQL in this database and returns the rows as `psql` prints them: a line a row, `|` between columns.

@@ -128,7 +128,7 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
 
 /// Whose account is open, for the header or the banner. A fault here must not hide the first one.
 async fn who(app: &App, browser: &Browser, problem: &Problem) -> Option<Who> {
-    if matches!(problem, Problem::Away | Problem::TimedOut | Problem::Internal) {
+    if matches!(problem, Problem::Away | Problem::Unconfirmed | Problem::TimedOut | Problem::Internal) {
         return None;
     }
     let session = browser.session(app).await.ok()??;

@@ -51,6 +51,7 @@ mod tests {
             (Problem::BadRequest, 400, r#"{"error":"invalid_request"}"#),
             (Problem::TimedOut, 503, r#"{"error":"temporarily_unavailable"}"#),
             (Problem::Away, 503, r#"{"error":"temporarily_unavailable"}"#),
+            (Problem::Unconfirmed, 503, r#"{"error":"temporarily_unavailable"}"#),
             (Problem::Busy, 503, r#"{"error":"temporarily_unavailable"}"#),
             (Problem::Internal, 500, r#"{"error":"server_error"}"#),
         ] {

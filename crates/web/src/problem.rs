@@ -55,6 +55,8 @@ pub(crate) enum Problem {
     },
     /// The database is away.
     Away,
+    /// The database did not confirm a write: it may have happened.
+    Unconfirmed,
     /// Too many passwords wait to be checked.
     Busy,
     /// It took too long.
@@ -87,11 +89,13 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Away(_) => tracing::warn!(%fault, "the database is away"),
+            Fault::Unconfirmed(_) => tracing::error!(%fault, "the outcome of a write is unknown"),
             Fault::Busy => tracing::warn!("the password queue is full"),
             Fault::Internal(_) => tracing::error!(%fault, "a fault"),
         }
         match fault {
             Fault::Away(_) => Self::Away,
+            Fault::Unconfirmed(_) => Self::Unconfirmed,
             Fault::Busy => Self::Busy,
             Fault::Internal(_) => Self::Internal,
         }
@@ -132,7 +136,7 @@ impl Problem {
             Self::Body(BodyDefect::NoMemory) => StatusCode::SERVICE_UNAVAILABLE,
             Self::CannotBeDone(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Away | Self::Busy | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -161,6 +165,7 @@ impl Problem {
             Self::CannotBeDone(_) => "cannot-be-done",
             Self::TooMany { .. } => "too-many",
             Self::Away => "database-away",
+            Self::Unconfirmed => "outcome-unknown",
             Self::Busy => "password-queue-full",
             Self::TimedOut => "timed-out",
             Self::Internal => "internal",
@@ -171,7 +176,11 @@ impl Problem {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooMany { retry_after } => Some(*retry_after),
-            Self::Away | Self::Busy | Self::TimedOut | Self::Body(BodyDefect::NoMemory) => Some(SOON),
+            Self::Away
+            | Self::Unconfirmed
+            | Self::Busy
+            | Self::TimedOut
+            | Self::Body(BodyDefect::NoMemory) => Some(SOON),
             _ => None,
         }
     }
@@ -238,6 +247,16 @@ impl Problem {
                 "Please wait a little",
                 "Somebody tried too often from your network, or for your account. Nothing was changed.",
             ),
+            Self::Busy | Self::Away | Self::Unconfirmed | Self::TimedOut | Self::Internal => {
+                self.text_of_fault(number)
+            }
+        }
+    }
+
+    /// For what went wrong on our side.
+    fn text_of_fault(&self, number: &str) -> (String, String) {
+        let plain = |heading: &str, text: &str| (heading.to_owned(), text.to_owned());
+        match self {
             Self::Busy => plain(
                 "We are busy for a moment",
                 "Many people are signing in just now. Nothing that you did is lost.",
@@ -246,9 +265,16 @@ impl Problem {
                 "We cannot answer just now",
                 "Something that we need is away for a moment. Nothing is wrong with your account.",
             ),
-            Self::Internal => (
+            Self::Unconfirmed => plain(
+                "We can’t confirm that this was saved",
+                "Our database didn’t answer in time. Check whether your change is there before you try again. A code that \
+                 you entered may already be used.",
+            ),
+            _ => (
                 "Something went wrong on our side".into(),
-                format!("It is not your fault, and it has been recorded. If it happens again, tell us this number: {number}."),
+                format!(
+                    "It is not your fault, and it has been recorded. If it happens again, tell us this number: {number}."
+                ),
             ),
         }
     }
@@ -275,7 +301,7 @@ impl Problem {
             (Self::StaleForm { page }, _) => go("Open the page again", page),
             // An application's people have no start page here.
             (Self::NoChallenge, _) => None,
-            (Self::TooMany { .. } | Self::Away | Self::Busy | Self::TimedOut, _) => None,
+            (Self::TooMany { .. } | Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut, _) => None,
             (_, Some(subject)) => go(&format!("Go on as {subject}"), "/"),
             (Self::LoginAsRefused(_), None) => go("Back to the members", "/members"),
             (_, None) => go("Go to the start page", "/"),

@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use url::Url;
-
 use super::table::{Fallback, Kind, SETTINGS, Setting};
 use super::value::Value;
-use super::{Config, ConfigError, Mode, Secret, Settings, sites};
+use super::{Config, ConfigError, Database, Mode, Secret, Settings, form, sites};
 
 /// Lists longer than this are shown by their beginning.
 const SHOWN_OF_A_LIST: usize = 12;
@@ -63,6 +61,13 @@ fn notes(config: &Config) -> Vec<String> {
     } else if !config.sms_is_on() {
         notes.push("SMS is off, because sms.allowed_countries lists no country.".to_owned());
     }
+    if let Database::Postgres { url, .. } = &config.database
+        && let Ok(Some(address)) = form::database_url(url.expose())
+    {
+        notes.extend(address.unencrypted().map(|host| {
+            format!("The connection to PostgreSQL at {host} is not encrypted, because of sslmode=disable.")
+        }));
+    }
     let mib = (config.password.threads.get() as u64 * u64::from(config.password.memory_kib)).div_ceil(1024);
     notes.push(format!("Checking passwords takes up to {mib} MiB of memory."));
     notes
@@ -85,9 +90,11 @@ fn shown(kind: Kind, value: &Value) -> String {
 
 /// A database's address without its user name, password and parameters, any of which may be a secret.
 fn without_credentials(url: &Secret) -> String {
-    let Ok(url) = Url::parse(url.expose()) else { return url.expose().to_owned() };
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+    match form::database_url(url.expose()) {
+        Ok(Some(address)) => address.to_string(),
+        // What is neither of the two kinds never comes here.
+        Ok(None) | Err(_) => "sqlite".to_owned(),
+    }
 }
 
 /// The list of settings for `serve --help`.

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use countersign_store::PostgresAddress;
 use ipnet::IpNet;
 use url::{Host, Url};
 
@@ -77,16 +78,16 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
 }
 
 /// A PostgreSQL address, or `None` for SQLite. No sentence repeats it, since it may carry a password.
-pub(super) fn database_url(text: &str) -> Result<Option<Url>, String> {
+pub(super) fn database_url(text: &str) -> Result<Option<PostgresAddress>, String> {
     if text == "sqlite" {
         return Ok(None);
     }
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => Ok(Some(url)),
-        _ => Err("is neither of the two kinds; set \"sqlite\", or an address such as \
+    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+        return Err("is neither of the two kinds; set \"sqlite\", or an address such as \
              \"postgres://countersign@db.example.org/countersign\""
-            .to_owned()),
+            .to_owned());
     }
+    text.parse().map(Some)
 }
 
 pub(super) fn mail_host(text: &str) -> Result<String, String> {

@@ -167,7 +167,8 @@ pub const SETTINGS: &[Setting] = &[
         "database.url",
         SecretUrl,
         Value("sqlite"),
-        "`sqlite` for `countersign.db` in `data_dir`, or a `postgres://…` address",
+        "`sqlite` for `countersign.db` in `data_dir`, or a `postgres://…` address, with commas between several hosts; \
+         hosts on other machines need TLS unless it says `sslmode=disable`",
     ),
     setting(
         "database.connections",

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-fn countersign(arguments: &[&str]) -> Command {
+pub(crate) fn countersign(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERSIGN_"))
@@ -20,14 +20,14 @@ fn countersign(arguments: &[&str]) -> Command {
     command
 }
 
-fn refused(output: &Output) -> String {
+pub(crate) fn refused(output: &Output) -> String {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     told
 }
 
 /// Kills the process when the test ends, however it ends.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -36,7 +36,7 @@ impl Drop for Running {
     }
 }
 
-async fn until_ready(client: &Client, running: &mut Running) {
+pub(crate) async fn until_ready(client: &Client, running: &mut Running) {
     for _ in 0..600 {
         assert!(running.0.try_wait().unwrap().is_none(), "the server ended");
         if TcpStream::connect(client.base().trim_start_matches("http://")).is_ok() {

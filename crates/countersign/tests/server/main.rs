@@ -19,10 +19,12 @@ mod openapi;
 mod openid;
 mod openid_clients;
 mod profile;
+mod readiness;
 mod routes;
 mod secrets;
 mod shutdown;
 mod sign_in;
+mod starting;
 mod structure;
 
 use countersign_testkit::{Engine, Server, ServerOptions};

@@ -8,6 +8,7 @@ mod email;
 mod organization;
 mod password;
 mod phone;
+mod readiness;
 mod recovery;
 mod service;
 mod sign_in;

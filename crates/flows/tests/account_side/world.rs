@@ -122,6 +122,11 @@ impl World {
         Self::over(rules, None).await
     }
 
+    /// Without anybody, on PostgreSQL.
+    pub(crate) async fn on(database: Database) -> Self {
+        Self::over(rules(), Some(database)).await
+    }
+
     /// The same on PostgreSQL, where there is a database of it; otherwise on SQLite.
     async fn over(rules: Rules, database: Option<Database>) -> Self {
         let dir = tempfile::tempdir().unwrap();

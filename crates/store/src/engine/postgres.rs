@@ -1,50 +1,51 @@
-//! PostgreSQL: a small pool of blocking connections, each with its prepared statements.
+//! PostgreSQL: a small pool of connections, each with its prepared statements.
+
+mod address;
+mod connection;
 
 use crate::error::{StoreError, StoreResult};
 use crate::store::Tools;
-use crate::tx::{EngineTx, Statements, Tx};
-use postgres::{Client, Config, IsolationLevel, config::SslMode};
+use crate::tx::{EngineTx, Tx};
+pub use address::PostgresAddress;
+use address::PostgresHost;
+use connection::Connection;
+pub(crate) use connection::{Patience, PgTx, Waits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// A request that would wait longer than this for a connection is better told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// No statement and no lock may hold a connection for long; nothing here is slow by nature.
-const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '8s'; \
-     SET idle_in_transaction_session_timeout = '20s'";
+/// A request that would wait longer than this for a connection, while others are answered, had better come back.
+const QUEUE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Postgres {
-    config: Config,
-    tls: Option<MakeRustlsConnect>,
+    address: PostgresAddress,
+    tls: MakeRustlsConnect,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
-}
-
-struct Connection {
-    client: Client,
-    statements: Statements,
+    /// The host that the newest connection is to.
+    host: AtomicUsize,
+    /// Changes whenever an answer does not come in time. Those who wait for a connection then wait no longer.
+    silences: watch::Sender<u64>,
 }
 
 impl Postgres {
     pub(crate) fn new(url: &str, connections: usize) -> StoreResult<Self> {
-        let unreadable =
-            |e: postgres::Error| StoreError::Refused(format!("its address cannot be read ({e})"));
-        let mut config: Config = url.parse().map_err(unreadable)?;
-        config.application_name("countersign").connect_timeout(Duration::from_secs(5));
-        // Stricter than libpq: what is encrypted is also verified, whatever the mode.
-        let tls = match config.get_ssl_mode() {
-            SslMode::Disable => None,
-            _ => Some(MakeRustlsConnect::new(tls_config()?)),
-        };
+        let unreadable = |problem| StoreError::Refused(format!("its address {problem}"));
         Ok(Self {
-            config,
-            tls,
+            address: url.parse().map_err(unreadable)?,
+            tls: MakeRustlsConnect::new(tls_config()?),
             idle: Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(connections.max(1))),
+            host: AtomicUsize::new(0),
+            silences: watch::Sender::new(0),
         })
     }
 
@@ -52,80 +53,124 @@ impl Postgres {
         self: Arc<Self>,
         tools: Arc<Tools>,
         read_only: bool,
+        patience: &'static Patience,
         job: F,
     ) -> StoreResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned())
-            .await
-            .map_err(|_| StoreError::Away("every connection is in use".into()))?
-            .map_err(|e| StoreError::Away(e.to_string()))?;
+        let permit = self.permit().await?;
+        let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
-            // The permit goes with the work, which goes on when the request that waits for it is given up.
+            // The permit goes with the work, which goes on when the request that waits for it is given up. Every wait in it
+            // has an end, so the permit comes back.
             let _permit = permit;
-            let mut connection = self.connection()?;
-            let result =
-                catch_unwind(AssertUnwindSafe(|| in_transaction(&mut connection, &tools, read_only, job)));
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if connection.client.is_closed() {
-                // The server went away, and those that wait here have lost it as well.
-                idle.clear();
-            } else if result.is_ok() {
-                idle.push(connection);
-            }
-            drop(idle);
-            result.unwrap_or_else(|_| Err(StoreError::Refused("a closure panicked".into())))
+            let mut connection = self.connection(&runtime)?;
+            let waits = Waits::new(runtime, patience);
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                in_transaction(&mut connection, &waits, &tools, read_only, job)
+            }));
+            let (sound, result) =
+                ran.unwrap_or_else(|_| (false, Err(StoreError::Refused("a closure panicked".into()))));
+            self.give_back(connection, &waits, sound);
+            result
         })
         .await
         .map_err(|e| StoreError::Away(e.to_string()))?
     }
 
+    /// The right to use one connection.
+    async fn permit(&self) -> StoreResult<OwnedSemaphorePermit> {
+        let away = |why: &str| StoreError::Away(why.to_owned());
+        let mut silences = self.silences.subscribe();
+        tokio::select! {
+            // A permit that comes free because of the silence is no use: whoever took it would wait once more.
+            biased;
+            _ = silences.changed() => Err(away("the database does not answer")),
+            permit = Arc::clone(&self.permits).acquire_owned() => permit.map_err(|e| away(&e.to_string())),
+            () = tokio::time::sleep(QUEUE) => Err(away("every connection is in use")),
+        }
+    }
+
     /// An idle connection that still lives, or a new one.
-    fn connection(&self) -> StoreResult<Connection> {
+    fn connection(&self, runtime: &Handle) -> StoreResult<Connection> {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {
-                Some(connection) if connection.client.is_closed() => {}
+                Some(connection) if connection.is_closed() => {}
                 Some(connection) => return Ok(connection),
                 None => break,
             }
         }
-        let mut client = match &self.tls {
-            Some(tls) => self.config.connect(tls.clone())?,
-            None => self.config.connect(postgres::NoTls)?,
+        // The host that answered last comes first, so that one that is down costs its time once and not at every connection.
+        let first = match self.address.spreads() {
+            true => self.host.fetch_add(1, Ordering::Relaxed),
+            false => self.host.load(Ordering::Relaxed),
         };
-        client.batch_execute(SETTINGS)?;
-        Ok(Connection { client, statements: Statements::new() })
+        match runtime.block_on(Connection::open(&self.address, &self.tls, first)) {
+            Ok((host, connection)) => {
+                if !self.address.spreads() && self.host.swap(host, Ordering::Relaxed) != host {
+                    tracing::warn!(
+                        host = self.address.hosts().get(host).map(PostgresHost::label),
+                        "PostgreSQL is on another host now"
+                    );
+                }
+                Ok(connection)
+            }
+            Err(unreached) => {
+                if unreached.silent {
+                    self.silences.send_modify(|n| *n = n.wrapping_add(1));
+                }
+                Err(unreached.error)
+            }
+        }
     }
-}
 
-impl Drop for Postgres {
-    /// A blocking client must not be dropped on a runtime's thread: it waits for its own.
-    fn drop(&mut self) {
-        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
-        if !idle.is_empty() {
-            std::thread::spawn(move || drop(idle));
+    fn give_back(&self, connection: Connection, waits: &Waits, sound: bool) {
+        let lost = waits.is_silent() || waits.is_standby() || connection.is_closed();
+        if lost {
+            // What happened to this connection has happened to those that wait here as well.
+            let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+            idle.into_iter().for_each(Connection::abandon);
+        }
+        if waits.is_silent() {
+            tracing::warn!("PostgreSQL does not answer; its connections are given up");
+            self.silences.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        if sound && !lost {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        } else {
+            connection.abandon();
         }
     }
 }
 
-fn in_transaction<T, F>(connection: &mut Connection, tools: &Tools, read_only: bool, job: F) -> StoreResult<T>
+/// Runs `job` in a transaction: whether the connection is good for another one, and the result.
+fn in_transaction<T, F>(
+    connection: &mut Connection,
+    waits: &Waits,
+    tools: &Tools,
+    read_only: bool,
+    job: F,
+) -> (bool, StoreResult<T>)
 where
     F: FnOnce(&mut Tx<'_>) -> StoreResult<T>,
 {
-    // Reading: one snapshot for the whole closure, as on SQLite. Writing: every statement sees what is committed, and a
-    // condition is looked at again when another transaction held the row; on that the single-use writes rest.
-    let isolation = if read_only { IsolationLevel::RepeatableRead } else { IsolationLevel::ReadCommitted };
-    let begin = connection.client.build_transaction().read_only(read_only).isolation_level(isolation);
-    let engine = EngineTx::Postgres { tx: begin.start()?, statements: &mut connection.statements };
-    let mut tx = Tx { engine, keyring: &tools.keyring, entropy: &*tools.entropy };
-    let value = job(&mut tx)?;
-    if let EngineTx::Postgres { tx, .. } = tx.engine {
-        tx.commit()?;
+    let tx = match connection.begin(read_only, waits) {
+        Ok(tx) => tx,
+        Err(error) => return (false, Err(error)),
+    };
+    let mut tx = Tx { engine: EngineTx::Postgres(tx), keyring: &tools.keyring, entropy: &*tools.entropy };
+    let result = job(&mut tx);
+    let EngineTx::Postgres(tx) = tx.engine else { return (false, result) };
+    match result {
+        Ok(value) => match tx.commit() {
+            Ok(()) => (true, Ok(value)),
+            Err(error) => (false, Err(error)),
+        },
+        Err(error) => (tx.roll_back(), Err(error)),
     }
-    Ok(value)
 }
 
 /// The system's certificate authorities; the provider is the one that the program installed.

@@ -3,24 +3,39 @@
 //! Durability costs one `fsync` a commit. While one group is being flushed, the next one gathers, so that the cost is
 //! shared by all who wait; a closure that fails is rolled back to its savepoint, alone.
 
+mod files;
+
 use crate::error::{StoreError, StoreResult};
 use crate::store::Tools;
 use crate::tx::{EngineTx, Tx};
+use files::Files;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+    mpsc,
+};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 /// More than this in one transaction would make the first wait for the last.
 const GROUP: usize = 128;
 const READERS: usize = 4;
 
+/// So many writes may wait: ten seconds' worth of a slow disk. One more is refused at once.
+const QUEUE: usize = 4096;
+
+/// A request waits no longer than this for a disk that hangs.
+const WAIT: Duration = Duration::from_secs(10);
+
 pub(crate) struct Sqlite {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: mpsc::SyncSender<Box<dyn Job>>,
     readers: Mutex<Vec<Connection>>,
     reading: Arc<Semaphore>,
+    files: Files,
 }
 
 /// A closure that waits for its transaction, and for the commit.
@@ -35,6 +50,8 @@ struct Waiting<T, F> {
     job: Option<F>,
     result: Option<StoreResult<T>>,
     answer: oneshot::Sender<StoreResult<T>>,
+    /// Set by whoever comes first: the writer that begins, or the request that waits no longer.
+    taken: Arc<AtomicBool>,
 }
 
 impl<T, F> Job for Waiting<T, F>
@@ -43,6 +60,9 @@ where
     F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        if self.taken.swap(true, Ordering::SeqCst) {
+            return false;
+        }
         let Some(job) = self.job.take() else { return false };
         // A panic in one closure must not end the writer, and with it the server.
         let result = catch_unwind(AssertUnwindSafe(|| job(tx)))
@@ -65,7 +85,7 @@ where
 
 impl Sqlite {
     pub(crate) fn open(path: &Path, tools: &Arc<Tools>) -> StoreResult<Self> {
-        create_private(path)?;
+        let files = Files::prepare(path, tools.keyring.may_be_new())?;
         let writer = Connection::open(path)?;
         configure(&writer)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
@@ -78,24 +98,51 @@ impl Sqlite {
                 Ok(reader)
             })
             .collect::<StoreResult<Vec<_>>>()?;
-        let (jobs, waiting) = mpsc::channel();
+        let (jobs, waiting) = mpsc::sync_channel(QUEUE);
         let tools = Arc::clone(tools);
         std::thread::Builder::new()
             .name("sqlite-writer".into())
             .spawn(move || write_until_closed(&writer, &waiting, &tools))
             .map_err(|e| StoreError::Away(e.to_string()))?;
-        Ok(Self { jobs, readers: Mutex::new(readers), reading: Arc::new(Semaphore::new(READERS)) })
+        Ok(Self { jobs, readers: Mutex::new(readers), reading: Arc::new(Semaphore::new(READERS)), files })
     }
 
-    pub(crate) async fn write<T, F>(&self, job: F) -> StoreResult<T>
+    /// Notes which files are open, once the first write has been committed.
+    pub(crate) fn remember_files(&self) -> StoreResult<()> {
+        self.files.remember()
+    }
+
+    /// Whether the paths still lead to the files that are open. It may wait for the disk.
+    pub(crate) fn check_files(&self) -> StoreResult<()> {
+        self.files.check()
+    }
+
+    /// `patient`: it may take as long as it takes.
+    pub(crate) async fn write<T, F>(&self, patient: bool, job: F) -> StoreResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let gone = || StoreError::Away("the writer has stopped".into());
-        self.jobs.send(Box::new(Waiting { job: Some(job), result: None, answer })).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        let away = |why: &str| StoreError::Away(why.to_owned());
+        let taken = Arc::new(AtomicBool::new(false));
+        let waiting = Waiting { job: Some(job), result: None, answer, taken: Arc::clone(&taken) };
+        self.jobs.try_send(Box::new(waiting)).map_err(|error| match error {
+            mpsc::TrySendError::Full(_) => away("too many writes wait for the disk"),
+            mpsc::TrySendError::Disconnected(_) => away("the writer has stopped"),
+        })?;
+        let answered = async { answered.await.map_err(|_| away("the writer has stopped"))? };
+        if patient {
+            return answered.await;
+        }
+        match timeout(WAIT, answered).await {
+            Ok(answer) => answer,
+            // Begun, it cannot be called back.
+            Err(_) if taken.swap(true, Ordering::SeqCst) => {
+                Err(StoreError::Unknown("the disk does not answer".into()))
+            }
+            Err(_) => Err(away("the disk does not answer")),
+        }
     }
 
     pub(crate) async fn read<T, F>(self: Arc<Self>, tools: Arc<Tools>, job: F) -> StoreResult<T>
@@ -104,23 +151,34 @@ impl Sqlite {
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
         let away = |e: &dyn std::fmt::Display| StoreError::Away(e.to_string());
-        let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|e| away(&e))?;
-        tokio::task::spawn_blocking(move || {
-            // The permit goes with the work, which goes on when the request that waits for it is given up.
-            let _permit = permit;
-            let reader = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(reader) = reader else {
-                return Err(StoreError::Away("no reader is free".into()));
-            };
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                let snapshot = reader.unchecked_transaction()?;
-                job(&mut transaction(&snapshot, &tools))
-            }));
-            self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-            result.unwrap_or_else(|_| Err(StoreError::Refused("a closure panicked".into())))
-        })
-        .await
-        .map_err(|e| away(&e))?
+        let read = async {
+            let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|e| away(&e))?;
+            let this = Arc::clone(&self);
+            tokio::task::spawn_blocking(move || {
+                // The permit goes with the work, which goes on when the request that waits for it is given up.
+                let _permit = permit;
+                this.read_now(&tools, job)
+            })
+            .await
+            .map_err(|e| away(&e))?
+        };
+        timeout(WAIT, read).await.unwrap_or_else(|_| Err(away(&"the disk does not answer")))
+    }
+
+    fn read_now<T, F>(&self, tools: &Tools, job: F) -> StoreResult<T>
+    where
+        F: FnOnce(&mut Tx<'_>) -> StoreResult<T>,
+    {
+        let reader = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some(reader) = reader else {
+            return Err(StoreError::Away("no reader is free".into()));
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let snapshot = reader.unchecked_transaction()?;
+            job(&mut transaction(&snapshot, tools))
+        }));
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        result.unwrap_or_else(|_| Err(StoreError::Refused("a closure panicked".into())))
     }
 }
 
@@ -136,13 +194,6 @@ fn configure(connection: &Connection) -> StoreResult<()> {
     connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(())
-}
-
-/// The file exists with mode 0600 before SQLite opens it; its journal inherits that.
-fn create_private(path: &Path) -> StoreResult<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-    opened.map(drop).map_err(|e| StoreError::Away(format!("cannot open {}: {e}", path.display())))
 }
 
 fn write_until_closed(connection: &Connection, waiting: &mpsc::Receiver<Box<dyn Job>>, tools: &Tools) {

@@ -20,6 +20,7 @@ use rusqlite::types::Value;
 use sha2::{Digest as _, Sha256};
 use std::{
     net::{IpAddr, Ipv4Addr},
+    os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
     sync::{
         Arc,
@@ -43,6 +44,12 @@ pub(crate) fn later(by: Duration) -> Timestamp {
 
 /// Bytes that never repeat, and are the same in every run.
 pub(crate) struct Drawn(AtomicU64);
+
+impl Default for Drawn {
+    fn default() -> Self {
+        Self(AtomicU64::new(1))
+    }
+}
 
 impl Entropy for Drawn {
     fn fill(&self, out: &mut [u8]) {
@@ -78,7 +85,8 @@ pub(crate) struct World {
     place: Place,
 }
 
-enum Place {
+/// Where a database is.
+pub(crate) enum Place {
     Sqlite(TempDir),
     Postgres(Database),
 }
@@ -105,7 +113,9 @@ impl World {
             script.replace("{int}", int).replace("{bytes}", bytes).replace("{strict}", strict)
         };
         let folder = TempDir::new().unwrap();
-        let file = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+        let path = folder.path().join("countersign.db");
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+        let file = rusqlite::Connection::open(&path).unwrap();
         file.execute_batch(&words(["INTEGER", "BLOB", " STRICT"])).unwrap();
         drop(file);
         test(Self::over(Place::Sqlite(folder)).await).await;
@@ -115,7 +125,7 @@ impl World {
     }
 
     async fn over(place: Place) -> Self {
-        let entropy = Arc::new(Drawn(AtomicU64::new(1)));
+        let entropy = Arc::new(Drawn::default());
         let store = open(&place, keys(&[1]), Arc::clone(&entropy)).await.unwrap();
         Self { store, entropy, place }
     }
@@ -123,6 +133,14 @@ impl World {
     /// Opens the same database once more: a restart, or another node.
     pub(crate) async fn again(&self, keyring: Keyring) -> StoreResult<Store> {
         open(&self.place, keyring, Arc::clone(&self.entropy)).await
+    }
+
+    /// A place of the same engine without a database.
+    pub(crate) fn elsewhere(&self) -> Place {
+        match &self.place {
+            Place::Sqlite(_) => Place::Sqlite(TempDir::new().unwrap()),
+            Place::Postgres(_) => Place::Postgres(Database::create()),
+        }
     }
 
     /// The same database after a restart.
@@ -259,6 +277,23 @@ impl World {
 
     pub(crate) async fn user(&self, id: UserId) -> User {
         self.read(move |tx| users::by_id(tx, id)).await.unwrap()
+    }
+}
+
+impl Place {
+    pub(crate) async fn open(&self, keyring: Keyring) -> StoreResult<Store> {
+        open(self, keyring, Arc::new(Drawn::default())).await
+    }
+
+    /// Whether nothing is there: no file, and no table.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Sqlite(folder) => std::fs::read_dir(folder.path()).unwrap().next().is_none(),
+            Self::Postgres(database) => {
+                let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+                database.query(tables) == "0"
+            }
+        }
     }
 }
 

@@ -118,7 +118,9 @@ impl From<&Problem> for ApiProblem {
                 Self::plain(kinds::UNAVAILABLE).after(SOON)
             }
             Problem::TooMany { retry_after } => Self::plain(kinds::RATE_LIMITED).after(*retry_after),
-            Problem::Away | Problem::Busy | Problem::TimedOut => Self::plain(kinds::UNAVAILABLE).after(SOON),
+            Problem::Away | Problem::Unconfirmed | Problem::Busy | Problem::TimedOut => {
+                Self::plain(kinds::UNAVAILABLE).after(SOON)
+            }
             // The rest is about forms and sessions, of which the API has none.
             _ => Self::plain(kinds::INTERNAL),
         }

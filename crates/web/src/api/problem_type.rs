@@ -251,7 +251,8 @@ problem_types! {
         &[]
     }
     UNAVAILABLE "unavailable" 503 "The server cannot answer just now" {
-        "Something that the server needs, such as its database, is away, or the request took too long."
+        "Something that the server needs, such as its database, is away, or the request took too long. \
+         After a POST, the change may or may not have been saved."
         "Try again after the wait, with the same idempotency key."
         &[RETRY_AFTER]
     }
