@@ -11,6 +11,9 @@ pub enum Fault {
     /// Too many passwords wait to be checked: worth another try in a moment.
     #[error("the password queue is full")]
     Busy,
+    /// Another request with the same idempotency key was answered meanwhile, and this one has had no effect.
+    #[error("a request with this idempotency key has been answered")]
+    Repeated,
     /// A defect, of this program or of what is stored.
     #[error("internal: {0}")]
     Internal(String),
@@ -20,6 +23,7 @@ impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Away(_) => Self::Away(error),
+            StoreError::Repeated => Self::Repeated,
             other => Self::Internal(other.to_string()),
         }
     }

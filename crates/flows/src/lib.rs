@@ -22,6 +22,7 @@ pub mod openid_connect;
 pub mod password_change;
 pub mod phone;
 pub mod profile;
+pub mod recorder;
 pub mod recovery;
 mod rules;
 pub mod second_step;
@@ -38,5 +39,6 @@ pub use countersign_store::{
     sessions::SessionRow,
 };
 pub use fault::Fault;
+pub use recorder::Recorder;
 pub use rules::Rules;
 pub use services::{Inner, Services};

@@ -1,6 +1,6 @@
 //! What every flow works with.
 
-use crate::{Rules, hashing::Hashing};
+use crate::{Rules, hashing::Hashing, service::idempotency::InFlight};
 use countersign_core::{Clock, Entropy, Timestamp};
 use countersign_store::Store;
 use std::{ops::Deref, sync::Arc};
@@ -25,6 +25,8 @@ pub struct Inner {
     pub rules: Rules,
     /// Rung after a commit that queued a message.
     pub outbox_bell: Arc<Notify>,
+    /// The requests with an idempotency key that are being worked on.
+    pub in_flight: InFlight,
     /// The key under which a page's `csrf_token` is derived from its browser's handle.
     pub csrf_key: Zeroizing<[u8; 32]>,
 }
@@ -39,8 +41,8 @@ impl Services {
         rules: Rules,
     ) -> Self {
         let csrf_key = store.derived_key("csrf");
-        let outbox_bell = Arc::new(Notify::new());
-        Self(Arc::new(Inner { store, clock, entropy, hashing, rules, outbox_bell, csrf_key }))
+        let (outbox_bell, in_flight) = (Arc::new(Notify::new()), InFlight::default());
+        Self(Arc::new(Inner { store, clock, entropy, hashing, rules, outbox_bell, in_flight, csrf_key }))
     }
 
     /// The present moment.

@@ -20,6 +20,9 @@ pub enum StoreError {
         "none of the keys in the key file is one that this database was written with; put the right key file back"
     )]
     WrongKeys,
+    /// An answer is stored under this idempotency key already: the transaction has no effect, and that answer counts.
+    #[error("a request with this idempotency key has been answered")]
+    Repeated,
     /// The store's schema is newer than this program.
     #[error("the database has schema version {found}; this program knows {known}. Run the newer version")]
     Newer {

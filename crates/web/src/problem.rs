@@ -75,12 +75,13 @@ impl From<Fault> for Problem {
         match fault {
             Fault::Away(_) => tracing::warn!(%fault, "the database is away"),
             Fault::Busy => tracing::warn!("the password queue is full"),
-            Fault::Internal(_) => tracing::error!(%fault, "a fault"),
+            // `Posted::once` answers with the stored response; nothing else has an idempotency key.
+            Fault::Internal(_) | Fault::Repeated => tracing::error!(%fault, "a fault"),
         }
         match fault {
             Fault::Away(_) => Self::Away,
             Fault::Busy => Self::Busy,
-            Fault::Internal(_) => Self::Internal,
+            Fault::Internal(_) | Fault::Repeated => Self::Internal,
         }
     }
 }

@@ -77,7 +77,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) dir: tempfile::TempDir,
     people: Mutex<Vec<Person>>,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// Runs a test in a world with the demonstration's people, on SQLite and then on PostgreSQL.
@@ -138,7 +138,7 @@ impl World {
         let cheap = HashingSettings { threads: 2, queue: 64, memory_kib: 64, iterations: 1, parallelism: 1 };
         let hashing = Hashing::new(cheap, Arc::clone(&entropy)).unwrap();
         let s = Services::new(store, Arc::<StoppedClock>::clone(&clock), entropy, hashing, rules);
-        Self { s, clock, dir, people: Mutex::default(), _database: database }
+        Self { s, clock, dir, people: Mutex::default(), database }
     }
 
     /// With the demonstration's people, and these rules.
@@ -199,6 +199,18 @@ impl World {
             countersign_store::second_steps::of(tx, &user)
         };
         self.s.store.read(read).await.unwrap()
+    }
+
+    /// How many rows a table holds.
+    pub(crate) fn count(&self, table: &str) -> usize {
+        let sql = format!("SELECT count(*) FROM {table}");
+        match &self.database {
+            Some(database) => database.query(&sql).parse().unwrap(),
+            None => {
+                let file = rusqlite::Connection::open(self.dir.path().join("test.db")).unwrap();
+                file.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap().try_into().unwrap()
+            }
+        }
     }
 
     /// Switches the account off, as an operator would in the database.
