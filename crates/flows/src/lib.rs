@@ -34,7 +34,7 @@ pub mod step_up;
 
 pub use countersign_store::{
     apps::AppSummary,
-    events::EventRow,
+    events::{Cursor as EventCursor, EventRow},
     members::{Member, Membership},
     sessions::SessionRow,
 };

@@ -4,7 +4,7 @@ use countersign_core::{
     Clock, Entropy, Timestamp,
     authority::{CredentialAuthority, OperatorAuthority},
     email::EmailAddress,
-    event::{EventKind, Origin},
+    event::{EventKind, Origin, Retention},
     ids::{SessionId, UserId},
     message::{Content, Notice},
     second_step::{Method, SecondSteps},
@@ -112,6 +112,7 @@ pub(crate) fn rules() -> Rules {
         challenge_lifetime: 15 * MINUTE,
         reset_lifetime: 60 * MINUTE,
         sms_countries: Some(vec!["GB".into()]),
+        events_kept: Retention::default(),
         sites: Vec::new(),
     }
 }
@@ -321,7 +322,7 @@ impl World {
     /// Whether the account holder finds this in the activity. (What happens in one millisecond has no order there.)
     pub(crate) async fn recorded(&self, person: &Person, kind: EventKind) -> bool {
         let session = self.session(person).await.0;
-        activity::recent(&self.s, &session).await.unwrap().iter().any(|event| event.kind == kind)
+        activity::page(&self.s, &session, None).await.unwrap().events.iter().any(|event| event.kind == kind)
     }
 }
 
