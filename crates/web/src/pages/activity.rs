@@ -119,7 +119,7 @@ fn what(kind: EventKind, detail: &Detail) -> String {
 fn sent_by(detail: &Detail) -> Option<&'static str> {
     match detail.method.as_deref()?.parse().ok()? {
         Method::Sms => Some("text message"),
-        Method::Email => Some("e-mail"),
+        Method::Email => Some("email"),
         Method::App | Method::BackupCode => None,
     }
 }
@@ -220,7 +220,7 @@ mod tests {
         );
         assert_eq!(
             many(EventKind::CodeSent, "email", 2, 1).what,
-            "2 codes were sent by e-mail between 00:00 and 00:01"
+            "2 codes were sent by email between 00:00 and 00:01"
         );
         let attempts = EventKind::ALL.iter().filter(|kind| kind.class() == EventClass::Attempt);
         for kind in attempts {
