@@ -1,6 +1,7 @@
 //! What is recorded about an account: its activity, as its holder sees it, and later the organization's audit.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 macro_rules! event_kinds {
     ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
@@ -91,6 +92,61 @@ event_kinds! {
     ConsentWithdrawn = "consent-withdrawn";
     /// A code or token of an application was shown a second time: what it had been granted has ended.
     TokenReused = "token-reused";
+}
+
+/// What an event is, for how it is recorded and how long it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventClass {
+    /// Something that anyone can cause, and repeat, who does not get into the account. Attempts of the same kind are recorded
+    /// as one event an hour with a count, so that nobody can push other events out of sight.
+    Attempt,
+    /// The account holder came, went, or confirmed their identity.
+    SignIn,
+    /// Everything else: what protects the account was changed, or someone else was in it.
+    Change,
+}
+
+impl EventKind {
+    /// Which class it is. A new kind is a change until it is named here: that is kept longest, and each on its own.
+    pub fn class(self) -> EventClass {
+        match self {
+            Self::PasswordWrong
+            | Self::CodeWrong
+            | Self::CodeReplayed
+            | Self::CodeSent
+            | Self::PasswordResetAsked => EventClass::Attempt,
+            Self::SignedIn
+            | Self::SignedOut
+            | Self::SessionEnded
+            | Self::IdentityConfirmed
+            | Self::VerifiedForApplication
+            | Self::SignedInToApplication
+            | Self::TokenForApplication => EventClass::SignIn,
+            _ => EventClass::Change,
+        }
+    }
+}
+
+/// How long events are kept; `None` is for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Of class [`EventClass::Attempt`].
+    pub attempts: Option<Duration>,
+    /// Of class [`EventClass::SignIn`].
+    pub sign_ins: Option<Duration>,
+    /// Of class [`EventClass::Change`].
+    pub changes: Option<Duration>,
+}
+
+impl Retention {
+    /// How long an event of this kind is kept.
+    pub fn of(&self, kind: EventKind) -> Option<Duration> {
+        match kind.class() {
+            EventClass::Attempt => self.attempts,
+            EventClass::SignIn => self.sign_ins,
+            EventClass::Change => self.changes,
+        }
+    }
 }
 
 impl std::str::FromStr for EventKind {

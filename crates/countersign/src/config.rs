@@ -20,6 +20,7 @@ mod sites;
 pub mod table;
 mod value;
 
+use countersign_core::event::Retention;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -90,6 +91,8 @@ pub struct Config {
     pub network_wrong_before_delay: u32,
     /// Requests that an application may send to the API in a minute, to each node.
     pub api_requests_per_minute: u32,
+    /// How long the activity of accounts is kept.
+    pub events_kept: Retention,
     /// Logging.
     pub log: Log,
     /// The sites whose proxies ask here who may see a page.

@@ -193,6 +193,11 @@ async fn housekeeping(services: Services, metrics: PrometheusHandle, stopped: wa
             Ok(rows) => tracing::info!(rows, "swept"),
             Err(error) => tracing::warn!(%error, "housekeeping failed; it will be tried again"),
         }
+        match countersign_flows::activity::forget_old(&services).await {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, "old activity deleted"),
+            Err(fault) => tracing::warn!(%fault, "old activity was not deleted; it will be tried again"),
+        }
         if let Err(fault) = countersign_flows::openid_connect::keys::tend(&services).await {
             tracing::warn!(%fault, "the signing keys were not looked after; it will be tried again");
         }

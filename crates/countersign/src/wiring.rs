@@ -266,6 +266,7 @@ fn rules(config: &Config) -> Rules {
         password_network: slowing(config.network_wrong_before_delay, MINUTE / 6, 5 * MINUTE),
         sends: Limits { forgotten_after: Some(HOUR), ..slowing(20, 5 * MINUTE, HOUR) },
         code_lifetime: config.code.lifetime,
+        events_kept: config.events_kept,
         resend_after: config.code.resend,
         enrolment_lifetime: config.enrolment_lifetime,
         challenge_lifetime: 15 * MINUTE,

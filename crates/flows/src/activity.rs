@@ -9,16 +9,46 @@ use countersign_core::{
 };
 use countersign_store::{
     StoreResult, Tx,
-    events::{self, EventRow},
+    events::{self, Cursor, EventRow},
 };
 
-/// How many entries the page shows.
-pub const SHOWN: u32 = 100;
+/// How many events a page shows.
+pub const PAGE: u32 = 50;
 
-/// The account's newest activity, the newest first; at most [`SHOWN`] entries.
-pub async fn recent(s: &Services, session: &OwnSession) -> Result<Vec<EventRow>, Fault> {
+/// How many events are deleted in one write, so that sign-ins do not wait for it.
+const BATCH: u32 = 1000;
+
+/// Some of an account's events.
+pub struct Page {
+    /// The newest first; at most [`PAGE`].
+    pub events: Vec<EventRow>,
+    /// Where the older ones begin, if there are any.
+    pub older: Option<Cursor>,
+}
+
+/// The account's activity: the newest events, or those before `before`.
+pub async fn page(s: &Services, session: &OwnSession, before: Option<Cursor>) -> Result<Page, Fault> {
     let user = session.user();
-    s.store.read(move |tx| events::recent(tx, user, SHOWN)).await.map_err(Into::into)
+    // One more than is shown says whether there are older ones.
+    let mut events = s.store.read(move |tx| events::page(tx, user, before, PAGE + 1)).await?;
+    let shown = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let more = events.len() > shown;
+    events.truncate(shown);
+    let older = events.last().filter(|_| more).map(EventRow::cursor);
+    Ok(Page { events, older })
+}
+
+/// Deletes the events of all accounts that have been kept long enough (`activity.keep_…_days`). How many.
+pub async fn forget_old(s: &Services) -> Result<u32, Fault> {
+    let (now, retention) = (s.now(), s.rules.events_kept);
+    let mut all = 0_u32;
+    loop {
+        let forgotten = s.store.write(move |tx| events::forget(tx, &retention, now, BATCH)).await?;
+        all = all.saturating_add(forgotten);
+        if forgotten < BATCH {
+            return Ok(all);
+        }
+    }
 }
 
 /// Writes down what the account holder did, in the write that does it.

@@ -1,6 +1,6 @@
 //! Backup codes: made, shown once, counted.
 
-use crate::{Fault, Services, activity, letter, sessions};
+use crate::{Fault, Recorder, Services, activity, letter, sessions};
 use countersign_core::{
     Timestamp,
     ambient::random,
@@ -84,15 +84,24 @@ impl Fresh {
 /// Ten new codes; all older ones are worthless. `false` where the account has no app, for which they could stand in, or
 /// the session has ended meanwhile.
 pub async fn reset(s: &Services, authority: CredentialAuthority, origin: &Origin) -> Result<bool, Fault> {
+    reset_recorded(s, authority, origin, Recorder::unkept()).await
+}
+
+/// The same, with its response stored in the same write.
+pub(crate) async fn reset_recorded<A: Send + 'static>(
+    s: &Services,
+    authority: CredentialAuthority,
+    origin: &Origin,
+    recorder: Recorder<bool, A>,
+) -> Result<A, Fault> {
     let user = authority.user();
     if s.store.read(move |tx| apps::list(tx, user)).await?.is_empty() {
-        return Ok(false);
+        return recorder.refuse(s, false).await;
     }
     let fresh = Fresh::draw(s).await?;
     let (now, origin) = (s.now(), origin.clone());
-    let done = s
-        .store
-        .write(move |tx| {
+    let done = recorder
+        .write(s, move |tx| {
             users::take_turn(tx, authority.user())?;
             if !sessions::still_lives(tx, &authority, now)? {
                 return Ok(false);

@@ -99,7 +99,7 @@ pub async fn confirm(
     origin: &Origin,
 ) -> Result<Confirm, Fault> {
     let (user, asked) = (authority.user(), profile::asked(Purpose::ConfirmEmail, authority.session()));
-    let claim = match second_step::guess(s, user, asked.clone(), Method::Email, code, origin).await? {
+    let claim = match second_step::guess(s, user, asked, Method::Email, code, origin).await? {
         Ok(claim) => claim,
         Err(refusal) => return Ok(Confirm::Code(refusal)),
     };
@@ -108,7 +108,7 @@ pub async fn confirm(
         .store
         .write(move |tx| {
             users::take_turn(tx, user)?;
-            let Some(proven) = profile::prove(tx, &claim, &asked, now)? else {
+            let Some(proven) = profile::prove(tx, &claim, now)? else {
                 return Ok(Confirm::Code(CodeRefusal::AlreadyUsed));
             };
             let new = proven.parse::<EmailAddress>().map_err(|_| StoreError::Corrupt("sent_codes.target"))?;

@@ -1,6 +1,6 @@
 //! Setting up an authenticator app: begin, look, confirm, remove.
 
-use crate::{Fault, Services, activity, backup_codes::Fresh, letter};
+use crate::{Fault, Recorder, Services, activity, backup_codes::Fresh, letter};
 use countersign_core::{
     Timestamp,
     ambient::random,
@@ -14,7 +14,9 @@ use countersign_core::{
 };
 use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
 use countersign_store::{
-    StoreResult, Tx, application_challenges, apps, backup_codes, challenges, enrolments, sessions, users,
+    StoreError, StoreResult, Tx, application_challenges, apps, backup_codes, challenges, enrolments,
+    sessions,
+    users::{self, User},
 };
 
 /// An app's name has at most this many characters.
@@ -76,21 +78,33 @@ pub struct Removed {
 /// Begins an enrolment for this session: 160 random bits (RFC 4226 §4, R6). What works goes on working. In a session that
 /// has ended meanwhile nothing begins.
 pub async fn begin(s: &Services, authority: CredentialAuthority) -> Result<(), Fault> {
+    begin_recorded(s, authority, Recorder::unkept()).await.map(drop)
+}
+
+/// The same, with what the set-up page shows; `None` where nothing began.
+pub(crate) async fn begin_recorded<A: Send + 'static>(
+    s: &Services,
+    authority: CredentialAuthority,
+    recorder: Recorder<Option<PendingView>, A>,
+) -> Result<A, Fault> {
     let now = s.now();
     let secret = zeroize::Zeroizing::new(random::<{ Secret::RECOMMENDED_BYTES }>(&*s.entropy));
     let id = EnrolmentId::generate(now, &*s.entropy);
     let expires_at = now.plus(s.rules.enrolment_lifetime);
-    s.store
-        .write(move |tx| {
+    let service_name = s.rules.service_name.clone();
+    recorder
+        .write(s, move |tx| {
             users::take_turn(tx, authority.user())?;
-            if crate::sessions::still_lives(tx, &authority, now)? {
-                enrolments::begin(tx, &authority, id, secret.as_slice(), expires_at)?;
-                sessions::keep_held(tx, &authority, expires_at)?;
+            if !crate::sessions::still_lives(tx, &authority, now)? {
+                return Ok(None);
             }
-            Ok(())
+            enrolments::begin(tx, &authority, id, secret.as_slice(), expires_at)?;
+            sessions::keep_held(tx, &authority, expires_at)?;
+            let Some(account) = users::by_id(tx, authority.user())? else { return Ok(None) };
+            let issuer = letter::application_name(tx, &account)?.unwrap_or(service_name);
+            view(id, secret.as_slice(), expires_at, &account, &issuer).map(Some)
         })
         .await
-        .map_err(Into::into)
 }
 
 /// The pending enrolment of this session, if there is one.
@@ -107,15 +121,26 @@ pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<Pendin
         .await?;
     let Some(((record, secret), account, application)) = found else { return Ok(None) };
     let Some(pending) = Pending::restore(record, session, now) else { return Ok(None) };
-    let secret = secret_of(&secret)?;
-    let (key_grouped, key_plain) = (secret.grouped(), secret.to_base32());
-    // People know the application and not this server: its name stands in their app. An issuer has no colon.
-    let issuer = application.unwrap_or_else(|| s.rules.service_name.clone()).replace(':', " ");
-    let uri = OtpauthUri::new(&issuer, account.email.as_str(), Totp::standard(secret))
-        .map_err(|e| Fault::Internal(e.to_string()))?
-        .to_string();
     let (id, expires_at) = (pending.record().id, pending.record().expires_at);
-    Ok(Some(PendingView { id, uri, key_grouped, key_plain, account: account.email.to_string(), expires_at }))
+    // People know the application and not this server: its name stands in their app.
+    let issuer = application.unwrap_or_else(|| s.rules.service_name.clone());
+    Ok(Some(view(id, &secret, expires_at, &account, &issuer)?))
+}
+
+fn view(
+    id: EnrolmentId,
+    secret: &[u8],
+    expires_at: Timestamp,
+    account: &User,
+    issuer: &str,
+) -> StoreResult<PendingView> {
+    let secret = secret_of(secret)?;
+    let (key_grouped, key_plain) = (secret.grouped(), secret.to_base32());
+    // An issuer has no colon.
+    let uri = OtpauthUri::new(&issuer.replace(':', " "), account.email.as_str(), Totp::standard(secret))
+        .map_err(|e| StoreError::Refused(e.to_string()))?
+        .to_string();
+    Ok(PendingView { id, uri, key_grouped, key_plain, account: account.email.to_string(), expires_at })
 }
 
 /// Forgets this session's pending enrolment.
@@ -133,36 +158,38 @@ pub async fn confirm(
     name: &str,
     origin: &Origin,
 ) -> Result<ConfirmOutcome, Fault> {
-    confirm_with(s, session, code, name, origin, |_, _| Ok(true)).await
+    confirm_with(s, session, code, name, origin, |_, _| Ok(true), Recorder::unkept()).await
 }
 
 /// The same, and `answers` in the same write: what the set-up is also the answer to. Where that says `false`, there is
 /// nothing left to answer, and nothing was set up.
-pub(crate) async fn confirm_with(
+pub(crate) async fn confirm_with<A: Send + 'static>(
     s: &Services,
     session: &OwnSession,
     code: &str,
     name: &str,
     origin: &Origin,
     answers: impl FnOnce(&mut Tx<'_>, Timestamp) -> StoreResult<bool> + Send + 'static,
-) -> Result<ConfirmOutcome, Fault> {
+    recorder: Recorder<ConfirmOutcome, A>,
+) -> Result<A, Fault> {
     let (now, id, user) = (s.now(), session.id(), session.user());
     let (found, before) =
         s.store.read(move |tx| Ok((enrolments::of_session(tx, id)?, apps::list(tx, user)?))).await?;
-    let Some((record, secret)) = found else { return Ok(ConfirmOutcome::NotPending) };
-    let Some(pending) = Pending::restore(record, session, now) else { return Ok(ConfirmOutcome::NotPending) };
+    let found = found.and_then(|(record, secret)| Some((Pending::restore(record, session, now)?, secret)));
+    let Some((pending, secret)) = found else { return recorder.refuse(s, ConfirmOutcome::NotPending).await };
     let name = match short_text(name, NAME_LENGTH) {
         Ok(name) => name,
-        Err(error) => return Ok(ConfirmOutcome::Name(error)),
+        Err(error) => return recorder.refuse(s, ConfirmOutcome::Name(error)).await,
     };
     let code = match Code::parse(code, Digits::SIX) {
         Ok(code) => code,
-        Err(error) => return Ok(ConfirmOutcome::Code(error)),
+        Err(error) => return recorder.refuse(s, ConfirmOutcome::Code(error)).await,
     };
     let totp = Totp::standard(secret_of(&secret)?);
     let Some(step) = totp.verify(&code, now.unix_seconds(), Window::ONE_EITHER_SIDE) else {
         let offset = totp.search_offset(&code, now.unix_seconds(), CLOCK_REACH);
-        return Ok(ConfirmOutcome::Wrong { phone_off_by_seconds: offset.map(|offset| offset.seconds()) });
+        let phone_off_by_seconds = offset.map(|offset| offset.seconds());
+        return recorder.refuse(s, ConfirmOutcome::Wrong { phone_off_by_seconds }).await;
     };
     let first = before.is_empty();
     let fresh = if first { Some(Fresh::draw(s).await?) } else { None };
@@ -170,12 +197,11 @@ pub(crate) async fn confirm_with(
     let app = AuthenticatorId::from(enrolment);
     let authority = pending.authority();
     let origin = origin.clone();
-    let ended = s
-        .store
-        .write(move |tx| {
+    let outcome = recorder
+        .write(s, move |tx| {
             users::take_turn(tx, user)?;
             if !enrolments::take(tx, &authority, enrolment)? || !answers(tx, now)? {
-                return Ok(None);
+                return Ok(ConfirmOutcome::NotPending);
             }
             apps::insert(tx, &authority, app, &secret, &name, step, now)?;
             if let Some(fresh) = fresh {
@@ -185,11 +211,11 @@ pub(crate) async fn confirm_with(
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::AppAdded, detail, origin, now)?;
             letter::tell(tx, user, Notice::AppAdded { app: name }, now)?;
-            Ok(Some(ended))
+            Ok(ConfirmOutcome::Added { app, ended, first })
         })
         .await?;
     s.ring();
-    Ok(ended.map_or(ConfirmOutcome::NotPending, |ended| ConfirmOutcome::Added { app, ended, first }))
+    Ok(outcome)
 }
 
 /// Removes an app of this account. Removing the last one makes the backup codes worthless.
@@ -230,6 +256,6 @@ pub(crate) fn end_the_rest(tx: &mut Tx<'_>, authority: &CredentialAuthority) -> 
     sessions::end_others(tx, authority.user(), authority.session())
 }
 
-fn secret_of(bytes: &[u8]) -> Result<Secret, Fault> {
-    Secret::from_bytes(bytes).map_err(|e| Fault::Internal(e.to_string()))
+fn secret_of(bytes: &[u8]) -> StoreResult<Secret> {
+    Secret::from_bytes(bytes).map_err(|_| StoreError::Corrupt("enrolments.secret"))
 }

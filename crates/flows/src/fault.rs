@@ -14,6 +14,9 @@ pub enum Fault {
     /// Too many passwords wait to be checked: worth another try in a moment.
     #[error("the password queue is full")]
     Busy,
+    /// Another request with the same idempotency key was answered meanwhile, and this one has had no effect.
+    #[error("a request with this idempotency key has been answered")]
+    Repeated,
     /// A defect, of this program or of what is stored.
     #[error("internal: {0}")]
     Internal(String),
@@ -24,6 +27,7 @@ impl From<StoreError> for Fault {
         match error {
             StoreError::Away(_) | StoreError::Tls(_) => Self::Away(error),
             StoreError::Unknown(_) => Self::Unconfirmed(error),
+            StoreError::Repeated => Self::Repeated,
             other => Self::Internal(other.to_string()),
         }
     }

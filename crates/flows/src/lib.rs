@@ -23,6 +23,7 @@ pub mod password_change;
 pub mod phone;
 pub mod profile;
 pub mod readiness;
+pub mod recorder;
 pub mod recovery;
 mod rules;
 pub mod second_step;
@@ -34,10 +35,11 @@ pub mod step_up;
 
 pub use countersign_store::{
     apps::AppSummary,
-    events::EventRow,
+    events::{Cursor as EventCursor, EventRow},
     members::{Member, Membership},
     sessions::SessionRow,
 };
 pub use fault::Fault;
+pub use recorder::Recorder;
 pub use rules::Rules;
 pub use services::{Inner, Services};

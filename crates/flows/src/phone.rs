@@ -95,7 +95,7 @@ pub async fn confirm(
         return Ok(Confirm::Code(CodeRefusal::NotAvailable));
     }
     let (user, asked) = (authority.user(), profile::asked(Purpose::ConfirmPhone, authority.session()));
-    let claim = match second_step::guess(s, user, asked.clone(), Method::Sms, code, origin).await? {
+    let claim = match second_step::guess(s, user, asked, Method::Sms, code, origin).await? {
         Ok(claim) => claim,
         Err(refusal) => return Ok(Confirm::Code(refusal)),
     };
@@ -105,7 +105,7 @@ pub async fn confirm(
         .store
         .write(move |tx| {
             users::take_turn(tx, user)?;
-            let Some(number) = profile::prove(tx, &claim, &asked, now)? else {
+            let Some(number) = profile::prove(tx, &claim, now)? else {
                 return Ok(Confirm::Code(CodeRefusal::AlreadyUsed));
             };
             if !sessions::still_lives(tx, &authority, now)? {

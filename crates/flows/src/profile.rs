@@ -77,16 +77,10 @@ pub(crate) async fn unproven(
 }
 
 /// Spends the code; what it proves is the address or number to which it was sent. `None`: it was spent before.
-pub(crate) fn prove(
-    tx: &mut Tx<'_>,
-    claim: &Claim,
-    asked: &Asked,
-    now: Timestamp,
-) -> StoreResult<Option<String>> {
+pub(crate) fn prove(tx: &mut Tx<'_>, claim: &Claim, now: Timestamp) -> StoreResult<Option<String>> {
     if claim.spend(tx, now)?.is_none() {
         return Ok(None);
     }
-    // Read after it was spent: had another code taken its place before, there would have been nothing to spend.
-    let spent = sent_codes::of(tx, asked.purpose, &asked.owner)?;
-    spent.map(|spent| Some(spent.target)).ok_or(StoreError::Corrupt("sent_codes"))
+    // The target that the code's MAC covered when it was compared, and not what stands in the row now.
+    claim.sent_to().map(|target| Some(target.to_owned())).ok_or(StoreError::Corrupt("sent_codes"))
 }

@@ -1,7 +1,7 @@
 //! The operator's settings, as the flows need them.
 
 use crate::forward_auth::Site;
-use countersign_core::{second_step::Method, session::Lifetimes, throttle::Limits};
+use countersign_core::{event::Retention, second_step::Method, session::Lifetimes, throttle::Limits};
 use std::time::Duration;
 
 /// Every limit and lifetime, and what the organization permits.
@@ -39,6 +39,8 @@ pub struct Rules {
     pub reset_lifetime: Duration,
     /// The countries to whose numbers text messages go (ISO 3166-1 alpha-2); `None` where SMS is off.
     pub sms_countries: Option<Vec<String>>,
+    /// How long the activity of accounts is kept.
+    pub events_kept: Retention,
     /// The sites whose proxies ask here who may see a page.
     pub sites: Vec<Site>,
 }

@@ -24,7 +24,7 @@ mod sent_code;
 mod view;
 
 pub(crate) use claim::Claim;
-pub(crate) use sent_code::{Target, send};
+pub(crate) use sent_code::{Target, send, send_recorded};
 pub use view::{SentView, StepView};
 pub(crate) use view::{due_at_step_up, permitted, usable, view};
 

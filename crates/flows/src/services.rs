@@ -1,6 +1,6 @@
 //! What every flow works with.
 
-use crate::{Rules, hashing::Hashing, readiness::Readiness};
+use crate::{Rules, hashing::Hashing, readiness::Readiness, service::idempotency::InFlight};
 use countersign_core::{Clock, Entropy, Timestamp};
 use countersign_store::Store;
 use std::{ops::Deref, sync::Arc};
@@ -27,6 +27,8 @@ pub struct Inner {
     pub outbox_bell: Arc<Notify>,
     /// Whether this server can serve, as last seen.
     pub readiness: Readiness,
+    /// The requests with an idempotency key that are being worked on.
+    pub in_flight: InFlight,
     /// The key under which a page's `csrf_token` is derived from its browser's handle.
     pub csrf_key: Zeroizing<[u8; 32]>,
 }
@@ -42,8 +44,18 @@ impl Services {
     ) -> Self {
         let csrf_key = store.derived_key("csrf");
         let outbox_bell = Arc::new(Notify::new());
-        let readiness = Readiness::default();
-        Self(Arc::new(Inner { store, clock, entropy, hashing, rules, outbox_bell, readiness, csrf_key }))
+        let (readiness, in_flight) = (Readiness::default(), InFlight::default());
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            entropy,
+            hashing,
+            rules,
+            outbox_bell,
+            readiness,
+            in_flight,
+            csrf_key,
+        }))
     }
 
     /// The present moment.

@@ -44,6 +44,9 @@ pub enum StoreError {
     /// The path of the database leads to another file than the one that is open, or to none.
     #[error("{0} is not the file that was opened: it was moved, deleted or replaced; restart the server")]
     Replaced(String),
+    /// An answer is stored under this idempotency key already: the transaction has no effect, and that answer counts.
+    #[error("a request with this idempotency key has been answered")]
+    Repeated,
     /// The store's schema is newer than this program.
     #[error("the database has schema version {found}; this program knows {known}. Run the newer version")]
     Newer {

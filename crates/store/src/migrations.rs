@@ -15,6 +15,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0005_reveals.sql"),
     include_str!("migrations/0006_shown_before_set_up.sql"),
     include_str!("migrations/0009_readiness.sql"),
+    include_str!("migrations/0012_records.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.

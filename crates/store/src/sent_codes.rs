@@ -76,6 +76,8 @@ pub struct NewSentCode<'a> {
 /// A code that was sent.
 #[derive(Clone)]
 pub struct SentCode {
+    purpose: Purpose,
+    owner: String,
     /// Its id.
     pub id: SentCodeId,
     /// Whose account it is for.
@@ -108,9 +110,47 @@ impl fmt::Debug for SentCode {
     }
 }
 
-/// What a code's MAC vouches for.
-fn parts<'a>(id: &'a str, code: &'a str) -> [&'a [u8]; 3] {
-    [b"sent-code", id.as_bytes(), code.as_bytes()]
+/// What the MAC of a code covers besides the code: everything that decides whom it signs in, what for, and until when.
+/// Someone who can write in the database, and has a code of their own, cannot turn it into another account's by moving rows or
+/// columns.
+type Covered = [String; 7];
+
+impl NewSentCode<'_> {
+    fn covered(&self) -> Covered {
+        covered(self.purpose, &self.owner, self.id, self.user, self.method, &self.target, self.expires_at)
+    }
+}
+
+impl SentCode {
+    fn covered(&self) -> Covered {
+        covered(self.purpose, &self.owner, self.id, self.user, self.method, &self.target, self.expires_at)
+    }
+}
+
+fn covered(
+    purpose: Purpose,
+    owner: &str,
+    id: SentCodeId,
+    user: UserId,
+    method: Method,
+    target: &str,
+    expires_at: Timestamp,
+) -> Covered {
+    [
+        purpose.as_str().to_owned(),
+        owner.to_owned(),
+        id.to_string(),
+        user.to_string(),
+        method.as_str().to_owned(),
+        target.to_owned(),
+        expires_at.millis().to_string(),
+    ]
+}
+
+/// The MAC's parts; the keyring puts the length of each in front of it.
+fn parts<'a>(covered: &'a Covered, code: &'a str) -> Vec<&'a [u8]> {
+    let covered = covered.iter().map(String::as_bytes);
+    std::iter::once(b"sent-code".as_slice()).chain(covered).chain([code.as_bytes()]).collect()
 }
 
 /// Stores a new code in place of the one before it, unless that one was sent less than `cool_down` ago: then nothing
@@ -120,7 +160,7 @@ pub fn put(
     new: &NewSentCode<'_>,
     cool_down: Duration,
 ) -> StoreResult<Result<(), Timestamp>> {
-    let (mac, key_id) = tx.keyring.mac(&parts(&new.id.to_string(), new.code));
+    let (mac, key_id) = tx.keyring.mac(&parts(&new.covered(), new.code));
     let params = values![
         new.purpose.as_str(),
         &new.owner,
@@ -146,6 +186,8 @@ pub fn put(
 pub fn of(tx: &mut Tx<'_>, purpose: Purpose, owner: &str) -> StoreResult<Option<SentCode>> {
     let Some(mut row) = tx.row(OF, values![purpose.as_str(), owner])? else { return Ok(None) };
     Ok(Some(SentCode {
+        purpose,
+        owner: owner.to_owned(),
         id: row.parsed()?,
         user: row.parsed()?,
         method: row.parsed()?,
@@ -159,9 +201,9 @@ pub fn of(tx: &mut Tx<'_>, purpose: Purpose, owner: &str) -> StoreResult<Option<
     }))
 }
 
-/// Whether `code` is this code; in constant time.
+/// Whether `code` is this code, sent for this purpose to this target of this user; in constant time.
 pub fn matches(tx: &mut Tx<'_>, sent: &SentCode, code: &str) -> StoreResult<bool> {
-    tx.keyring.mac_matches(&sent.key_id, &parts(&sent.id.to_string(), code), &sent.mac)
+    tx.keyring.mac_matches(&sent.key_id, &parts(&sent.covered(), code), &sent.mac)
 }
 
 /// Spends a code, once; `None` if it was spent before, replaced by another, or is too old.

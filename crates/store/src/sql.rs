@@ -238,14 +238,6 @@ impl Row {
         }
     }
 
-    pub(crate) fn maybe_int(&mut self) -> StoreResult<Option<i64>> {
-        match self.values.next() {
-            Some(Value::Int(v)) => Ok(Some(v)),
-            Some(Value::Null) => Ok(None),
-            _ => self.corrupt(),
-        }
-    }
-
     /// A text that has a type of its own: an id, a role, a method.
     pub(crate) fn parsed<T: std::str::FromStr>(&mut self) -> StoreResult<T> {
         let text = self.text()?;

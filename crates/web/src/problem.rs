@@ -91,13 +91,14 @@ impl From<Fault> for Problem {
             Fault::Away(_) => tracing::warn!(%fault, "the database is away"),
             Fault::Unconfirmed(_) => tracing::error!(%fault, "the outcome of a write is unknown"),
             Fault::Busy => tracing::warn!("the password queue is full"),
-            Fault::Internal(_) => tracing::error!(%fault, "a fault"),
+            // `Posted::once` answers with the stored response; nothing else has an idempotency key.
+            Fault::Internal(_) | Fault::Repeated => tracing::error!(%fault, "a fault"),
         }
         match fault {
             Fault::Away(_) => Self::Away,
             Fault::Unconfirmed(_) => Self::Unconfirmed,
             Fault::Busy => Self::Busy,
-            Fault::Internal(_) => Self::Internal,
+            Fault::Internal(_) | Fault::Repeated => Self::Internal,
         }
     }
 }

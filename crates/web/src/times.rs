@@ -18,6 +18,11 @@ pub(crate) fn time_of_day(at: Timestamp) -> String {
     format(at, "%H:%M UTC")
 }
 
+/// `"05:54"`, where the day and the time zone stand beside it.
+pub(crate) fn clock(at: Timestamp) -> String {
+    format(at, "%H:%M")
+}
+
 /// `"2026-11-24T05:54:00.123Z"` (RFC 3339).
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     format(at, "%Y-%m-%dT%H:%M:%S%.fZ")

@@ -1,5 +1,6 @@
 //! Makes the [`Config`]: the form of each setting, and how they fit together.
 
+use countersign_core::event::Retention;
 use std::fmt::Debug;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -48,6 +49,11 @@ impl Settings {
             password: self.password()?,
             network_wrong_before_delay: self.number("network.wrong_before_delay")?,
             api_requests_per_minute: self.number("api.requests_per_minute")?,
+            events_kept: Retention {
+                attempts: self.days("activity.keep_attempts_days")?,
+                sign_ins: self.days("activity.keep_sign_ins_days")?,
+                changes: self.days("activity.keep_changes_days")?,
+            },
             log: self.log()?,
             sites: self.sites.clone(),
             public_url_follows_listen: self.text("public_url").is_none(),
@@ -325,6 +331,12 @@ impl Settings {
 
     fn at_least_one(&self, path: &str) -> Result<NonZeroUsize, ConfigError> {
         NonZeroUsize::new(self.number(path)?).ok_or_else(|| self.wrong(path, "is 0; set 1 or more"))
+    }
+
+    /// Days, of which 0 means that there is no end.
+    fn days(&self, path: &str) -> Result<Option<Duration>, ConfigError> {
+        let days = self.number::<u64>(path)?;
+        Ok((days > 0).then(|| Duration::from_secs(24 * 3600 * days)))
     }
 
     fn minutes(&self, path: &str) -> Result<Duration, ConfigError> {

@@ -310,6 +310,25 @@ pub const SETTINGS: &[Setting] = &[
         Value("600"),
         "Requests that an application's server may send to the API in a minute, to each node",
     ),
+    setting(
+        "activity.keep_attempts_days",
+        number(0, 36_500),
+        Value("90"),
+        "Days for which wrong passwords and codes, and codes and links that were sent, stay in an account's activity; \
+         `0` is for good",
+    ),
+    setting(
+        "activity.keep_sign_ins_days",
+        number(0, 36_500),
+        Value("365"),
+        "The same of sign-ins, sign-outs and confirmed identities",
+    ),
+    setting(
+        "activity.keep_changes_days",
+        number(0, 36_500),
+        Value("730"),
+        "The same of everything else: changes of passwords, apps, addresses and applications, and \"login as\"",
+    ),
     setting("log.format", Choice(&["text", "json"]), Value("text"), "The form of log lines"),
     setting(
         "log.level",

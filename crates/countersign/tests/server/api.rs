@@ -1,6 +1,7 @@
 //! The API, as an application's own server uses it.
 
 mod apart;
+mod crash;
 mod keys;
 mod malformed;
 mod once;

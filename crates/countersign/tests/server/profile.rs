@@ -285,3 +285,53 @@ async fn a_copied_cookie_does_not_outlive_a_change_of_credentials() {
     assert_eq!(copied.get("/profile").await.status, 303, "after the others were ended");
     client.get("/profile").await.expect_status(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activity_counts_attempts_and_leads_to_older_pages() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[1].clone();
+    // Attempts are counted by the hour: they all come at the beginning of one.
+    server.advance(Duration::from_secs(3600 - server.clock().now() % 3600));
+    let client = signed_in(&server, &member).await;
+    for _ in 0..3 {
+        let stranger = server.client();
+        let fields = [("email", &*member.email), ("password", "not-this-one")];
+        stranger.post_from("/sign-in", "/sign-in", &fields).await.expect_status(422);
+    }
+    let activity = async |path: &str| client.get(path).await.expect_status(200);
+    let page = loop {
+        let page = activity("/profile/activity").await;
+        // They are recorded after the answer.
+        if page.words().contains("3 wrong passwords") {
+            break page;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(
+        page.words().contains("3 wrong passwords at ") || page.words().contains("3 wrong passwords between ")
+    );
+    assert!(!page.words().contains("Older activity"));
+    for bad in
+        ["x", "", "1.2", "%00", "1&before=2", "9999999999999999999999.01890000-0000-7000-8000-000000000000"]
+    {
+        let first = activity(&format!("/profile/activity?before={bad}")).await;
+        assert!(
+            first.words().contains("3 wrong passwords") && !first.words().contains("Newest activity"),
+            "{bad}"
+        );
+    }
+    let sql = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 60)         INSERT INTO events (id, user_id, kind, detail, address, user_agent, at)         SELECT printf('01890000-0000-7000-8000-%012d', n), u.id, 'session-ended', '{}', '192.0.2.7', '', u.created_at + 1         FROM n, users AS u WHERE u.email = ?1";
+    let file = rusqlite::Connection::open(server.data().join("countersign.db")).unwrap();
+    assert_eq!(file.execute(sql, [&member.email]).unwrap(), 60);
+    let page = activity("/profile/activity").await;
+    assert!(
+        page.words().contains("3 wrong passwords") && !page.words().contains("Account created"),
+        "{page}"
+    );
+    let links = page.attributes("a[href*='before=']", "href");
+    let [older] = links.as_slice() else { panic!("{links:?}") };
+    let page = activity(older).await;
+    assert!(page.words().contains("Account created") && page.words().contains("Newest activity"), "{page}");
+    assert!(!page.words().contains("Older activity"));
+    server.client().get("/profile/activity?before=x").await.expect_status(303);
+}

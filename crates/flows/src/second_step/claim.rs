@@ -42,6 +42,14 @@ impl Claim {
         Self { user, method, authenticators, ticket, spendable }
     }
 
+    /// The mailbox or phone to which the code was sent, if it was sent at all.
+    pub(crate) fn sent_to(&self) -> Option<&str> {
+        match &self.spendable {
+            Spendable::Sent(code) => Some(&code.target),
+            Spendable::Step(..) | Spendable::BackupCode(_) => None,
+        }
+    }
+
     /// Spends the code and settles the account's counter, in the caller's write. `None`: somebody was faster.
     pub(crate) fn spend(&self, tx: &mut Tx<'_>, now: Timestamp) -> StoreResult<Option<Evidence>> {
         let evidence = match &self.spendable {

@@ -2,7 +2,7 @@
 //! (NIST SP 800-63B-4 §3.1.3; ASVS 5.0 V6.6).
 
 use super::{Asked, CodeRefusal, Found, SendOutcome, claim::Spendable, counter, six_digits, usable};
-use crate::{Fault, Services, activity, letter};
+use crate::{Fault, Recorder, Services, activity, letter};
 use countersign_core::{
     Entropy,
     ambient::random,
@@ -95,8 +95,23 @@ pub(crate) async fn send(
     content: fn(String, u64) -> Content,
     origin: &Origin,
 ) -> Result<SendOutcome, Fault> {
+    send_recorded(s, user, asked, method, target, content, origin, Recorder::unkept()).await
+}
+
+/// The same, with its response stored in the same write.
+#[expect(clippy::too_many_arguments, reason = "`send` with a recorder; each of them is needed once")]
+pub(crate) async fn send_recorded<A: Send + 'static>(
+    s: &Services,
+    user: UserId,
+    asked: Asked,
+    method: Method,
+    target: Target,
+    content: fn(String, u64) -> Content,
+    origin: &Origin,
+    recorder: Recorder<SendOutcome, A>,
+) -> Result<A, Fault> {
     if matches!(target, Target::Own) && (!method.is_sent() || !usable(s, user).await?.contains(&method)) {
-        return Ok(SendOutcome::NotAvailable);
+        return recorder.refuse(s, SendOutcome::NotAvailable).await;
     }
     let (now, entropy) = (s.now(), s.entropy.clone());
     let (lifetime, cool_down, limits) = (s.rules.code_lifetime, s.rules.resend_after, s.rules.sends);
@@ -104,9 +119,8 @@ pub(crate) async fn send(
     let code =
         if withheld { PlainHandle::generate(&*entropy).to_text() } else { six_random_digits(&*entropy) };
     let origin = origin.clone();
-    let outcome = s
-        .store
-        .write(move |tx| {
+    let outcome = recorder
+        .write(s, move |tx| {
             users::take_turn(tx, user)?;
             let Some(account) = users::by_id(tx, user)? else { return Ok(SendOutcome::NotAvailable) };
             let Some((recipient, authenticator)) = recipient(tx, target, method, &account)? else {

@@ -3,15 +3,15 @@
 
 use super::{Caller, users::known};
 use crate::{
-    Fault, Services, backup_codes,
-    enrolment::{self, ConfirmOutcome, Removed},
+    Fault, Recorder, Services, backup_codes,
+    enrolment::{self, ConfirmOutcome, PendingView, Removed},
     step_up,
 };
 use countersign_core::{
     Timestamp,
     application::ExternalId,
     event::Origin,
-    ids::{AuthenticatorId, EnrolmentId, UserId},
+    ids::{AuthenticatorId, EnrolmentId},
     phone,
     second_step::{Method, Standing},
     session::{HolderSession, ProofTooOld},
@@ -113,46 +113,54 @@ fn app(found: apps::AppSummary) -> AuthenticatorView {
 }
 
 /// Begins to set up an app; `None` if the token's proof of identity is too old, or it has ended meanwhile.
-pub async fn begin_app(s: &Services, holder: &HolderSession) -> Result<Option<PendingApp>, Fault> {
-    let Ok(authority) = step_up::authority(s, holder.own()) else { return Ok(None) };
-    enrolment::begin(s, authority).await?;
-    let pending = enrolment::pending(s, holder.own()).await?;
-    Ok(pending.map(|pending| PendingApp {
+pub async fn begin_app<A: Send + 'static>(
+    s: &Services,
+    holder: &HolderSession,
+    recorder: Recorder<Option<PendingApp>, A>,
+) -> Result<A, Fault> {
+    let Ok(authority) = step_up::authority(s, holder.own()) else { return recorder.refuse(s, None).await };
+    let shown = |pending: PendingView| PendingApp {
         id: pending.id,
         uri: Zeroizing::new(pending.uri),
         key: Zeroizing::new(pending.key_plain),
         expires_at: pending.expires_at,
-    }))
+    };
+    let recorder = recorder.after(move |_, pending: Option<PendingView>| Ok(pending.map(shown)));
+    enrolment::begin_recorded(s, authority, recorder).await
 }
 
 /// Makes a pending app active, if the code is right.
-pub async fn confirm_app(
+pub async fn confirm_app<A: Send + 'static>(
     s: &Services,
     holder: &HolderSession,
     id: EnrolmentId,
     code: &str,
     name: &str,
     origin: &Origin,
-) -> Result<ConfirmApp, Fault> {
+    recorder: Recorder<ConfirmApp, A>,
+) -> Result<A, Fault> {
     let own = holder.own();
     if enrolment::pending(s, own).await?.is_none_or(|pending| pending.id != id) {
-        return Ok(ConfirmApp::NotPending);
+        return recorder.refuse(s, ConfirmApp::NotPending).await;
     }
-    Ok(match enrolment::confirm(s, own, code, name, origin).await? {
-        ConfirmOutcome::NotPending => ConfirmApp::NotPending,
-        ConfirmOutcome::Code(error) => ConfirmApp::Code(error),
-        ConfirmOutcome::Wrong { phone_off_by_seconds } => ConfirmApp::Wrong { phone_off_by_seconds },
-        ConfirmOutcome::Name(error) => ConfirmApp::Name(error),
-        ConfirmOutcome::Added { app: id, .. } => {
-            let Some(app) = one(s, own.user(), id).await? else { return Ok(ConfirmApp::NotPending) };
-            ConfirmApp::Added { app, backup_codes: backup_codes::reveal(s, own).await? }
-        }
-    })
-}
-
-async fn one(s: &Services, user: UserId, id: AuthenticatorId) -> Result<Option<AuthenticatorView>, Fault> {
-    let all = s.store.read(move |tx| apps::list(tx, user)).await?;
-    Ok(all.into_iter().find(|found| found.id == id).map(app))
+    let (now, user, session) = (s.now(), own.user(), own.id());
+    let recorder = recorder.after(move |tx, outcome| {
+        Ok(match outcome {
+            ConfirmOutcome::NotPending => ConfirmApp::NotPending,
+            ConfirmOutcome::Code(error) => ConfirmApp::Code(error),
+            ConfirmOutcome::Wrong { phone_off_by_seconds } => ConfirmApp::Wrong { phone_off_by_seconds },
+            ConfirmOutcome::Name(error) => ConfirmApp::Name(error),
+            ConfirmOutcome::Added { app: id, .. } => {
+                let added = apps::list(tx, user)?.into_iter().find(|found| found.id == id);
+                let added = added.ok_or(StoreError::Corrupt("an app that was just added"))?;
+                ConfirmApp::Added {
+                    app: app(added),
+                    backup_codes: codes::take_reveal(tx, session, user, now)?,
+                }
+            }
+        })
+    });
+    enrolment::confirm_with(s, own, code, name, origin, |_, _| Ok(true), recorder).await
 }
 
 /// Removes an app; `Ok(None)` if there is none such, `Err` if the token's proof of identity is too old.
@@ -168,20 +176,22 @@ pub async fn remove_app(
     }
 }
 
-/// Ten new backup codes; all older ones are worthless. `Ok(None)` where no app is set up, for which they could stand in.
-pub async fn make_backup_codes(
+/// Ten new backup codes; all older ones no longer work. `Ok(None)` where no app is set up, for which they could stand in.
+pub async fn make_backup_codes<A: Send + 'static>(
     s: &Services,
     holder: &HolderSession,
     origin: &Origin,
-) -> Result<Result<Option<Vec<String>>, ProofTooOld>, Fault> {
+    recorder: Recorder<Result<Option<Vec<String>>, ProofTooOld>, A>,
+) -> Result<A, Fault> {
     let authority = match step_up::authority(s, holder.own()) {
         Ok(authority) => authority,
-        Err(too_old) => return Ok(Err(too_old)),
+        Err(too_old) => return recorder.refuse(s, Err(too_old)).await,
     };
-    if !backup_codes::reset(s, authority, origin).await? {
-        return Ok(Ok(None));
-    }
-    backup_codes::reveal(s, holder.own()).await.map(Ok)
+    let (now, user, session) = (s.now(), holder.own().user(), holder.own().id());
+    let recorder = recorder.after(move |tx, made: bool| {
+        Ok(Ok(if made { codes::take_reveal(tx, session, user, now)? } else { None }))
+    });
+    backup_codes::reset_recorded(s, authority, origin, recorder).await
 }
 
 /// How many backup codes are left: the outer `None` if the application knows nobody with this id, the inner one where

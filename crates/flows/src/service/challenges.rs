@@ -11,7 +11,7 @@ pub use view::{ChallengeStatus, ChallengeView, MethodView, Verified};
 
 use super::{Caller, users::known};
 use crate::{
-    Fault, Services,
+    Fault, Recorder, Services,
     second_step::{self, CodeRefusal, SendOutcome},
 };
 use countersign_core::{
@@ -77,23 +77,37 @@ pub enum VerifyOutcome {
     Verified(Verified),
     /// Not, and why.
     Refused(CodeRefusal),
-    /// There is no such headless challenge, or it is answered or over.
+    /// The challenge does not wait for a code.
+    NotWaiting(NotWaiting),
+}
+
+/// Why a headless challenge does not wait for a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotWaiting {
+    /// It was answered before.
+    Answered,
+    /// The application has no such headless challenge, or it is over.
     Gone,
 }
 
 /// Asks for a second step.
-pub async fn create(s: &Services, caller: &Caller, draft: ChallengeDraft) -> Result<CreateOutcome, Fault> {
+pub async fn create<A: Send + 'static>(
+    s: &Services,
+    caller: &Caller,
+    draft: ChallengeDraft,
+    recorder: Recorder<CreateOutcome, A>,
+) -> Result<A, Fault> {
     if let Some(refusal) = draft.contradiction() {
-        return Ok(refusal);
+        return recorder.refuse(s, refusal).await;
     }
     let (now, application, permitted) = (s.now(), caller.application.clone(), second_step::permitted(s));
     let handle = PlainHandle::generate(&*s.entropy);
-    let stored = draft.return_to.is_some().then(|| handle.stored());
+    let hosted = draft.return_to.is_some();
+    let url = hosted.then(|| format!("{}/second-step/{}", s.rules.public_url, handle.to_text()));
     let (id, expires_at) =
         (ApplicationChallengeId::generate(now, &*s.entropy), now.plus(s.rules.challenge_lifetime));
-    let mut outcome = s
-        .store
-        .write(move |tx| {
+    recorder
+        .write(s, move |tx| {
             let (person, subject) = match people(tx, application.id, &draft)? {
                 Ok(people) => people,
                 Err(refusal) => return Ok(refusal),
@@ -111,7 +125,7 @@ pub async fn create(s: &Services, caller: &Caller, draft: ChallengeDraft) -> Res
                 id,
                 application: application.id,
                 user: person.id,
-                set_up: wanted && return_to.is_some() && subject.is_none(),
+                set_up: wanted && hosted && subject.is_none(),
                 subject,
                 return_to,
                 state: draft.state,
@@ -128,16 +142,12 @@ pub async fn create(s: &Services, caller: &Caller, draft: ChallengeDraft) -> Res
             if !leads_on {
                 return Ok(CreateOutcome::NothingToShow);
             }
+            let stored = hosted.then(|| handle.stored());
             application_challenges::insert(tx, &record, stored.as_ref(), now)?;
-            Ok(CreateOutcome::Created(view(tx, record, &permitted, now)?))
+            let view = view(tx, record, &permitted, now)?;
+            Ok(CreateOutcome::Created(ChallengeView { url, ..view }))
         })
-        .await?;
-    if let CreateOutcome::Created(view) = &mut outcome
-        && stored.is_some()
-    {
-        view.url = Some(format!("{}/second-step/{}", s.rules.public_url, handle.to_text()));
-    }
-    Ok(outcome)
+        .await
 }
 
 impl ChallengeDraft {
@@ -196,73 +206,97 @@ pub async fn get(
         .map_err(Into::into)
 }
 
-/// Sends a code for a headless challenge; `None` if there is none such that waits.
-pub async fn send(
+/// Sends a code for a headless challenge that waits.
+pub async fn send<A: Send + 'static>(
     s: &Services,
     caller: &Caller,
     id: ApplicationChallengeId,
     method: Method,
     origin: &Origin,
-) -> Result<Option<SendOutcome>, Fault> {
-    let Some(pending) = headless(s, caller, id).await? else { return Ok(None) };
-    send_for(s, &pending, method, origin).await.map(Some)
+    recorder: Recorder<Result<SendOutcome, NotWaiting>, A>,
+) -> Result<A, Fault> {
+    let pending = match headless(s, caller, id).await? {
+        Ok(pending) => pending,
+        Err(why) => return recorder.refuse(s, Err(why)).await,
+    };
+    send_for(s, &pending, method, origin, recorder.after(|_, outcome| Ok(Ok(outcome)))).await
 }
 
 /// Checks a code for a headless challenge; if it is right, one write spends it and answers the challenge.
-pub async fn verify(
+pub async fn verify<A: Send + 'static>(
     s: &Services,
     caller: &Caller,
     id: ApplicationChallengeId,
     method: Method,
     code: &str,
     origin: &Origin,
-) -> Result<VerifyOutcome, Fault> {
-    let Some(pending) = headless(s, caller, id).await? else { return Ok(VerifyOutcome::Gone) };
-    let written = answer(s, pending, method, code, origin, None).await?;
-    Ok(match written {
-        Written::Refused(refusal) => VerifyOutcome::Refused(refusal),
-        // An app is set up on the hosted pages alone.
-        Written::Gone | Written::Shown => VerifyOutcome::Gone,
-        Written::Verified { verified, .. } => VerifyOutcome::Verified(verified),
-    })
+    recorder: Recorder<VerifyOutcome, A>,
+) -> Result<A, Fault> {
+    let pending = match headless(s, caller, id).await? {
+        Ok(pending) => pending,
+        Err(why) => return recorder.refuse(s, VerifyOutcome::NotWaiting(why)).await,
+    };
+    let application = caller.application.id;
+    let recorder = recorder.after(move |tx, written| {
+        Ok(match written {
+            Written::Refused(refusal) => VerifyOutcome::Refused(refusal),
+            // Perhaps another request has just answered it. An app is set up on the hosted pages only.
+            Written::Gone | Written::Shown => {
+                let answered = of(tx, application, id)?.is_some_and(|record| record.verified.is_some());
+                VerifyOutcome::NotWaiting(if answered { NotWaiting::Answered } else { NotWaiting::Gone })
+            }
+            Written::Verified { verified, .. } => VerifyOutcome::Verified(verified),
+        })
+    });
+    answer(s, pending, method, code, origin, None, recorder).await
 }
 
 /// Redeems the result of a hosted challenge, once. `None` for one that is unknown, spent, too old or another
 /// application's: one answer for all of them.
-pub async fn redeem(s: &Services, caller: &Caller, result: &str) -> Result<Option<Verified>, Fault> {
-    let Some(result) = PlainHandle::parse(result) else { return Ok(None) };
+pub async fn redeem<A: Send + 'static>(
+    s: &Services,
+    caller: &Caller,
+    result: &str,
+    recorder: Recorder<Option<Verified>, A>,
+) -> Result<A, Fault> {
+    let Some(result) = PlainHandle::parse(result) else { return recorder.refuse(s, None).await };
     let (now, application, stored) = (s.now(), caller.application.id, result.stored());
-    let verified = s
-        .store
-        .write(move |tx| {
+    let recorder = recorder.after(|_, verified: Option<Verified>| {
+        let outcome = if verified.is_some() { "redeemed" } else { "refused" };
+        metrics::counter!("countersign_second_step_results_total", "outcome" => outcome).increment(1);
+        Ok(verified)
+    });
+    recorder
+        .write(s, move |tx| {
             let Some(id) = application_challenges::redeem(tx, application, &stored, now)? else {
                 return Ok(None);
             };
             let Some(record) = of(tx, application, id)? else { return Ok(None) };
-            // Who was switched off on the way back is not let in. The result is spent all the same.
+            // Someone whose account was deactivated on the way back is not let in. The result is spent all the same.
             if all_active(tx, &record)? { verified(tx, &record) } else { Ok(None) }
         })
-        .await?;
-    let outcome = if verified.is_some() { "redeemed" } else { "refused" };
-    metrics::counter!("countersign_second_step_results_total", "outcome" => outcome).increment(1);
-    Ok(verified)
+        .await
 }
 
 async fn headless(
     s: &Services,
     caller: &Caller,
     id: ApplicationChallengeId,
-) -> Result<Option<Pending>, Fault> {
+) -> Result<Result<Pending, NotWaiting>, Fault> {
     let (now, application) = (s.now(), caller.application.id);
     let record = s
         .store
         .read(move |tx| {
             let Some(record) = of(tx, application, id)? else { return Ok(None) };
-            Ok(all_active(tx, &record)?.then_some(record))
+            let usable = record.return_to.is_none() && all_active(tx, &record)?;
+            Ok(usable.then_some(record))
         })
         .await?;
-    let pending = record.and_then(|record| Pending::restore(record, now));
-    Ok(pending.filter(|pending| !pending.is_hosted()))
+    let Some(record) = record else { return Ok(Err(NotWaiting::Gone)) };
+    if record.verified.is_some() {
+        return Ok(Err(NotWaiting::Answered));
+    }
+    Ok(Pending::restore(record, now).ok_or(NotWaiting::Gone))
 }
 
 /// Whether everybody whom the challenge is about may still be used.

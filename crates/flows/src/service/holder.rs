@@ -5,7 +5,7 @@
 //! [`HolderSession`].
 
 use super::{Caller, users::in_turn};
-use crate::{Fault, Services, activity};
+use crate::{Fault, Recorder, Services, activity};
 use countersign_core::{
     Timestamp,
     application::{ExternalId, Scope},
@@ -57,23 +57,24 @@ pub enum TokenOutcome {
 }
 
 /// Issues a token, as long-lived as a fresh proof of identity is on the pages.
-pub async fn token(
+pub async fn token<A: Send + 'static>(
     s: &Services,
     caller: &Caller,
     user: &ExternalId,
     basis: Basis,
     origin: &Origin,
-) -> Result<TokenOutcome, Fault> {
+    recorder: Recorder<TokenOutcome, A>,
+) -> Result<A, Fault> {
     if matches!(basis, Basis::FirstEnrolment) && !caller.allows(Scope::FirstEnrolments) {
-        return Ok(TokenOutcome::Scope);
+        return recorder.refuse(s, TokenOutcome::Scope).await;
     }
     let (now, max_age, origin) = (s.now(), s.rules.step_up_max_age, origin.clone());
     let (application, external) = (caller.application.clone(), user.clone());
     let handle = PlainHandle::generate(&*s.entropy);
     let (id, stored) = (SessionId::generate(now, &*s.entropy), handle.stored());
     let token = Zeroizing::new(format!("{PREFIX}{}", handle.to_text()));
-    s.store
-        .write(move |tx| {
+    recorder
+        .write(s, move |tx| {
             let Some(known) = in_turn(tx, application.id, &external)? else {
                 return Ok(TokenOutcome::UnknownUser);
             };
@@ -112,7 +113,6 @@ pub async fn token(
             Ok(TokenOutcome::Issued { token, expires_at })
         })
         .await
-        .map_err(Into::into)
 }
 
 /// The live session of a token, if it is one of this application and this user, who is not switched off.

@@ -10,7 +10,7 @@
 
 use super::challenges::{RESULT, Written, all_active, answer, asked, send_for, told, way_back};
 use crate::{
-    Fault, Services, backup_codes,
+    Fault, Recorder, Services, backup_codes,
     enrolment::{self, ConfirmOutcome, PendingView},
     second_step::{self, CodeRefusal, SendOutcome, StepView},
     step_up,
@@ -155,7 +155,7 @@ pub async fn send_code(
     method: Method,
     origin: &Origin,
 ) -> Result<SendOutcome, Fault> {
-    send_for(s, pending, method, origin).await
+    send_for(s, pending, method, origin, Recorder::unkept()).await
 }
 
 /// Checks a code; if it is right, one write spends it, answers the challenge and makes the result, or opens the set-up.
@@ -167,7 +167,7 @@ pub async fn verify(
     origin: &Origin,
 ) -> Result<HostedOutcome, Fault> {
     let result = PlainHandle::generate(&*s.entropy);
-    let written = answer(s, pending, method, code, origin, Some(&result)).await?;
+    let written = answer(s, pending, method, code, origin, Some(&result), Recorder::unkept()).await?;
     Ok(match written {
         Written::Refused(refusal) => HostedOutcome::Refused(refusal),
         Written::Shown => HostedOutcome::SetUp,
@@ -236,7 +236,7 @@ pub async fn confirm_set_up(
         }
         Ok(answered)
     };
-    enrolment::confirm_with(s, session.own(), code, name, origin, answers).await
+    enrolment::confirm_with(s, session.own(), code, name, origin, answers, Recorder::unkept()).await
 }
 
 /// The ten backup codes, the first time this is asked.

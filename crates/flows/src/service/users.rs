@@ -1,7 +1,7 @@
 //! Whom an application knows.
 
 use super::Caller;
-use crate::{Fault, Services, activity, email_change, enrolment, second_step};
+use crate::{Fault, Recorder, Services, activity, email_change, enrolment, second_step};
 use countersign_core::{
     Timestamp,
     application::ExternalId,
@@ -176,22 +176,28 @@ pub async fn list(
 
 /// Switches an account off (its tokens and its challenges, answered or not, end at once) or on again. Its second steps stay as they
 /// are, and so does its id: otherwise, forgetting somebody and making them known again would take their second step
-/// away without their doing. `false` if there is nobody with this id.
-pub async fn set_active(s: &Services, caller: &Caller, id: &ExternalId, active: bool) -> Result<bool, Fault> {
+/// away without their doing. The outcome is the user as they are now; `None` if there is nobody with this id.
+pub async fn set_active<A: Send + 'static>(
+    s: &Services,
+    caller: &Caller,
+    id: &ExternalId,
+    active: bool,
+    recorder: Recorder<Option<UserView>, A>,
+) -> Result<A, Fault> {
     let (now, application, external) = (s.now(), caller.application.id, id.clone());
-    s.store
-        .write(move |tx| {
-            let Some(known) = in_turn(tx, application, &external)? else { return Ok(false) };
+    let permitted = second_step::permitted(s);
+    recorder
+        .write(s, move |tx| {
+            let Some(known) = in_turn(tx, application, &external)? else { return Ok(None) };
             if active {
                 application_users::enable(tx, application, known.id)?;
             } else if application_users::disable(tx, application, known.id, now)? {
                 sessions::end_all(tx, known.id)?;
                 application_challenges::end_all(tx, known.id)?;
             }
-            Ok(true)
+            view(tx, ApplicationUser { active, ..known }, &permitted).map(Some)
         })
         .await
-        .map_err(Into::into)
 }
 
 /// The account of an id that the application gave.

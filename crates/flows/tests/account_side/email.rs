@@ -97,9 +97,12 @@ async fn a_taken_address_cannot_be_told_from_a_free_one() {
             };
             answers.push(format!("{begun:?} {again:?} {pending:?} {guess:?}"));
         }
-        let activity = countersign_flows::activity::recent(&world.s, &session).await.unwrap();
-        let mut activity: Vec<_> =
-            activity.into_iter().map(|event| format!("{:?} {:?}", event.kind, event.detail)).collect();
+        let activity = countersign_flows::activity::page(&world.s, &session, None).await.unwrap();
+        let mut activity: Vec<_> = activity
+            .events
+            .into_iter()
+            .map(|event| format!("{:?} {:?} {}", event.kind, event.detail, event.times))
+            .collect();
         // All of it happened in one millisecond of this clock, and so in no order.
         activity.sort();
         answers.extend(activity);

@@ -17,6 +17,7 @@ use countersign_core::{
     session::HolderSession,
 };
 use countersign_flows::{
+    Recorder,
     applications::{self, AddressOutcome, KeyDraft, KeyOutcome, RegisterOutcome},
     second_step::SendOutcome,
     service::{
@@ -118,11 +119,16 @@ impl<'a> Crm<'a> {
     }
 
     async fn set_active(&self, user: &str, active: bool) -> bool {
-        service::users::set_active(&self.world.s, &self.caller, &id(user), active).await.unwrap()
+        service::users::set_active(&self.world.s, &self.caller, &id(user), active, Recorder::unkept())
+            .await
+            .unwrap()
+            .is_some()
     }
 
     async fn token(&self, user: &str, basis: Basis) -> TokenOutcome {
-        service::holder::token(&self.world.s, &self.caller, &id(user), basis, &origin()).await.unwrap()
+        service::holder::token(&self.world.s, &self.caller, &id(user), basis, &origin(), Recorder::unkept())
+            .await
+            .unwrap()
     }
 
     async fn holder(&self, user: &str, token: &str) -> Option<HolderSession> {
@@ -141,17 +147,26 @@ impl<'a> Crm<'a> {
     async fn with_app(&self, user: &str) -> String {
         let s = &self.world.s;
         let holder = self.issued(user, Basis::FirstEnrolment).await;
-        let pending = authenticators::begin_app(s, &holder).await.unwrap().unwrap();
+        let pending = authenticators::begin_app(s, &holder, Recorder::unkept()).await.unwrap().unwrap();
         let (key, now) = (pending.key.to_string(), s.now());
         let code = app_code(&key, now);
-        let confirmed = authenticators::confirm_app(s, &holder, pending.id, &code, "Phone", &origin()).await;
+        let confirmed = authenticators::confirm_app(
+            s,
+            &holder,
+            pending.id,
+            &code,
+            "Phone",
+            &origin(),
+            Recorder::unkept(),
+        )
+        .await;
         assert!(matches!(confirmed.unwrap(), ConfirmApp::Added { backup_codes: Some(_), .. }));
         self.world.advance(STEP);
         key
     }
 
     async fn create(&self, draft: ChallengeDraft) -> CreateOutcome {
-        service::challenges::create(&self.world.s, &self.caller, draft).await.unwrap()
+        service::challenges::create(&self.world.s, &self.caller, draft, Recorder::unkept()).await.unwrap()
     }
 
     async fn created(&self, draft: ChallengeDraft) -> ChallengeView {
@@ -175,9 +190,17 @@ impl<'a> Crm<'a> {
     }
 
     async fn verify(&self, challenge: ApplicationChallengeId, method: Method, code: &str) -> VerifyOutcome {
-        service::challenges::verify(&self.world.s, &self.caller, challenge, method, code, &origin())
-            .await
-            .unwrap()
+        service::challenges::verify(
+            &self.world.s,
+            &self.caller,
+            challenge,
+            method,
+            code,
+            &origin(),
+            Recorder::unkept(),
+        )
+        .await
+        .unwrap()
     }
 
     /// A headless challenge that the account holder has just answered with this app.
@@ -215,7 +238,7 @@ impl<'a> Crm<'a> {
     }
 
     async fn redeem(&self, result: &str) -> Option<service::challenges::Verified> {
-        service::challenges::redeem(&self.world.s, &self.caller, result).await.unwrap()
+        service::challenges::redeem(&self.world.s, &self.caller, result, Recorder::unkept()).await.unwrap()
     }
 }
 

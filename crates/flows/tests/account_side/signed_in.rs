@@ -1,8 +1,11 @@
 //! The pages of one's own account: overview, sessions, activity.
 
-use crate::world::{MINUTE, World, app_code, origin};
-use countersign_core::{event::EventKind, second_step::Standing};
-use countersign_flows::{Rules, activity, enrolment, profile, sessions};
+use crate::world::{MINUTE, World, app_code, origin, rules};
+use countersign_core::{
+    event::{EventKind, Origin, Retention},
+    second_step::Standing,
+};
+use countersign_flows::{Rules, activity, enrolment, profile, sessions, sign_in};
 
 #[tokio::test]
 async fn the_overview_says_what_the_account_has() {
@@ -23,7 +26,7 @@ async fn the_overview_says_what_the_account_has() {
     assert_eq!(seen.apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>(), ["Pixel"]);
     assert_eq!((seen.backup_codes_left, seen.steps.app), (Some(10), Standing::Ready));
 
-    let without_sms = World::with(Rules { sms_countries: None, ..crate::world::rules() }).await;
+    let without_sms = World::with(Rules { sms_countries: None, ..rules() }).await;
     let (session, _) = without_sms.session(&without_sms.ben()).await;
     let seen = profile::overview(&without_sms.s, &session).await.unwrap();
     assert_eq!((seen.sms_on_offer, seen.phone_masked), (false, None));
@@ -65,7 +68,7 @@ async fn all_others_end_at_once_and_a_sign_in_that_waits_does_not() {
     assert!(world.lives(&this).await && world.lives(&bens).await);
     assert!(!world.lives(&one).await && !world.lives(&two).await && world.waits(&waiting).await);
     assert_eq!(sessions::end_others(&world.s, &here, &origin()).await.unwrap(), 0);
-    let seen = activity::recent(&world.s, &here).await.unwrap();
+    let seen = activity::page(&world.s, &here, None).await.unwrap().events;
     let ended: Vec<_> =
         seen.iter().filter(|event| event.kind == EventKind::SessionEnded).map(|e| e.detail.count).collect();
     assert_eq!(ended, [Some(2)]);
@@ -81,9 +84,76 @@ async fn activity_is_the_accounts_own_and_the_newest_first() {
         let (elsewhere, _) = world.session(&person).await;
         assert!(sessions::end(&world.s, &here, elsewhere.id(), &origin()).await.unwrap());
     }
-    let seen = activity::recent(&world.s, &session).await.unwrap();
+    let seen = activity::page(&world.s, &session, None).await.unwrap().events;
     let kinds: Vec<_> = seen.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::SessionEnded, EventKind::AccountCreated]);
     assert!(seen.iter().all(|event| event.actor.is_none()));
     assert_eq!((seen[0].at, seen[0].address.as_str()), (world.s.now(), "192.0.2.7"));
+}
+
+#[tokio::test]
+async fn wrong_passwords_do_not_push_anything_off_the_first_page() {
+    crate::world::on_both(async |world| {
+        let (session, _) = world.session(&world.ben()).await;
+        let page = async |before| activity::page(&world.s, &session, before).await.unwrap();
+        world.advance(MINUTE);
+        // More than a page, as fast as the counters admit them: from another network each time.
+        for n in 0..60 {
+            let origin = Origin { address: format!("198.51.{n}.7").parse().unwrap(), ..origin() };
+            let email = world.ben().email;
+            let attempt = sign_in::Attempt {
+                email: &email,
+                password: "a wrong password",
+                return_to: None,
+                origin: &origin,
+                browser: None,
+                replaces: None,
+            };
+            sign_in::password(&world.s, attempt).await.unwrap();
+        }
+        // They are recorded after the answer.
+        let mut seen = page(None).await;
+        for _ in 0..1000 {
+            if seen.events[0].times == 60 {
+                break;
+            }
+            tokio::time::sleep(MINUTE / 6000).await;
+            seen = page(None).await;
+        }
+        let kinds: Vec<_> = seen.events.iter().map(|event| (event.kind, event.times)).collect();
+        assert_eq!(kinds, [(EventKind::PasswordWrong, 60), (EventKind::AccountCreated, 1)]);
+        assert!(seen.older.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn older_activity_is_a_page_further_and_goes_when_its_time_has_come() {
+    let day = 24 * 60 * MINUTE;
+    let kept = Retention { sign_ins: Some(2 * day), ..Retention::default() };
+    let world = World::with(Rules { events_kept: kept, ..rules() }).await;
+    let (session, _) = world.session(&world.mia()).await;
+    for _ in 0..activity::PAGE + 10 {
+        world.advance(MINUTE);
+        let (other, _) = world.session(&world.mia()).await;
+        assert!(sessions::end(&world.s, &session, other.id(), &origin()).await.unwrap());
+    }
+    let first = activity::page(&world.s, &session, None).await.unwrap();
+    assert_eq!(first.events.len(), usize::try_from(activity::PAGE).unwrap());
+    let second = activity::page(&world.s, &session, first.older).await.unwrap();
+    assert_eq!((second.events.len(), second.older), (11, None));
+    let all: Vec<_> = first.events.iter().chain(&second.events).map(|event| event.at).collect();
+    assert!(all.is_sorted_by(|newer, older| newer >= older));
+    assert_eq!(second.events[10].kind, EventKind::AccountCreated);
+    let elses = world.session(&world.ben()).await.0;
+    let elses = activity::page(&world.s, &elses, first.older).await.unwrap();
+    assert!(
+        elses.events.iter().all(|event| event.kind == EventKind::AccountCreated),
+        "a cursor shows only one's own"
+    );
+
+    assert_eq!(activity::forget_old(&world.s).await.unwrap(), 0);
+    world.advance(2 * day);
+    assert_eq!(activity::forget_old(&world.s).await.unwrap(), 60);
+    assert_eq!(world.count("events"), world.count("users"), "changes are kept for good here");
 }

@@ -4,7 +4,7 @@ use countersign_core::{
     Clock, Entropy, Timestamp,
     authority::{CredentialAuthority, OperatorAuthority},
     email::EmailAddress,
-    event::{EventKind, Origin},
+    event::{EventKind, Origin, Retention},
     ids::{SessionId, UserId},
     message::{Content, Notice},
     second_step::{Method, SecondSteps},
@@ -77,7 +77,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) dir: tempfile::TempDir,
     people: Mutex<Vec<Person>>,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// Runs a test in a world with the demonstration's people, on SQLite and then on PostgreSQL.
@@ -112,6 +112,7 @@ pub(crate) fn rules() -> Rules {
         challenge_lifetime: 15 * MINUTE,
         reset_lifetime: 60 * MINUTE,
         sms_countries: Some(vec!["GB".into()]),
+        events_kept: Retention::default(),
         sites: Vec::new(),
     }
 }
@@ -143,7 +144,7 @@ impl World {
         let cheap = HashingSettings { threads: 2, queue: 64, memory_kib: 64, iterations: 1, parallelism: 1 };
         let hashing = Hashing::new(cheap, Arc::clone(&entropy)).unwrap();
         let s = Services::new(store, Arc::<StoppedClock>::clone(&clock), entropy, hashing, rules);
-        Self { s, clock, dir, people: Mutex::default(), _database: database }
+        Self { s, clock, dir, people: Mutex::default(), database }
     }
 
     /// With the demonstration's people, and these rules.
@@ -204,6 +205,18 @@ impl World {
             countersign_store::second_steps::of(tx, &user)
         };
         self.s.store.read(read).await.unwrap()
+    }
+
+    /// How many rows a table holds.
+    pub(crate) fn count(&self, table: &str) -> usize {
+        let sql = format!("SELECT count(*) FROM {table}");
+        match &self.database {
+            Some(database) => database.query(&sql).parse().unwrap(),
+            None => {
+                let file = rusqlite::Connection::open(self.dir.path().join("test.db")).unwrap();
+                file.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap().try_into().unwrap()
+            }
+        }
     }
 
     /// Switches the account off, as an operator would in the database.
@@ -314,7 +327,7 @@ impl World {
     /// Whether the account holder finds this in the activity. (What happens in one millisecond has no order there.)
     pub(crate) async fn recorded(&self, person: &Person, kind: EventKind) -> bool {
         let session = self.session(person).await.0;
-        activity::recent(&self.s, &session).await.unwrap().iter().any(|event| event.kind == kind)
+        activity::page(&self.s, &session, None).await.unwrap().events.iter().any(|event| event.kind == kind)
     }
 }
 

@@ -91,3 +91,99 @@ async fn a_new_code_after_the_cool_down_replaces_the_old_one() {
     })
     .await;
 }
+
+/// Stores a code for the person, with what a test does not look at left equal.
+async fn put_for(w: &World, user: UserId, purpose: Purpose, owner: &'static str, target: &'static str) {
+    let id = SentCodeId::generate(NOW, &*w.entropy);
+    let code = if owner == "eve" { "111111" } else { "222222" };
+    let put = move |tx: &mut countersign_store::Tx<'_>| {
+        let new = NewSentCode {
+            purpose,
+            owner: owner.into(),
+            id,
+            user,
+            method: Method::Email,
+            target: target.into(),
+            authenticator: "a mailbox".into(),
+            code,
+            now: NOW,
+            expires_at: later(10 * MINUTE),
+        };
+        sent_codes::put(tx, &new, MINUTE)
+    };
+    w.write(put).await.unwrap();
+}
+
+/// Eve can write in the database and knows the code that was sent to her. Whatever she moves, her code is none of Mia's.
+#[tokio::test]
+async fn a_code_that_was_moved_does_not_match() {
+    on_both(async |w| {
+        let (mia, eve) = (w.person("mia@example.com").await.user, w.person("eve@example.com").await.user);
+        let copy = "(SELECT eve.COLUMN FROM sent_codes AS eve WHERE eve.owner_id = 'eve')";
+        let copied = |columns: &[&str]| {
+            let set = columns.iter().map(|column| format!("{column} = {}", copy.replace("COLUMN", column)));
+            format!("UPDATE sent_codes SET {} WHERE owner_id = 'mia'", set.collect::<Vec<_>>().join(", "))
+        };
+        let delete = "DELETE FROM sent_codes WHERE owner_id = 'mia'";
+        let moved = |set: &str| vec![delete.to_owned(), format!("UPDATE sent_codes SET {set}")];
+        let moves = [
+            ("the code", vec![copied(&["mac", "key_id"])]),
+            (
+                "everything but user and target",
+                vec![
+                    "UPDATE sent_codes SET id = 'aside' WHERE owner_id = 'mia'".into(),
+                    copied(&["mac", "key_id", "method", "sent_at", "expires_at"]),
+                ],
+            ),
+            ("the owner", moved("owner_id = 'mia'")),
+            ("owner and user", moved(&format!("owner_id = 'mia', user_id = '{mia}'"))),
+            (
+                "owner, user and target",
+                moved(&format!("owner_id = 'mia', user_id = '{mia}', target = 'mia@example.com'")),
+            ),
+        ];
+        for (what, steps) in moves {
+            w.sql("DELETE FROM sent_codes");
+            put_for(&w, mia, Purpose::SignIn, "mia", "mia@example.com").await;
+            put_for(&w, eve, Purpose::SignIn, "eve", "eve@example.com").await;
+            let aside = steps.iter().any(|step| step.contains("aside"));
+            for step in steps {
+                w.sql(&step);
+            }
+            if aside {
+                let id = w.sql("SELECT id FROM sent_codes WHERE owner_id = 'eve'");
+                w.sql("DELETE FROM sent_codes WHERE owner_id = 'eve'");
+                w.sql(&format!("UPDATE sent_codes SET id = '{id}'"));
+            }
+            let found = w.read(|tx| sent_codes::of(tx, Purpose::SignIn, "mia")).await.unwrap();
+            assert!(!matches(&w, &found, "111111").await, "{what}");
+        }
+    })
+    .await;
+}
+
+/// The same of a single column: each decides what a code is good for.
+#[tokio::test]
+async fn each_column_that_decides_what_a_code_is_good_for_is_covered() {
+    on_both(async |w| {
+        let (mia, eve) = (w.person("mia@example.com").await.user, w.person("eve@example.com").await.user);
+        let later = later(60 * MINUTE).millis();
+        for (set, purpose, owner) in [
+            ("used_at = NULL", Purpose::ConfirmEmail, "eve"),
+            ("purpose = 'sign-in'", Purpose::SignIn, "eve"),
+            ("owner_id = 'another session'", Purpose::ConfirmEmail, "another session"),
+            (&format!("user_id = '{mia}'"), Purpose::ConfirmEmail, "eve"),
+            ("target = 'mia@example.com'", Purpose::ConfirmEmail, "eve"),
+            ("method = 'sms'", Purpose::ConfirmEmail, "eve"),
+            (&format!("expires_at = {later}"), Purpose::ConfirmEmail, "eve"),
+        ] {
+            w.sql("DELETE FROM sent_codes");
+            put_for(&w, eve, Purpose::ConfirmEmail, "eve", "eve@example.com").await;
+            w.sql(&format!("UPDATE sent_codes SET {set}"));
+            let found = w.read(move |tx| sent_codes::of(tx, purpose, owner)).await.unwrap();
+            let matched = matches(&w, &found, "111111").await;
+            assert_eq!(matched, set == "used_at = NULL", "{set}: only the first changes nothing");
+        }
+    })
+    .await;
+}

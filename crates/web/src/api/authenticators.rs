@@ -5,7 +5,7 @@ use super::{
     json::{Body, Members},
     key::{At, Holder, Key, UsersRead},
     path::{IdPath, UserPath},
-    posted::Posted,
+    posted::{Done, Keep, Posted},
     problem::ApiProblem,
     problem_type as kinds,
     reply::{Answer, Reply},
@@ -187,10 +187,12 @@ pub(crate) async fn list(State(app): State<App>, key: Key<UsersRead>, UserPath(u
     extensions(("x-problems" = json!(["user-not-found", "proof-too-old"]))),
 )]
 pub(crate) async fn begin(State(app): State<App>, posted: Posted<Holder, AuthenticatorDraft>) -> Answer {
-    let work = async |app: App, holder: Holder, _: AuthenticatorDraft| {
-        let pending = authenticators::begin_app(&app.services, &holder.session).await?;
-        let pending = pending.ok_or_else(|| ApiProblem::plain(kinds::PROOF_TOO_OLD))?;
-        Reply::created(&PendingAuthenticator::from(pending))
+    let work = async |app: App, holder: Holder, _: AuthenticatorDraft, keep: Keep| {
+        let recorder = keep.answer(|pending: Option<PendingApp>| {
+            let pending = pending.ok_or_else(|| ApiProblem::plain(kinds::PROOF_TOO_OLD))?;
+            Reply::created(&PendingAuthenticator::from(pending))
+        });
+        authenticators::begin_app(&app.services, &holder.session, recorder).await
     };
     posted.once(app, work).await
 }
@@ -212,10 +214,15 @@ pub(crate) async fn confirm(
     posted.once(app, confirmed).await
 }
 
-async fn confirmed(app: App, who: At<Holder, IdPath<EnrolmentId>>, body: Confirmation) -> Answer {
-    let Confirmation { code: typed, name } = body;
+async fn confirmed(app: App, who: At<Holder, IdPath<EnrolmentId>>, body: Confirmation, keep: Keep) -> Done {
+    let Confirmation { code, name } = body;
     let At { party: Holder { key, session }, at: IdPath(id) } = who;
-    match authenticators::confirm_app(&app.services, &session, id, &typed, &name, &key.origin).await? {
+    let recorder = keep.answer(confirmation);
+    authenticators::confirm_app(&app.services, &session, id, &code, &name, &key.origin, recorder).await
+}
+
+fn confirmation(outcome: ConfirmApp) -> Answer {
+    match outcome {
         ConfirmApp::Added { app, backup_codes } => {
             Reply::ok(&Confirmed { authenticator: app.into(), backup_codes })
         }

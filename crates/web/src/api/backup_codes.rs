@@ -4,7 +4,7 @@ use super::{
     json::Nothing,
     key::{Holder, Key, UsersRead},
     path::UserPath,
-    posted::Posted,
+    posted::{Keep, Posted},
     problem::ApiProblem,
     problem_type as kinds,
     reply::{Answer, Reply},
@@ -53,13 +53,14 @@ pub(crate) async fn show(State(app): State<App>, key: Key<UsersRead>, UserPath(u
     extensions(("x-problems" = json!(["user-not-found", "no-app", "proof-too-old"]))),
 )]
 pub(crate) async fn make(State(app): State<App>, posted: Posted<Holder, Nothing>) -> Answer {
-    let work = async |app: App, holder: Holder, _: Nothing| {
+    let work = async |app: App, holder: Holder, _: Nothing, keep: Keep| {
         let Holder { key, session } = holder;
-        match authenticators::make_backup_codes(&app.services, &session, &key.origin).await? {
+        let recorder = keep.answer(|made| match made {
             Ok(Some(backup_codes)) => Reply::ok(&BackupCodes { backup_codes }),
             Ok(None) => Err(ApiProblem::plain(kinds::NO_APP)),
             Err(ProofTooOld) => Err(ApiProblem::plain(kinds::PROOF_TOO_OLD)),
-        }
+        });
+        authenticators::make_backup_codes(&app.services, &session, &key.origin, recorder).await
     };
     posted.once(app, work).await
 }

@@ -5,7 +5,7 @@ use super::{
     json::{Body, Members},
     key::{At, Challenges, Key},
     path::IdPath,
-    posted::Posted,
+    posted::{Done, Keep, Posted},
     problem::ApiProblem,
     problem_type as kinds,
     reply::{Answer, Reply},
@@ -18,8 +18,12 @@ use countersign_core::{
     ids::ApplicationChallengeId,
     second_step::Method,
 };
-use countersign_flows::service::challenges::{
-    self, ChallengeDraft, ChallengeStatus, ChallengeView, CreateOutcome, STATE_LENGTH, VerifyOutcome,
+use countersign_flows::{
+    second_step::SendOutcome,
+    service::challenges::{
+        self, ChallengeDraft, ChallengeStatus, ChallengeView, CreateOutcome, NotWaiting, STATE_LENGTH,
+        VerifyOutcome,
+    },
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -253,12 +257,12 @@ pub(crate) async fn create(State(app): State<App>, posted: Posted<Key<Challenges
     posted.once(app, created).await
 }
 
-async fn created(app: App, key: Key<Challenges>, body: Draft) -> Answer {
+async fn created(app: App, key: Key<Challenges>, body: Draft, keep: Keep) -> Done {
     let actor = match (key.actor, body.actor) {
         (Some(header), Some(member)) if header != member => {
             let detail =
                 "The header Countersign-Actor names somebody else. Name the actor once, or twice the same.";
-            return Err(ApiProblem::invalid("actor", detail));
+            return Ok(ApiProblem::invalid("actor", detail).into());
         }
         (header, member) => header.or(member),
     };
@@ -269,7 +273,11 @@ async fn created(app: App, key: Key<Challenges>, body: Draft) -> Answer {
         state: body.state,
         set_up: body.set_up,
     };
-    match challenges::create(&app.services, &key.caller, draft).await? {
+    challenges::create(&app.services, &key.caller, draft, keep.answer(creation)).await
+}
+
+fn creation(outcome: CreateOutcome) -> Answer {
+    match outcome {
         CreateOutcome::Created(view) => Reply::created(&Challenge::from(view)),
         CreateOutcome::UnknownUser => Err(ApiProblem::plain(kinds::USER_NOT_FOUND).at("user")),
         CreateOutcome::UnknownActor => Err(ApiProblem::plain(kinds::USER_NOT_FOUND).at("actor")),
@@ -303,7 +311,7 @@ pub(crate) async fn show(
 ) -> Answer {
     match challenges::get(&app.services, &key.caller, id).await? {
         Some(view) => Reply::ok(&Challenge::from(view)),
-        None => Err(gone()),
+        None => Err(not_waiting(NotWaiting::Gone)),
     }
 }
 
@@ -315,15 +323,17 @@ pub(crate) async fn show(
     request_body = Send,
     responses((status = 204, description = "It is on its way.")),
     extensions(("x-problems" = json!([
-        "challenge-not-found", "method-unavailable", "code-sent-recently", "too-many-sends"
+        "challenge-not-found", "challenge-already-answered", "method-unavailable", "code-sent-recently", "too-many-sends"
     ]))),
 )]
 pub(crate) async fn send(State(app): State<App>, posted: Posted<OneChallenge, Send>) -> Answer {
-    let work = async |app: App, who: OneChallenge, Send { method }: Send| {
+    let work = async |app: App, who: OneChallenge, Send { method }: Send, keep: Keep| {
         let At { party: key, at: IdPath(id) } = who;
-        let sent = challenges::send(&app.services, &key.caller, id, method, &key.origin).await?;
-        code::sent(sent.ok_or_else(gone)?)?;
-        Reply::done()
+        let recorder = keep.answer(|sent: Result<SendOutcome, NotWaiting>| {
+            code::sent(sent.map_err(not_waiting)?)?;
+            Reply::done()
+        });
+        challenges::send(&app.services, &key.caller, id, method, &key.origin, recorder).await
     };
     posted.once(app, work).await
 }
@@ -337,17 +347,18 @@ pub(crate) async fn send(State(app): State<App>, posted: Posted<OneChallenge, Se
     request_body = Typed,
     responses((status = 200, description = "The code is right, and spent.", body = Verified)),
     extensions(("x-problems" = json!([
-        "challenge-not-found", "code-refused", "method-unavailable", "second-step-paused"
+        "challenge-not-found", "challenge-already-answered", "code-refused", "method-unavailable", "second-step-paused"
     ]))),
 )]
 pub(crate) async fn verify(State(app): State<App>, posted: Posted<OneChallenge, Typed>) -> Answer {
-    let work = async |app: App, who: OneChallenge, Typed { method, code }: Typed| {
+    let work = async |app: App, who: OneChallenge, Typed { method, code }: Typed, keep: Keep| {
         let At { party: key, at: IdPath(id) } = who;
-        match challenges::verify(&app.services, &key.caller, id, method, &code, &key.origin).await? {
+        let recorder = keep.answer(move |outcome| match outcome {
             VerifyOutcome::Verified(verified) => Reply::ok(&Verified::from(verified)),
             VerifyOutcome::Refused(refusal) => Err(code::refused(refusal, method)),
-            VerifyOutcome::Gone => Err(gone()),
-        }
+            VerifyOutcome::NotWaiting(why) => Err(not_waiting(why)),
+        });
+        challenges::verify(&app.services, &key.caller, id, method, &code, &key.origin, recorder).await
     };
     posted.once(app, work).await
 }
@@ -364,15 +375,12 @@ pub(crate) async fn verify(State(app): State<App>, posted: Posted<OneChallenge, 
     extensions(("x-problems" = json!(["result-not-found"]))),
 )]
 pub(crate) async fn redeem(State(app): State<App>, posted: Posted<Key<Challenges>, Redeem>) -> Answer {
-    let work = async |app: App, key: Key<Challenges>, Redeem { result }: Redeem| match challenges::redeem(
-        &app.services,
-        &key.caller,
-        &result,
-    )
-    .await?
-    {
-        Some(verified) => Reply::ok(&Verified::from(verified)),
-        None => Err(ApiProblem::plain(kinds::RESULT_NOT_FOUND)),
+    let work = async |app: App, key: Key<Challenges>, Redeem { result }: Redeem, keep: Keep| {
+        let recorder = keep.answer(|verified: Option<challenges::Verified>| match verified {
+            Some(verified) => Reply::ok(&Verified::from(verified)),
+            None => Err(ApiProblem::plain(kinds::RESULT_NOT_FOUND)),
+        });
+        challenges::redeem(&app.services, &key.caller, &result, recorder).await
     };
     posted.once(app, work).await
 }
@@ -380,6 +388,9 @@ pub(crate) async fn redeem(State(app): State<App>, posted: Posted<Key<Challenges
 /// A key with the scope, and the challenge that the path names.
 type OneChallenge = At<Key<Challenges>, IdPath<ApplicationChallengeId>>;
 
-fn gone() -> ApiProblem {
-    ApiProblem::plain(kinds::CHALLENGE_NOT_FOUND)
+fn not_waiting(why: NotWaiting) -> ApiProblem {
+    ApiProblem::plain(match why {
+        NotWaiting::Answered => kinds::CHALLENGE_ALREADY_ANSWERED,
+        NotWaiting::Gone => kinds::CHALLENGE_NOT_FOUND,
+    })
 }

@@ -1,14 +1,15 @@
 //! Bodies, and what happens once for each idempotency key.
 //!
 //! ```text
-//!   who calls (Key, Alone, Holder) ─► body, strictly ─► idempotency key ─(new)──────► the work ─► answer, kept for an hour
+//!   who calls (Key, Alone, Holder) ─► body, strictly ─► idempotency key ─(new)──────► the work, which stores its answer for an hour
 //!                                                          ├─(seen, same request)───► the same answer again
 //!                                                          ├─(under way)────────────► 409
 //!                                                          └─(another request)──────► 422
 //! ```
 //!
-//! A POST gets its body by [`Posted::once`] and in no other way, so a handler cannot forget the idempotency key. An answer of
-//! 429 or 5xx is not kept: the next try has another chance.
+//! A POST gets its body by [`Posted::once`] and in no other way, and an answer other than a refusal only from a flow to which
+//! it hands a [`Keep`]. The flow stores the answer in the transaction that has the effect. An answer of 429 or 5xx is not
+//! kept: the next try has another chance.
 
 use super::{
     header,
@@ -21,7 +22,11 @@ use super::{
 use crate::{app::App, extract::read_body};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
-use countersign_flows::service::idempotency::{self, Begun, Slot};
+use countersign_flows::{
+    Fault, Recorder,
+    recorder::{Slot, StoredResponse},
+    service::idempotency::{self, Earlier},
+};
 use http::{
     HeaderMap, HeaderName,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -79,28 +84,76 @@ where
     }
 }
 
+/// Where the answer to a POST is kept, on its way to the flow that gives it.
+pub(crate) struct Keep(Option<Slot>);
+
+/// An answer that has been kept, where there is an idempotency key. It is made by a [`Keep`] and a flow; without them there are
+/// only refusals that follow from the request itself.
+pub(crate) struct Kept(Answer);
+
+/// What the work of a POST comes to.
+pub(crate) type Done = Result<Kept, Fault>;
+
+impl Keep {
+    /// Answers the outcome of a flow with what `answer` makes of it.
+    pub(crate) fn answer<O: Send + 'static>(
+        self,
+        answer: impl FnOnce(O) -> Answer + Send + 'static,
+    ) -> Recorder<O, Kept> {
+        Recorder::new(self.0, |outcome| {
+            let answer = answer(outcome);
+            let stored = stored(&answer);
+            (Kept(answer), stored)
+        })
+    }
+}
+
+impl From<ApiProblem> for Kept {
+    fn from(problem: ApiProblem) -> Self {
+        Self(Err(problem))
+    }
+}
+
+/// How an answer is stored, unless the request is to have another chance.
+fn stored(answer: &Answer) -> Option<StoredResponse> {
+    match answer {
+        Ok(reply) => Some(StoredResponse { status: reply.status(), body: reply.body().to_vec().into() }),
+        Err(problem) if problem.status().is_server_error() || problem.status() == 429 => None,
+        Err(problem) => {
+            let body = problem.body().to_string().into_bytes().into();
+            Some(StoredResponse { status: problem.status().as_u16(), body })
+        }
+    }
+}
+
 impl<P: Party, B: Body> Posted<P, B> {
-    /// Does `work`, or answers as the first time. It goes on to its end though the caller hangs up, so that what has happened
-    /// is also kept.
+    /// Does `work`, or answers as the first time. It goes on to its end though the caller hangs up.
     pub(crate) async fn once<F, W>(self, app: App, work: F) -> Answer
     where
-        F: FnOnce(App, P, B) -> W + Send + 'static,
-        W: Future<Output = Answer> + Send + 'static,
+        F: FnOnce(App, P, B, Keep) -> W + Send + 'static,
+        W: Future<Output = Done> + Send + 'static,
     {
+        let Self { party, body, key, fingerprint } = self;
         let all = async move {
-            let slot = match self.key {
-                Some(key) => match begin(&app, self.party.caller(), &key, &self.fingerprint).await? {
-                    Ok(slot) => Some(slot),
-                    Err(reply) => return Ok(reply),
-                },
+            let caller = party.caller().clone();
+            let begun = match &key {
                 None => None,
+                Some(key) => match idempotency::begin(&app.services, &caller, key, &fingerprint).await? {
+                    Ok(begun) => Some(begun),
+                    Err(earlier) => return again(earlier),
+                },
             };
-            let done = tokio::spawn(work(app.clone(), self.party, self.body).in_current_span()).await;
-            let answer = done.unwrap_or_else(|error| Err(broken(&error)));
-            if let Some(slot) = slot {
-                keep(&app, slot, &answer).await;
+            let (slot, _running) = begun.unzip();
+            let done = tokio::spawn(work(app.clone(), party, body, Keep(slot)).in_current_span()).await;
+            match (done, key) {
+                (Ok(Ok(Kept(answer))), _) => answer,
+                (Ok(Err(Fault::Repeated)), Some(key)) => {
+                    let earlier = idempotency::earlier(&app.services, &caller, &key, &fingerprint).await?;
+                    again(earlier.unwrap_or(Earlier::InProgress))
+                }
+                (Ok(Err(fault)), _) => Err(fault.into()),
+                (Err(error), _) => Err(broken(&error)),
             }
-            answer
         };
         tokio::spawn(all.in_current_span()).await.unwrap_or_else(|error| Err(broken(&error)))
     }
@@ -111,35 +164,14 @@ fn broken(error: &tokio::task::JoinError) -> ApiProblem {
     ApiProblem::plain(kinds::INTERNAL)
 }
 
-/// The right to do the work, or the answer of the first time.
-async fn begin(
-    app: &App,
-    caller: &countersign_flows::service::Caller,
-    key: &str,
-    fingerprint: &[u8; 32],
-) -> Result<Result<Slot, Reply>, ApiProblem> {
-    match idempotency::begin(&app.services, caller, key, fingerprint).await? {
-        Begun::Fresh(slot) => Ok(Ok(slot)),
-        Begun::Replay { status, body } => Ok(Err(Reply::replayed(status, &body))),
-        Begun::InProgress => Err(ApiProblem::plain(kinds::REQUEST_IN_PROGRESS).after(Duration::from_secs(1))),
-        Begun::OtherRequest => Err(ApiProblem::plain(kinds::IDEMPOTENCY_KEY_REUSED)),
-    }
-}
-
-/// Keeps the answer. What was done is done: where it cannot be kept, it is given all the same.
-async fn keep(app: &App, slot: Slot, answer: &Answer) {
-    let kept = match answer {
-        Ok(reply) => idempotency::finish(&app.services, slot, reply.status(), reply.body()).await,
-        Err(problem) if problem.status().is_server_error() || problem.status() == 429 => {
-            idempotency::abandon(&app.services, slot).await
+/// The answer to a request whose key has been seen before.
+fn again(earlier: Earlier) -> Answer {
+    match earlier {
+        Earlier::Answered { status, body } => Ok(Reply::replayed(status, &body)),
+        Earlier::InProgress => {
+            Err(ApiProblem::plain(kinds::REQUEST_IN_PROGRESS).after(Duration::from_secs(1)))
         }
-        Err(problem) => {
-            let (status, body) = (problem.status().as_u16(), problem.body().to_string());
-            idempotency::finish(&app.services, slot, status, body.as_bytes()).await
-        }
-    };
-    if let Err(fault) = kept {
-        tracing::warn!(%fault, "an answer could not be kept for its idempotency key");
+        Earlier::OtherRequest => Err(ApiProblem::plain(kinds::IDEMPOTENCY_KEY_REUSED)),
     }
 }
 

@@ -171,6 +171,11 @@ problem_types! {
         "Take the account holder through a second step and exchange its challenge for a token."
         &[]
     }
+    CHALLENGE_ALREADY_ANSWERED "challenge-already-answered" 409 "The challenge has already been answered" {
+        "A correct code has answered this challenge, and a challenge is answered once. The answer may have been lost on the way."
+        "Read the challenge: `verified` says how it was answered. Create a new challenge for a new sign-in."
+        &[]
+    }
     CHALLENGE_NOT_USABLE "challenge-not-usable" 409 "The challenge buys no token" {
         "The challenge is not verified, hosted and its result not redeemed yet, too old, spent for a token already, another user’s, or had an actor at the keyboard."
         "Take the account holder through a new second step, and exchange its challenge at once."

@@ -4,7 +4,7 @@ use super::{
     json::{Body, Members, of_another_form},
     key::{Alone, At, Authenticators, scope_missing},
     path::UserPath,
-    posted::Posted,
+    posted::{Done, Keep, Posted},
     problem::ApiProblem,
     problem_type as kinds,
     reply::{Answer, Reply},
@@ -87,9 +87,13 @@ pub(crate) async fn make(
     posted.once(app, made).await
 }
 
-async fn made(app: App, who: At<Alone<Authenticators>, UserPath>, Wanted(basis): Wanted) -> Answer {
+async fn made(app: App, who: At<Alone<Authenticators>, UserPath>, Wanted(basis): Wanted, keep: Keep) -> Done {
     let At { party: Alone(key), at: UserPath(user) } = who;
-    match holder::token(&app.services, &key.caller, &user, basis, &key.origin).await? {
+    holder::token(&app.services, &key.caller, &user, basis, &key.origin, keep.answer(token)).await
+}
+
+fn token(outcome: TokenOutcome) -> Answer {
+    match outcome {
         TokenOutcome::Issued { token, expires_at } => {
             Reply::created(&Token { token: token.to_string(), expires_at: times::rfc3339(expires_at) })
         }

@@ -4,7 +4,7 @@ use super::{
     json::{Body, Members, Nothing},
     key::{At, Key, UserWriter, UsersRead, UsersWrite, actor_may_not},
     path::UserPath,
-    posted::{Posted, Put},
+    posted::{Keep, Posted, Put},
     problem::ApiProblem,
     problem_type as kinds,
     query::{self, Listing},
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{app::App, times, words};
 use axum::extract::State;
-use countersign_core::{application::ExternalId, email::EmailError};
-use countersign_flows::service::{
-    Caller,
-    users::{self, NAME_LENGTH, PutOutcome, UserView},
+use countersign_core::email::EmailError;
+use countersign_flows::{
+    Recorder,
+    service::users::{self, NAME_LENGTH, PutOutcome, UserView},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -170,11 +170,11 @@ pub(crate) async fn list(State(app): State<App>, listing: Listing) -> Answer {
     extensions(("x-problems" = json!(["user-not-found"]))),
 )]
 pub(crate) async fn show(State(app): State<App>, key: Key<UsersRead>, UserPath(user): UserPath) -> Answer {
-    shown(&app, &key.caller, &user).await
+    shown(users::get(&app.services, &key.caller, &user).await?)
 }
 
-async fn shown(app: &App, caller: &Caller, user: &ExternalId) -> Answer {
-    match users::get(&app.services, caller, user).await? {
+fn shown(user: Option<UserView>) -> Answer {
+    match user {
         Some(view) => Reply::ok(&User::from(view)),
         None => Err(ApiProblem::plain(kinds::USER_NOT_FOUND)),
     }
@@ -194,9 +194,9 @@ pub(crate) async fn switch_off(
     key: Key<UsersWrite>,
     UserPath(user): UserPath,
 ) -> Answer {
-    match users::set_active(&app.services, &key.caller, &user, false).await? {
-        true => Reply::done(),
-        false => Err(ApiProblem::plain(kinds::USER_NOT_FOUND)),
+    match users::set_active(&app.services, &key.caller, &user, false, Recorder::unkept()).await? {
+        Some(_) => Reply::done(),
+        None => Err(ApiProblem::plain(kinds::USER_NOT_FOUND)),
     }
 }
 
@@ -212,12 +212,9 @@ pub(crate) async fn reactivate(
     State(app): State<App>,
     posted: Posted<At<Key<UsersWrite>, UserPath>, Nothing>,
 ) -> Answer {
-    let work = async |app: App, who: At<Key<UsersWrite>, UserPath>, _: Nothing| {
+    let work = async |app: App, who: At<Key<UsersWrite>, UserPath>, _: Nothing, keep: Keep| {
         let At { party: key, at: UserPath(user) } = who;
-        if !users::set_active(&app.services, &key.caller, &user, true).await? {
-            return Err(ApiProblem::plain(kinds::USER_NOT_FOUND));
-        }
-        shown(&app, &key.caller, &user).await
+        users::set_active(&app.services, &key.caller, &user, true, keep.answer(shown)).await
     };
     posted.once(app, work).await
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    extract::Own,
+    extract::{Own, Query},
     respond::{self, Answer},
     times,
     views::{ActivityPage, ActivityRow},
@@ -12,22 +12,49 @@ use countersign_core::{
     event::{Detail, EventKind},
     second_step::Method,
 };
-use countersign_flows::{EventRow, activity};
+use countersign_flows::{EventCursor, EventRow, activity};
 use http::StatusCode;
 
-/// `GET /profile/activity`
-pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
-    let events = activity::recent(&app.services, &own.session).await?;
-    let rows = events
-        .into_iter()
-        .map(|event| ActivityRow {
-            at: times::moment(event.at),
-            what: what(event.kind, &event.detail),
-            who: who(&event),
-            from: Some(event.address).filter(|address| !address.is_empty()),
-        })
-        .collect();
-    respond::page(StatusCode::OK, &ActivityPage { shell: own.shell(&app), rows })
+/// `GET /profile/activity`; with `before`, a cursor of the page before, the older part. What is no cursor shows the newest.
+pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
+    let before: Option<EventCursor> = query.get("before").and_then(|text| text.parse().ok());
+    let found = activity::page(&app.services, &own.session, before).await?;
+    let page = ActivityPage {
+        shell: own.shell(&app),
+        rows: found.events.iter().map(row).collect(),
+        older: found.older.map(|older| format!("/profile/activity?before={older}")),
+        newest: before.is_none(),
+    };
+    respond::page(StatusCode::OK, &page)
+}
+
+fn row(event: &EventRow) -> ActivityRow {
+    let (many, address) = (event.times > 1, event.address.as_str());
+    let from = if many { format!("last from {address}") } else { address.to_owned() };
+    ActivityRow {
+        at: times::moment(event.at),
+        what: if many { repeated(event) } else { what(event.kind, &event.detail) },
+        who: who(event),
+        from: Some(from).filter(|_| !address.is_empty()),
+    }
+}
+
+/// What happened several times within an hour, in one sentence without its full stop.
+fn repeated(event: &EventRow) -> String {
+    let (times, method) = (event.times, method(&event.detail).unwrap_or("a second step"));
+    let what = match event.kind {
+        EventKind::PasswordWrong => format!("{times} wrong passwords"),
+        EventKind::CodeWrong => format!("{times} wrong codes from {method}"),
+        EventKind::CodeReplayed => format!("{times} used codes from {method} were tried again"),
+        EventKind::CodeSent => match sent_by(&event.detail) {
+            Some(by) => format!("{times} codes were sent by {by}"),
+            None => format!("{times} codes were sent"),
+        },
+        EventKind::PasswordResetAsked => format!("{times} links to choose a new password were sent"),
+        other => format!("{}, {times} times", what(other, &event.detail)),
+    };
+    let (first, last) = (times::clock(event.first_at), times::clock(event.at));
+    if first == last { format!("{what} at {last}") } else { format!("{what} between {first} and {last}") }
 }
 
 /// What happened, in one sentence without its full stop.
@@ -48,10 +75,9 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::SecondStepDisabled => {
             format!("Too many wrong codes: {} was switched off", method.unwrap_or("a second step"))
         }
-        EventKind::CodeSent => match detail.method.as_deref().and_then(|method| method.parse().ok()) {
-            Some(Method::Sms) => "A code was sent by text message".into(),
-            Some(Method::Email) => "A code was sent by e-mail".into(),
-            _ => "A code was sent".into(),
+        EventKind::CodeSent => match sent_by(detail) {
+            Some(by) => format!("A code was sent by {by}"),
+            None => "A code was sent".into(),
         },
         EventKind::IdentityConfirmed => "Identity confirmed".into(),
         EventKind::AppAdded => quoted("Authenticator app added"),
@@ -89,6 +115,15 @@ fn what(kind: EventKind, detail: &Detail) -> String {
     }
 }
 
+/// By which way a code was sent.
+fn sent_by(detail: &Detail) -> Option<&'static str> {
+    match detail.method.as_deref()?.parse().ok()? {
+        Method::Sms => Some("text message"),
+        Method::Email => Some("email"),
+        Method::App | Method::BackupCode => None,
+    }
+}
+
 fn method(detail: &Detail) -> Option<&'static str> {
     Some(match detail.method.as_deref()?.parse().ok()? {
         Method::App => "an authenticator app",
@@ -119,7 +154,11 @@ fn who(event: &EventRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_core::{Entropy, Timestamp, ids::UserId};
+    use countersign_core::{
+        Entropy, Timestamp,
+        event::EventClass,
+        ids::{EventId, UserId},
+    };
 
     struct Fill;
     impl Entropy for Fill {
@@ -131,8 +170,11 @@ mod tests {
     fn event(kind: EventKind, actor_name: Option<&str>) -> EventRow {
         let at = Timestamp::from_millis(0);
         EventRow {
+            id: EventId::generate(at, &Fill),
             kind,
             detail: Detail::default(),
+            times: 1,
+            first_at: at,
             at,
             address: String::new(),
             user_agent: String::new(),
@@ -153,6 +195,38 @@ mod tests {
         }
         assert_eq!(what(EventKind::SignedIn, &full), "Signed in with an authenticator app");
         assert_eq!(what(EventKind::AppAdded, &full), "Authenticator app added: “Phone”");
+    }
+
+    #[test]
+    fn attempts_are_counted_in_words() {
+        let minute = std::time::Duration::from_secs(60);
+        let many = |kind, method: &str, times, minutes: u32| {
+            let detail = Detail { method: Some(method.into()), ..Detail::default() };
+            let one = event(kind, None);
+            row(&EventRow {
+                detail,
+                times,
+                at: one.at.plus(minutes * minute),
+                address: "192.0.2.7".into(),
+                ..one
+            })
+        };
+        let row = many(EventKind::PasswordWrong, "", 14, 38);
+        assert_eq!(row.what, "14 wrong passwords between 00:00 and 00:38");
+        assert_eq!(row.from.as_deref(), Some("last from 192.0.2.7"));
+        assert_eq!(
+            many(EventKind::CodeWrong, "sms", 3, 0).what,
+            "3 wrong codes from a text message at 00:00"
+        );
+        assert_eq!(
+            many(EventKind::CodeSent, "email", 2, 1).what,
+            "2 codes were sent by email between 00:00 and 00:01"
+        );
+        let attempts = EventKind::ALL.iter().filter(|kind| kind.class() == EventClass::Attempt);
+        for kind in attempts {
+            let what = many(*kind, "app", 2, 1).what;
+            assert!(what.starts_with("2 ") && !what.contains("times"), "{what}: it needs words of its own");
+        }
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub struct ActivityPage {
     pub shell: Shell,
     /// Newest first.
     pub rows: Vec<ActivityRow>,
+    /// Where the older ones are, if there are any.
+    pub older: Option<String>,
+    /// Whether these are the newest.
+    pub newest: bool,
 }
 
 /// One thing that happened on the account.

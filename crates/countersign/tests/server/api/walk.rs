@@ -61,8 +61,11 @@ async fn the_whole_way(engine: Engine) {
     );
     let shown = value(&application.get(&format!("/api/v1/challenges/{challenge}")).await);
     assert_eq!((&shown["status"], &shown["verified"]), (&json!("verified"), &verified));
-    let over = application.verify(challenge, "app", &phone.fresh_code()).await.expect_status(404);
-    assert_eq!(problem(&over), "challenge-not-found");
+    let over = application.verify(challenge, "app", &phone.fresh_code()).await.expect_status(409);
+    assert_eq!(problem(&over), "challenge-already-answered");
+    let send = format!("/api/v1/challenges/{challenge}/send");
+    let over = application.post(&send, &json!({"method": "email"})).await.expect_status(409);
+    assert_eq!(problem(&over), "challenge-already-answered");
 
     let app = done["authenticator"]["id"].as_str().unwrap();
     what_a_token_buys(&application, challenge, app, codes[0]).await;

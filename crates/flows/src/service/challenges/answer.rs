@@ -5,7 +5,7 @@ use super::{
     view::{Verified, verified},
 };
 use crate::{
-    Fault, Services, activity,
+    Fault, Recorder, Services, activity,
     second_step::{self, Asked, CodeRefusal, Purpose, SendOutcome, Target},
 };
 use countersign_core::{
@@ -30,19 +30,21 @@ pub(in crate::service) fn asked(challenge: &Pending) -> Asked {
 }
 
 /// A code for a waiting challenge.
-pub(in crate::service) async fn send_for(
+pub(in crate::service) async fn send_for<A: Send + 'static>(
     s: &Services,
     pending: &Pending,
     method: Method,
     origin: &Origin,
-) -> Result<SendOutcome, Fault> {
+    recorder: Recorder<SendOutcome, A>,
+) -> Result<A, Fault> {
     // Which page the code is typed on decides whether the message may bind it to this server's host.
     let content: fn(String, u64) -> Content = if pending.is_hosted() {
         |code, minutes| Content::SignInCode { code, minutes }
     } else {
         |code, minutes| Content::SignInCodeElsewhere { code, minutes }
     };
-    second_step::send(s, pending.user(), asked(pending), method, Target::Own, content, origin).await
+    let (user, asked) = (pending.user(), asked(pending));
+    second_step::send_recorded(s, user, asked, method, Target::Own, content, origin, recorder).await
 }
 
 /// What a right or wrong code came to.
@@ -61,23 +63,23 @@ pub(in crate::service) enum Written {
 
 /// Checks a code for a waiting challenge. One write spends it, answers the challenge and (in a hosted one) makes the
 /// result; or it writes down that the second step was shown which is due before the set-up.
-pub(in crate::service) async fn answer(
+pub(in crate::service) async fn answer<A: Send + 'static>(
     s: &Services,
     pending: Pending,
     method: Method,
     code: &str,
     origin: &Origin,
     result: Option<&PlainHandle>,
-) -> Result<Written, Fault> {
+    recorder: Recorder<Written, A>,
+) -> Result<A, Fault> {
     let claim = match second_step::guess(s, pending.user(), asked(&pending), method, code, origin).await? {
         Ok(claim) => claim,
-        Err(refusal) => return Ok(Written::Refused(refusal)),
+        Err(refusal) => return recorder.refuse(s, Written::Refused(refusal)).await,
     };
     let (now, origin, result) = (s.now(), origin.clone(), result.map(PlainHandle::stored));
     let permitted = second_step::permitted(s);
-    let written = s
-        .store
-        .write(move |tx| {
+    let written = recorder
+        .write(s, move |tx| {
             users::take_turn(tx, pending.user())?;
             let Some(evidence) = claim.spend(tx, now)? else {
                 return Ok(Written::Refused(CodeRefusal::AlreadyUsed));

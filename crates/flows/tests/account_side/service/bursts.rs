@@ -4,12 +4,11 @@ use super::{Basis, Crm, Stage, TokenOutcome, VerifyOutcome, hosted, id, result, 
 use crate::world::{on_both, origin};
 use countersign_core::second_step::Method;
 use countersign_flows::{
-    Fault,
+    Fault, Recorder,
     enrolment::ConfirmOutcome,
     service::{
         challenges, holder,
         hosted::{self as flow, HostedOutcome},
-        idempotency::{self, Begun},
     },
 };
 use std::future::Future;
@@ -36,7 +35,7 @@ async fn a_result_is_redeemed_once() {
         let result = result(back);
         let won = winners(|_| {
             let (s, caller, result) = (world.s.clone(), crm.caller.clone(), result.clone());
-            async move { challenges::redeem(&s, &caller, &result).await.unwrap().is_some() }
+            async move { challenges::redeem(&s, &caller, &result, Recorder::unkept()).await.unwrap().is_some() }
         });
         assert_eq!(won.await, 1);
     })
@@ -55,7 +54,16 @@ async fn a_code_typed_into_two_challenges_answers_one() {
             let (s, caller, code, challenge) =
                 (world.s.clone(), crm.caller.clone(), code.clone(), both[n % 2]);
             async move {
-                let outcome = challenges::verify(&s, &caller, challenge, Method::App, &code, &origin()).await;
+                let outcome = challenges::verify(
+                    &s,
+                    &caller,
+                    challenge,
+                    Method::App,
+                    &code,
+                    &origin(),
+                    Recorder::unkept(),
+                )
+                .await;
                 matches!(outcome.unwrap(), VerifyOutcome::Verified(_))
             }
         });
@@ -75,7 +83,9 @@ async fn an_answered_challenge_buys_one_token() {
             let (s, caller) = (world.s.clone(), crm.caller.clone());
             async move {
                 let basis = Basis::Challenge(answered);
-                let outcome = holder::token(&s, &caller, &id("mia"), basis, &origin()).await.unwrap();
+                let outcome = holder::token(&s, &caller, &id("mia"), basis, &origin(), Recorder::unkept())
+                    .await
+                    .unwrap();
                 matches!(outcome, TokenOutcome::Issued { .. })
             }
         });
@@ -118,19 +128,6 @@ async fn a_set_up_is_confirmed_once_and_leads_back_once() {
                 let Stage::Enrolled(record, session) = stage else { return false };
                 matches!(flow::finish(&s, record, session).await.unwrap(), HostedOutcome::Back(_))
             }
-        });
-        assert_eq!(won.await, 1);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_under_one_key_happens_once() {
-    on_both(async |world| {
-        let crm = Crm::new(world, "Harbour CRM").await;
-        let won = winners(|_| {
-            let (s, caller) = (world.s.clone(), crm.caller.clone());
-            async move { matches!(idempotency::begin(&s, &caller, "k", &[1; 32]).await.unwrap(), Begun::Fresh(_)) }
         });
         assert_eq!(won.await, 1);
     })

@@ -10,8 +10,9 @@ use countersign_core::{
     second_step::Method,
 };
 use countersign_flows::{
+    Recorder,
     second_step::{CodeRefusal, SendOutcome},
-    service::challenges::{self, ChallengeStatus, STATE_LENGTH, Verified},
+    service::challenges::{self, ChallengeStatus, NotWaiting, STATE_LENGTH, Verified},
 };
 
 fn verified(outcome: VerifyOutcome) -> Verified {
@@ -83,12 +84,14 @@ async fn a_code_by_email_answers_it_once_in_time_and_for_its_application() {
         crm.know("mia").await;
         let challenge = crm.headless("mia").await;
         let send = async |crm: &Crm<'_>, method| {
-            challenges::send(&world.s, &crm.caller, challenge, method, &origin()).await.unwrap()
+            challenges::send(&world.s, &crm.caller, challenge, method, &origin(), Recorder::unkept())
+                .await
+                .unwrap()
         };
-        assert_eq!(send(&shop, Method::Email).await, None);
-        assert_eq!(send(&crm, Method::App).await, Some(SendOutcome::NotAvailable));
-        assert_eq!(send(&crm, Method::Email).await, Some(SendOutcome::Sent));
-        assert!(matches!(send(&crm, Method::Email).await, Some(SendOutcome::TooSoon { .. })));
+        assert_eq!(send(&shop, Method::Email).await, Err(NotWaiting::Gone));
+        assert_eq!(send(&crm, Method::App).await, Ok(SendOutcome::NotAvailable));
+        assert_eq!(send(&crm, Method::Email).await, Ok(SendOutcome::Sent));
+        assert!(matches!(send(&crm, Method::Email).await, Ok(SendOutcome::TooSoon { .. })));
         let mail = world.mail().await;
         let [letter] = mail.as_slice() else { panic!("not one letter") };
         assert_eq!(
@@ -100,18 +103,33 @@ async fn a_code_by_email_answers_it_once_in_time_and_for_its_application() {
         assert_eq!(refused(wrong), CodeRefusal::Wrong);
         let other = crm.headless("mia").await;
         assert_eq!(refused(crm.verify(other, Method::Email, code).await), CodeRefusal::NotSent);
-        assert!(matches!(shop.verify(challenge, Method::Email, code).await, VerifyOutcome::Gone));
+        assert!(matches!(
+            shop.verify(challenge, Method::Email, code).await,
+            VerifyOutcome::NotWaiting(NotWaiting::Gone)
+        ));
         let answer = verified(crm.verify(challenge, Method::Email, code).await);
         assert_eq!((answer.user.as_str(), answer.actor, answer.method), ("mia", None, Method::Email));
         assert_eq!((answer.challenge, answer.enrolled), (challenge, false));
-        assert!(matches!(crm.verify(challenge, Method::Email, code).await, VerifyOutcome::Gone));
+        for again in [code, another_code(code)] {
+            let outcome = crm.verify(challenge, Method::Email, again).await;
+            assert!(matches!(outcome, VerifyOutcome::NotWaiting(NotWaiting::Answered)), "{outcome:?}");
+        }
+        let origin = origin();
+        let again =
+            challenges::send(&world.s, &crm.caller, challenge, Method::Email, &origin, Recorder::unkept());
+        assert_eq!(again.await.unwrap(), Err(NotWaiting::Answered));
+        let elsewhere = shop.verify(challenge, Method::Email, code).await;
+        assert!(matches!(elsewhere, VerifyOutcome::NotWaiting(NotWaiting::Gone)), "{elsewhere:?}");
         let view = challenges::get(&world.s, &crm.caller, challenge).await.unwrap().unwrap();
         assert!(view.status == ChallengeStatus::Verified && view.verified.is_some() && view.url.is_none());
         assert!(challenges::get(&world.s, &shop.caller, challenge).await.unwrap().is_none());
 
         let late = crm.headless("mia").await;
         world.advance(15 * MINUTE);
-        assert!(matches!(crm.verify(late, Method::Email, "123456").await, VerifyOutcome::Gone));
+        assert!(matches!(
+            crm.verify(late, Method::Email, "123456").await,
+            VerifyOutcome::NotWaiting(NotWaiting::Gone)
+        ));
         let view = challenges::get(&world.s, &crm.caller, late).await.unwrap().unwrap();
         assert!(view.status == ChallengeStatus::Expired && view.methods.is_empty());
         let unknown = ApplicationChallengeId::generate(world.s.now(), &*world.s.entropy);
@@ -186,8 +204,16 @@ async fn one_mailbox_is_not_filled_through_many_users_of_an_application() {
                 super::PutOutcome::Created(_) | super::PutOutcome::Updated(_)
             ));
             let challenge = crm.headless(user).await;
-            let sent =
-                challenges::send(&world.s, &crm.caller, challenge, Method::Email, &origin()).await.unwrap();
+            let sent = challenges::send(
+                &world.s,
+                &crm.caller,
+                challenge,
+                Method::Email,
+                &origin(),
+                Recorder::unkept(),
+            )
+            .await
+            .unwrap();
             (challenge, sent.unwrap())
         };
         for number in 0..20 {

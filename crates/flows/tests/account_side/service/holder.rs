@@ -7,7 +7,7 @@ use countersign_core::{
     session::ProofTooOld,
 };
 use countersign_flows::{
-    identity,
+    Recorder, identity,
     service::{
         authenticators::{self, ConfirmApp},
         challenges, hosted as flow,
@@ -107,7 +107,7 @@ async fn a_token_opens_its_own_user_for_five_minutes_and_no_browser() {
         world.advance(5 * MINUTE);
         assert!(crm.holder("mia", &token).await.is_none());
         world.advance(MINUTE / 60);
-        assert!(authenticators::begin_app(&world.s, &holder).await.unwrap().is_none());
+        assert!(authenticators::begin_app(&world.s, &holder, Recorder::unkept()).await.unwrap().is_none());
     })
     .await;
 }
@@ -118,18 +118,30 @@ async fn a_first_enrolment_is_one_only_while_there_is_no_app() {
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
         let other = crm.issued("mia", Basis::FirstEnrolment).await;
-        let begun = authenticators::begin_app(&world.s, &other).await.unwrap().unwrap();
+        let begun = authenticators::begin_app(&world.s, &other, Recorder::unkept()).await.unwrap().unwrap();
         let key = crm.with_app("mia").await;
         assert!(matches!(crm.token("mia", Basis::FirstEnrolment).await, TokenOutcome::NotFirst));
         // The set-up of the app ended the other token, and what it had begun.
         let code = crate::world::app_code(&begun.key, world.s.now());
-        let late = authenticators::confirm_app(&world.s, &other, begun.id, &code, "Mine", &origin()).await;
+        let late = authenticators::confirm_app(
+            &world.s,
+            &other,
+            begun.id,
+            &code,
+            "Mine",
+            &origin(),
+            Recorder::unkept(),
+        )
+        .await;
         assert!(matches!(late.unwrap(), ConfirmApp::NotPending));
         assert_eq!(crm.user("mia").await.apps, 1);
 
         // With an app: by an answered challenge alone.
         let holder = crm.issued("mia", Basis::Challenge(crm.answered("mia", &key).await)).await;
-        let made = authenticators::make_backup_codes(&world.s, &holder, &origin()).await.unwrap().unwrap();
+        let made = authenticators::make_backup_codes(&world.s, &holder, &origin(), Recorder::unkept())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(made.unwrap().len(), 10);
         let app =
             authenticators::list(&world.s, &crm.caller, &super::id("mia")).await.unwrap().unwrap()[0].id;
@@ -153,13 +165,15 @@ async fn a_first_enrolment_takes_a_key_that_may_declare_it() {
         assert!(matches!(crm.token("mia", Basis::FirstEnrolment).await, TokenOutcome::Scope));
         // A code by e-mail will do as well.
         let challenge = crm.headless("mia").await;
-        let sent = challenges::send(&world.s, &crm.caller, challenge, Method::Email, &origin()).await;
-        assert!(sent.unwrap().is_some());
+        let sent =
+            challenges::send(&world.s, &crm.caller, challenge, Method::Email, &origin(), Recorder::unkept())
+                .await;
+        assert!(sent.unwrap().is_ok());
         let (_, code) = world.secret().await;
         let outcome = crm.verify(challenge, Method::Email, &code).await;
         assert!(matches!(outcome, VerifyOutcome::Verified(_)));
         let holder = crm.issued("mia", Basis::Challenge(challenge)).await;
-        assert!(authenticators::begin_app(&world.s, &holder).await.unwrap().is_some());
+        assert!(authenticators::begin_app(&world.s, &holder, Recorder::unkept()).await.unwrap().is_some());
     })
     .await;
 }
@@ -171,7 +185,10 @@ async fn what_was_answered_before_a_change_buys_nothing_after_it() {
         crm.know("mia").await;
         let key = crm.with_app("mia").await;
         let holder = crm.issued("mia", Basis::Challenge(crm.answered("mia", &key).await)).await;
-        let codes = authenticators::make_backup_codes(&world.s, &holder, &origin()).await.unwrap().unwrap();
+        let codes = authenticators::make_backup_codes(&world.s, &holder, &origin(), Recorder::unkept())
+            .await
+            .unwrap()
+            .unwrap();
         let backup_code = codes.unwrap().remove(0);
         // Somebody holds the phone, and answers; the account holder takes the app away meanwhile.
         let thief = crm.answered("mia", &key).await;
@@ -216,16 +233,27 @@ async fn an_enrolment_can_be_finished_after_the_proof_has_aged_and_nothing_else(
         let basis = Basis::Challenge(crm.answered("mia", &key).await);
         let TokenOutcome::Issued { token, .. } = crm.token("mia", basis).await else { panic!("not issued") };
         let holder = crm.holder("mia", &token).await.unwrap();
-        let begun = authenticators::begin_app(&world.s, &holder).await.unwrap().unwrap();
+        let begun = authenticators::begin_app(&world.s, &holder, Recorder::unkept()).await.unwrap().unwrap();
         assert_eq!(begun.expires_at, world.s.now().plus(10 * MINUTE));
         world.advance(6 * MINUTE);
         let holder = crm.holder("mia", &token).await.unwrap();
         let moved = crm.put("mia", "mia@new.example", Some(&holder)).await;
         assert!(matches!(moved, super::PutOutcome::TokenNeeded), "{moved:?}");
-        let made = authenticators::make_backup_codes(&world.s, &holder, &origin()).await.unwrap();
+        let made = authenticators::make_backup_codes(&world.s, &holder, &origin(), Recorder::unkept())
+            .await
+            .unwrap();
         assert!(matches!(made, Err(ProofTooOld)));
         let code = crate::world::app_code(&begun.key, world.s.now());
-        let added = authenticators::confirm_app(&world.s, &holder, begun.id, &code, "New", &origin()).await;
+        let added = authenticators::confirm_app(
+            &world.s,
+            &holder,
+            begun.id,
+            &code,
+            "New",
+            &origin(),
+            Recorder::unkept(),
+        )
+        .await;
         assert!(matches!(added.unwrap(), ConfirmApp::Added { .. }));
         world.advance(4 * MINUTE);
         assert!(crm.holder("mia", &token).await.is_none(), "with the enrolment");

@@ -7,11 +7,12 @@ use countersign_core::{
     session::HolderSession,
 };
 use countersign_flows::{
+    Recorder,
     enrolment::ConfirmOutcome,
     second_step::{CodeRefusal, SendOutcome},
     service::{
         authenticators::{self, ConfirmApp},
-        challenges::{self, ChallengeStatus},
+        challenges::{self, ChallengeStatus, NotWaiting},
         hosted::{self as flow, HostedOutcome},
     },
 };
@@ -74,7 +75,7 @@ async fn a_right_code_leads_back_with_a_result_that_is_redeemed_once_in_time_by_
         assert!(matches!(wrong, HostedOutcome::Refused(CodeRefusal::Wrong)));
         // What belongs on this server's pages cannot be answered, nor sent, on others.
         let elsewhere = crm.verify(id, Method::App, &crm.code(&app)).await;
-        assert!(matches!(elsewhere, super::VerifyOutcome::Gone));
+        assert!(matches!(elsewhere, super::VerifyOutcome::NotWaiting(NotWaiting::Gone)));
         let late = to_show(&crm, &handle).await;
         let result = result(verify(&crm.code(&app)).await);
         let again = flow::verify(&world.s, late, Method::App, &crm.code(&app), &origin()).await.unwrap();
@@ -389,9 +390,18 @@ async fn an_app_that_was_set_up_elsewhere_meanwhile_ends_what_waits() {
         let forgotten = key(&crm, &begun).await.unwrap();
 
         let holder = crm.issued("mia", Basis::FirstEnrolment).await;
-        let app = authenticators::begin_app(&world.s, &holder).await.unwrap().unwrap();
+        let app = authenticators::begin_app(&world.s, &holder, Recorder::unkept()).await.unwrap().unwrap();
         let code = app_code(&app.key, world.s.now());
-        let added = authenticators::confirm_app(&world.s, &holder, app.id, &code, "Phone", &origin()).await;
+        let added = authenticators::confirm_app(
+            &world.s,
+            &holder,
+            app.id,
+            &code,
+            "Phone",
+            &origin(),
+            Recorder::unkept(),
+        )
+        .await;
         assert!(matches!(added.unwrap(), ConfirmApp::Added { .. }));
 
         assert!(!flow::begin_set_up(&world.s, stale, &origin()).await.unwrap());

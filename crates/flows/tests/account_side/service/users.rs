@@ -4,10 +4,11 @@ use super::{Basis, Crm, PutOutcome, hosted, id, set_up};
 use crate::world::{MINUTE, on_both, origin};
 use countersign_core::{message::Notice, second_step::Method};
 use countersign_flows::{
+    Recorder,
     second_step::SendOutcome,
     service::{
         authenticators,
-        challenges::{self, CreateOutcome},
+        challenges::{self, CreateOutcome, NotWaiting},
         hosted as flow, users,
     },
 };
@@ -99,12 +100,12 @@ async fn whoever_is_switched_off_has_no_challenge_no_token_and_no_page_and_keeps
         assert!(!crm.user("mia").await.active);
         assert!(matches!(crm.create(set_up("mia")).await, CreateOutcome::Inactive));
         let outcome = crm.verify(challenge, Method::App, &crm.code(&key)).await;
-        assert!(matches!(outcome, super::VerifyOutcome::Gone), "{outcome:?}");
+        assert!(matches!(outcome, super::VerifyOutcome::NotWaiting(NotWaiting::Gone)), "{outcome:?}");
         assert!(crm.visit(&page).await.is_none());
         // A result on its way is worth nothing any more.
         assert!(crm.redeem(&super::result(back)).await.is_none());
         assert!(matches!(crm.token("mia", Basis::FirstEnrolment).await, super::TokenOutcome::Inactive));
-        assert!(authenticators::begin_app(&world.s, &holder).await.unwrap().is_none());
+        assert!(authenticators::begin_app(&world.s, &holder, Recorder::unkept()).await.unwrap().is_none());
 
         assert!(crm.set_active("mia", true).await);
         let back = crm.user("mia").await;
@@ -126,13 +127,15 @@ async fn whoever_came_through_the_old_mailbox_is_out_when_it_changes() {
         let holder = crm.issued("mia", Basis::Challenge(crm.answered("mia", &key).await)).await;
         let waiting = crm.headless("mia").await;
         world.mail().await;
-        let sent = challenges::send(&world.s, &crm.caller, waiting, Method::Email, &origin()).await;
-        assert_eq!(sent.unwrap(), Some(SendOutcome::Sent));
+        let sent =
+            challenges::send(&world.s, &crm.caller, waiting, Method::Email, &origin(), Recorder::unkept())
+                .await;
+        assert_eq!(sent.unwrap(), Ok(SendOutcome::Sent));
         let (_, code) = world.secret().await;
         let moved = crm.put("mia", "mia@new.example", Some(&holder)).await;
         assert!(matches!(moved, PutOutcome::Updated(_)));
         let late = crm.verify(waiting, Method::Email, &code).await;
-        assert!(matches!(late, super::VerifyOutcome::Gone), "{late:?}");
+        assert!(matches!(late, super::VerifyOutcome::NotWaiting(NotWaiting::Gone)), "{late:?}");
         let back = crm.put("mia", "thief@elsewhere.example", Some(&other)).await;
         assert!(matches!(back, PutOutcome::TokenNeeded), "{back:?}");
     })

@@ -261,7 +261,12 @@ fn activity(pages: &mut Vec<Sample>) -> askama::Result<()> {
     };
     let rows = vec![
         row("today, 09:14 UTC", "Signed in with an authenticator app", "You", some("203.0.113.7")),
-        row("today, 09:13 UTC", "Wrong code", "Someone who is not signed in", some("198.51.100.23")),
+        row(
+            "today, 09:13 UTC",
+            "14 wrong passwords between 08:35 and 09:13",
+            "Someone who was not signed in",
+            some("last from 2001:db8:5d1c:9a02:77ff:fe10:4c1a:1"),
+        ),
         row(
             "yesterday, 16:02 UTC",
             "Login as: invoice missing, ticket 4711",
@@ -271,6 +276,9 @@ fn activity(pages: &mut Vec<Sample>) -> askama::Result<()> {
         row("12 March 2026, 08:30 UTC", "Authenticator app “Mia’s phone” added", "You", some("203.0.113.7")),
         row("11 March 2026, 17:45 UTC", "Account created", "The operator", None),
     ];
-    push(pages, "activity", &ActivityPage { shell: member(), rows })?;
-    push(pages, "activity-empty", &ActivityPage { shell: member(), rows: Vec::new() })
+    let older = some("/profile/activity?before=sample");
+    let page = |rows, older, newest| ActivityPage { shell: member(), rows, older, newest };
+    push(pages, "activity", &page(rows.clone(), older, true))?;
+    push(pages, "activity-older", &page(rows, None, false))?;
+    push(pages, "activity-empty", &page(Vec::new(), None, true))
 }
