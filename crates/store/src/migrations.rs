@@ -14,6 +14,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0004_forward_auth.sql"),
     include_str!("migrations/0005_reveals.sql"),
     include_str!("migrations/0006_shown_before_set_up.sql"),
+    include_str!("migrations/0010_assurance.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.
