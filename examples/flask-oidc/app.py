@@ -1,7 +1,7 @@
 """A staff portal that leaves the whole sign-in to Countersign, by OpenID Connect.
 
     /sign-in ──► Countersign ──► /callback ──► signed in
-    /payroll ──(proof too old, or of one step)──► Countersign, asked for two steps ──► /callback ──► /payroll
+    /payroll ──(proof too old, or of one factor)──► Countersign, asked for two ──► /callback ──► /payroll
 """
 
 import os
@@ -17,7 +17,7 @@ COUNTERSIGN = os.environ["COUNTERSIGN_URL"].rstrip("/")
 CLIENT_ID = os.environ["CLIENT_ID"]
 LISTEN = os.environ.get("LISTEN", "127.0.0.1:5000")
 OWN = f"http://{LISTEN}"
-TWO_STEPS = "urn:countersign:acr:two-steps"
+TWO_FACTOR = "urn:countersign:acr:two-factor"
 # So many seconds after a proof of identity the payroll asks for a new one.
 PAYROLL_MAX_AGE = int(os.environ.get("PAYROLL_MAX_AGE", "300"))
 
@@ -94,8 +94,8 @@ def callback():
 
 @app.get("/payroll")
 def payroll():
-    """For this page a sign-in is not enough: it wants two steps, and a young proof of them."""
-    who, wanted = current(), {"acr_values": TWO_STEPS, "max_age": PAYROLL_MAX_AGE}
+    """For this page a sign-in is not enough: it wants two factors, and a recent proof of them."""
+    who, wanted = current(), {"acr_values": TWO_FACTOR, "max_age": PAYROLL_MAX_AGE}
     if who is None or not meets(who["claims"], **wanted):
         return ask_for_sign_in("payroll", **wanted)
     return render_template("payroll.html", who=who)

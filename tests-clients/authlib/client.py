@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 # Plain http, because the server under test is on this machine.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "true"
-TWO = "urn:countersign:acr:two-steps"
+TWO = "urn:countersign:acr:two-factor"
 method, issuer, client_id, secret, redirect_uri, bye = sys.argv[1:]
 metadata = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=30).json()
 keys = KeySet.import_key_set(requests.get(metadata["jwks_uri"], timeout=30).json())
@@ -62,7 +62,7 @@ def sign_in(scope, **more):
 
 
 client, token, claims = sign_in("openid profile email")
-assert claims["acr"] == "urn:countersign:acr:one-step" and claims["amr"] == ["pwd"], claims
+assert claims["acr"] == "urn:countersign:acr:one-factor" and claims["amr"] == ["pwd"], claims
 person = client.get(metadata["userinfo_endpoint"]).json()
 assert person["sub"] == claims["sub"] and "@" in person["email"], person
 

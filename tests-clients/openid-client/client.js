@@ -5,7 +5,7 @@ import { strict as assert } from 'node:assert';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
-const TWO = 'urn:countersign:acr:two-steps';
+const TWO = 'urn:countersign:acr:two-factor';
 const [mode, ...args] = process.argv.slice(2);
 
 if (mode === 'make-key') {
@@ -61,7 +61,7 @@ async function signIn(parameters, checks) {
 
 const first = await signIn({ scope: 'openid profile email' });
 const claims = first.claims();
-assert.equal(claims.acr, 'urn:countersign:acr:one-step');
+assert.equal(claims.acr, 'urn:countersign:acr:one-factor');
 assert.deepEqual(claims.amr, ['pwd']);
 const person = await client.fetchUserInfo(config, first.access_token, claims.sub);
 assert.match(person.email, /@/);

@@ -7,9 +7,10 @@
 //!   known ──(too old, or too few steps)─────────► StepUp ──┤ and all is looked at once more
 //!     │ └──(cannot be met)──────────────────────► Refuse   │
 //!     ▼                                                    │
-//!   sure ───(not agreed yet)────────────────────► Consent ─┘
-//!     ▼
-//!   Issue
+//!   sure ───(not agreed yet)────────────────────► Consent ─┐
+//!     │ └───(an unproven client, no page yet)───► Confirm ─┤ answered on the page, in the same request
+//!     ▼                                                    │
+//!   Issue ◄────────────────────────────────────────────────┘
 //! ```
 //!
 //! `prompt=none`, and an administrator's look into an account, take none of the ways to the right: nobody is there who
@@ -34,6 +35,8 @@ pub enum AuthorizeError {
     LoginRequired,
     /// Nobody may be asked, and it has not been agreed to.
     ConsentRequired,
+    /// Nobody may be asked, and a page has to be shown.
+    InteractionRequired,
     /// The class of authentication cannot be met.
     UnmetAuthenticationRequirements,
     /// A `request` parameter.
@@ -54,6 +57,7 @@ impl AuthorizeError {
             Self::AccessDenied => "access_denied",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
@@ -112,10 +116,16 @@ pub struct Facts {
     pub prompt: Prompt,
     /// Which proof is wanted.
     pub demand: Demand,
-    /// Whether the person has a second step that works.
-    pub can_take_second_step: bool,
+    /// Whether the person has a second factor that works.
+    pub has_factor: bool,
     /// Whether the application is the operator's own, and needs no consent.
     pub first_party: bool,
+    /// Whether nothing shows that the answer reaches the application itself: it has no credential of its own, and its
+    /// redirect URI is not https. Any program on the device can then claim to be it, and gets no code unless a page was
+    /// shown for this very request (RFC 8252 §8.6).
+    pub unproven_client: bool,
+    /// Whether this very request was answered on such a page, in the session that is present.
+    pub page_answered: bool,
     /// When the person agreed to all that is asked for.
     pub agreed_at: Option<Timestamp>,
     /// When this request was first seen.
@@ -133,6 +143,8 @@ pub enum NextStep {
     StepUp,
     /// Ask whether they agree.
     Consent,
+    /// They agreed before: ask whether they want to go on to this application.
+    Confirm,
     /// A code, and this is what its ID token will say.
     Issue(Statement),
     /// Back to the application with an error.
@@ -152,18 +164,21 @@ impl Facts {
         if !self.admitted {
             return NextStep::Refuse(E::AccessDenied);
         }
-        let statement = match proofs.answer(&self.demand, self.can_take_second_step, self.now) {
+        let statement = match proofs.answer(&self.demand, self.has_factor, self.now) {
             Answer::Met(statement) => statement,
             Answer::StepUp { .. } if can_answer => return NextStep::StepUp,
-            Answer::StepUp { second_step: false } => return NextStep::Refuse(E::LoginRequired),
-            Answer::StepUp { second_step: true } | Answer::Unmet => {
+            Answer::StepUp { factor: false } => return NextStep::Refuse(E::LoginRequired),
+            Answer::StepUp { factor: true } | Answer::Unmet => {
                 return NextStep::Refuse(E::UnmetAuthenticationRequirements);
             }
         };
-        match (self.is_agreed(), can_answer) {
-            (true, _) => NextStep::Issue(statement),
-            (false, true) => NextStep::Consent,
-            (false, false) => NextStep::Refuse(E::ConsentRequired),
+        let page_due = self.unproven_client && !self.page_answered;
+        match (self.is_agreed(), page_due, can_answer) {
+            (true, false, _) => NextStep::Issue(statement),
+            (true, true, true) => NextStep::Confirm,
+            (true, true, false) => NextStep::Refuse(E::InteractionRequired),
+            (false, _, true) => NextStep::Consent,
+            (false, _, false) => NextStep::Refuse(E::ConsentRequired),
         }
     }
 
@@ -178,7 +193,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assurance::Acr;
+    use crate::assurance::{Acr, PasswordOrigin};
     use crate::second_step::Method;
     use proptest::prelude::*;
 
@@ -189,6 +204,7 @@ mod tests {
     fn present() -> impl Strategy<Value = Present> {
         let proofs = (moments(), prop::option::of(moments())).prop_map(|(password_at, step)| Proofs {
             password_at,
+            password: PasswordOrigin::Chosen,
             second_step: step.map(|at| (Method::App, at)),
         });
         (0..3_u8, proofs).prop_map(|(who, proofs)| match who {
@@ -206,11 +222,12 @@ mod tests {
             since in prop::option::of(moments()),
             agreed_at in prop::option::of(moments()),
             (asked_at, now) in (moments(), moments()),
-            (admitted, can_take_second_step, first_party) in any::<(bool, bool, bool)>(),
+            (admitted, has_factor, first_party) in any::<(bool, bool, bool)>(),
+            (unproven_client, page_answered) in any::<(bool, bool)>(),
         ) -> Facts {
             Facts {
                 present, admitted, prompt: Prompt::parse(word).unwrap(), demand: Demand { acceptable, since },
-                can_take_second_step, first_party, agreed_at, asked_at, now,
+                has_factor, first_party, unproven_client, page_answered, agreed_at, asked_at, now,
             }
         }
     }
@@ -222,7 +239,7 @@ mod tests {
             prop_assert!(facts.admitted);
             prop_assert!(facts.present != Present::Nobody);
             if let Some(acceptable) = &facts.demand.acceptable {
-                prop_assert!(acceptable.contains(&statement.acr()));
+                prop_assert!(acceptable.contains(&statement.assurance().acr));
             }
             if let Some(since) = facts.demand.since {
                 prop_assert!(statement.auth_time >= since);
@@ -231,6 +248,7 @@ mod tests {
             if facts.prompt.consent {
                 prop_assert!(facts.agreed_at.unwrap() >= facts.asked_at);
             }
+            prop_assert!(!facts.unproven_client || facts.page_answered);
         }
 
         #[test]
@@ -260,20 +278,62 @@ mod tests {
                 prop_assert!(steps <= 4);
                 match facts.next() {
                     NextStep::SignIn => {
-                        let second_step = facts.can_take_second_step.then_some((Method::Email, now));
-                        facts.present = Present::Holder(Proofs { password_at: now, second_step });
+                        let second_step = facts.has_factor.then_some((Method::Email, now));
+                        let password = PasswordOrigin::Chosen;
+                        facts.present = Present::Holder(Proofs { password_at: now, password, second_step });
                     }
                     NextStep::StepUp => {
                         let Present::Holder(proofs) = facts.present else { unreachable!() };
-                        let answer = proofs.answer(&facts.demand, facts.can_take_second_step, now);
-                        let Answer::StepUp { second_step } = answer else { unreachable!() };
-                        prop_assert!(!second_step || facts.can_take_second_step);
-                        let shown = second_step.then_some((Method::App, now)).or(proofs.second_step);
-                        facts.present = Present::Holder(Proofs { password_at: now, second_step: shown });
+                        let answer = proofs.answer(&facts.demand, facts.has_factor, now);
+                        let Answer::StepUp { factor } = answer else { unreachable!() };
+                        prop_assert!(!factor || facts.has_factor);
+                        let shown = factor.then_some((Method::App, now)).or(proofs.second_step);
+                        facts.present = Present::Holder(Proofs { password_at: now, second_step: shown, ..proofs });
                     }
-                    NextStep::Consent => facts.agreed_at = Some(now),
+                    NextStep::Consent => (facts.agreed_at, facts.page_answered) = (Some(now), true),
+                    NextStep::Confirm => facts.page_answered = true,
                     NextStep::Issue(_) | NextStep::Refuse(_) => break,
                 }
+            }
+        }
+    }
+
+    /// RFC 8252 §8.6, each combination of what is known about the client with what the person has agreed to.
+    #[test]
+    fn an_unproven_client_gets_no_code_without_a_page() {
+        let now = Timestamp::from_millis(50);
+        let proofs = Proofs { password_at: now, password: PasswordOrigin::Chosen, second_step: None };
+        let facts = |unproven_client, page_answered, agreed: bool, first_party| Facts {
+            present: Present::Holder(proofs),
+            admitted: true,
+            prompt: Prompt::default(),
+            demand: Demand::default(),
+            has_factor: false,
+            first_party,
+            unproven_client,
+            page_answered,
+            agreed_at: agreed.then_some(now),
+            asked_at: now,
+            now,
+        };
+        let silent = |facts: Facts| Facts { prompt: Prompt::parse("none").unwrap(), ..facts }.next();
+        let looked_into = |facts: Facts| Facts { present: Present::Actor(proofs), ..facts }.next();
+        let refused = |error| NextStep::Refuse(error);
+        for (agreed, first_party) in [(true, false), (false, true), (true, true)] {
+            let with = |unproven, answered| facts(unproven, answered, agreed, first_party);
+            assert_eq!(with(true, false).next(), NextStep::Confirm);
+            assert_eq!(silent(with(true, false)), refused(AuthorizeError::InteractionRequired));
+            assert_eq!(looked_into(with(true, false)), refused(AuthorizeError::InteractionRequired));
+            for (unproven, answered) in [(true, true), (false, false), (false, true)] {
+                assert!(matches!(with(unproven, answered).next(), NextStep::Issue(_)));
+            }
+        }
+        for unproven in [true, false] {
+            for answered in [true, false] {
+                let third = || facts(unproven, answered, false, false);
+                assert_eq!(third().next(), NextStep::Consent);
+                assert_eq!(silent(third()), refused(AuthorizeError::ConsentRequired));
+                assert_eq!(looked_into(third()), refused(AuthorizeError::ConsentRequired));
             }
         }
     }

@@ -63,6 +63,7 @@ mod tests {
             last_seen_at: at,
             expires_at: at.plus(Duration::from_secs(86_400)),
             proven_at: at,
+            password: crate::assurance::PasswordOrigin::Chosen,
             second_step: None,
             second_step_at: None,
             application: None,

@@ -1,6 +1,8 @@
 //! The second step: which kinds there are, which an account has, and which it may use.
 
+use crate::assurance::{PasswordOrigin, assurance};
 use crate::ids::UserId;
+use crate::site_access::Level;
 use std::{fmt, str::FromStr};
 
 /// A kind of second step.
@@ -27,14 +29,6 @@ impl Method {
             Self::Sms => "sms",
             Self::Email => "email",
             Self::BackupCode => "backup-code",
-        }
-    }
-
-    /// The authentication method reference of this step (RFC 8176 §2), as it stands beside `pwd` and `mfa`.
-    pub fn amr(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::App | Self::Email | Self::BackupCode => "otp",
         }
     }
 
@@ -130,11 +124,27 @@ impl SecondSteps {
         Method::ALL.into_iter().any(|m| allowed.contains(&m) && self.standing(m) != Standing::Absent)
     }
 
-    /// Whether a step-up asks for a second step beside the password: where the account has set up an app, working or
-    /// not. Codes by e-mail and SMS, which every account may get, are not asked for again inside a live session: there
-    /// the password *with the session's own secret* is two factors (NIST SP 800-63B-4 §2.2.3, reauthentication).
-    pub fn is_due_at_step_up(&self, allowed: &[Method]) -> bool {
-        allowed.contains(&Method::App) && self.app != Standing::Absent
+    /// The kinds that a step-up takes: those that a sign-in would take, and of these only the ones that reach `wanted`,
+    /// where the account has any. (A demand that none can reach is refused before; what is offered then is for others.)
+    pub fn usable_for(&self, allowed: &[Method], wanted: Level) -> Vec<Method> {
+        let usable = self.usable(allowed);
+        let reaching: Vec<Method> =
+            usable.iter().copied().filter(|m| self.level_with(*m) >= wanted).collect();
+        if reaching.is_empty() { usable } else { reaching }
+    }
+
+    /// Whether some kind that may be used now reaches `wanted`, together with the password.
+    pub fn can_reach(&self, allowed: &[Method], wanted: Level) -> bool {
+        self.usable(allowed).into_iter().any(|method| self.level_with(method) >= wanted)
+    }
+
+    /// How the password was set.
+    pub fn password(&self) -> PasswordOrigin {
+        PasswordOrigin::from_flag(self.password_by_link)
+    }
+
+    fn level_with(&self, method: Method) -> Level {
+        assurance(self.password(), Some(method)).level()
     }
 }
 
@@ -201,12 +211,21 @@ mod tests {
     }
 
     #[test]
-    fn a_step_up_asks_for_more_than_the_password_where_there_is_an_app() {
-        let with = |app| SecondSteps { app, sms: Ready, email: Ready, ..SecondSteps::default() };
-        assert!(with(Ready).is_due_at_step_up(&Method::ALL));
-        assert!(with(Disabled).is_due_at_step_up(&Method::ALL));
-        assert!(!with(Absent).is_due_at_step_up(&Method::ALL));
-        assert!(!with(Ready).is_due_at_step_up(&[Method::Email]));
+    fn a_step_up_takes_what_a_sign_in_would_and_only_what_is_enough() {
+        let all =
+            SecondSteps { app: Ready, sms: Ready, email: Ready, backup_code: Ready, password_by_link: false };
+        assert_eq!(all.usable_for(&Method::ALL, Level::OneStep), Method::ALL);
+        assert_eq!(all.usable_for(&Method::ALL, Level::TwoSteps), Method::ALL);
+        let factors = [Method::App, Method::Sms, Method::BackupCode];
+        assert_eq!(all.usable_for(&Method::ALL, Level::TwoFactor), factors);
+        assert!(all.can_reach(&Method::ALL, Level::TwoFactor));
+        let mail = SecondSteps { email: Ready, ..SecondSteps::default() };
+        assert!(mail.can_reach(&Method::ALL, Level::TwoSteps));
+        assert!(!mail.can_reach(&Method::ALL, Level::TwoFactor));
+        let reset = SecondSteps { password_by_link: true, ..mail };
+        assert!(!reset.can_reach(&Method::ALL, Level::TwoSteps), "one mailbox is one step");
+        assert!(reset.can_reach(&Method::ALL, Level::OneStep));
+        assert_eq!(reset.usable_for(&Method::ALL, Level::TwoSteps), [Method::Email]);
     }
 
     #[test]

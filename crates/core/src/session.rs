@@ -11,11 +11,11 @@
 //! ```
 
 use crate::ambient::Timestamp;
-use crate::assurance::Proofs;
+use crate::assurance::{PasswordOrigin, Proofs};
 use crate::authority::{ApplicationAuthority, CredentialAuthority, LoginAsAuthority};
 use crate::ids::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::role::Role;
-use crate::second_step::{Evidence, Method};
+use crate::second_step::{Evidence, Method, SecondSteps};
 use crate::sign_in::PasswordVerified;
 use std::time::Duration;
 
@@ -45,7 +45,9 @@ pub struct SessionRecord {
     pub expires_at: Timestamp,
     /// When the account holder last proved who they are; meaningless in an impersonated session.
     pub proven_at: Timestamp,
-    /// The last second step that was shown in it, if there was one: at the sign-in, or in a step-up.
+    /// How the password had been set with which they did.
+    pub password: PasswordOrigin,
+    /// The second step that counts in it, if there was one: at the sign-in, or in a step-up. See [`Proofs::renewed`].
     pub second_step: Option<Method>,
     /// When that was.
     pub second_step_at: Option<Timestamp>,
@@ -73,7 +75,11 @@ impl SessionRecord {
     pub fn proofs(&self) -> Proofs {
         // A second step without a moment of its own was shown when the session began.
         let at = self.second_step_at.unwrap_or(self.created_at);
-        Proofs { password_at: self.proven_at, second_step: self.second_step.map(|method| (method, at)) }
+        Proofs {
+            password_at: self.proven_at,
+            password: self.password,
+            second_step: self.second_step.map(|method| (method, at)),
+        }
     }
 }
 
@@ -236,7 +242,7 @@ pub struct ProvenAgain {
     session: SessionId,
     user: UserId,
     second_step: Option<Method>,
-    at: Timestamp,
+    proofs: Proofs,
 }
 
 /// What is not enough for a step-up.
@@ -251,21 +257,24 @@ pub enum StepUpRefusal {
 }
 
 impl ProvenAgain {
-    /// Password and, where one is due, second step, both of the session's own account.
+    /// What a sign-in to the account would want now: its password and, where one is due, a second step. `steps` is what the
+    /// account has, `allowed` what the policy permits.
     pub fn by(
         session: &OwnSession,
         password: &PasswordVerified,
         second_step: Option<&Evidence>,
-        second_step_is_due: bool,
+        steps: &SecondSteps,
+        allowed: &[Method],
     ) -> Result<Self, StepUpRefusal> {
         if password.user() != session.user() || second_step.is_some_and(|e| e.user() != session.user()) {
             return Err(StepUpRefusal::OtherAccount);
         }
-        if second_step_is_due && second_step.is_none() {
+        if steps.is_due(allowed) && second_step.is_none() {
             return Err(StepUpRefusal::SecondStepMissing);
         }
+        let proofs = session.record().proofs().renewed(password.at(), steps.password(), second_step);
         let second_step = second_step.map(Evidence::method);
-        Ok(Self { session: session.id(), user: session.user(), second_step, at: password.at() })
+        Ok(Self { session: session.id(), user: session.user(), second_step, proofs })
     }
 
     /// The session that proved it.
@@ -283,9 +292,9 @@ impl ProvenAgain {
         self.second_step
     }
 
-    /// When.
-    pub fn at(&self) -> Timestamp {
-        self.at
+    /// All that counts in the session from now on.
+    pub fn proofs(&self) -> &Proofs {
+        &self.proofs
     }
 }
 
@@ -293,6 +302,8 @@ impl ProvenAgain {
 mod tests {
     use super::*;
     use crate::ambient::Entropy;
+    use crate::second_step::Standing;
+    use crate::sign_in::Next;
 
     struct Counting(std::sync::atomic::AtomicU8);
     impl Entropy for Counting {
@@ -312,6 +323,7 @@ mod tests {
             last_seen_at: at,
             expires_at: at.plus(24 * 60 * MINUTE),
             proven_at: at,
+            password: PasswordOrigin::Chosen,
             second_step: Some(Method::App),
             second_step_at: Some(at),
             application: None,
@@ -370,16 +382,43 @@ mod tests {
         let theirs = PasswordVerified::check(other, true, true, start).unwrap();
         let my_code = Evidence::of_claim(own.user(), Method::App);
         let their_code = Evidence::of_claim(other, Method::App);
-        assert!(ProvenAgain::by(&own, &mine, Some(&my_code), true).is_ok());
-        assert!(ProvenAgain::by(&own, &mine, None, false).is_ok());
-        assert_eq!(ProvenAgain::by(&own, &mine, None, true).unwrap_err(), StepUpRefusal::SecondStepMissing);
-        assert_eq!(
-            ProvenAgain::by(&own, &theirs, Some(&my_code), true).unwrap_err(),
-            StepUpRefusal::OtherAccount
-        );
-        assert_eq!(
-            ProvenAgain::by(&own, &mine, Some(&their_code), true).unwrap_err(),
-            StepUpRefusal::OtherAccount
-        );
+        let has = SecondSteps { email: Standing::Ready, ..SecondSteps::default() };
+        let by = |password, code| ProvenAgain::by(&own, password, code, &has, &Method::ALL);
+        assert!(by(&mine, Some(&my_code)).is_ok());
+        assert_eq!(by(&mine, None).unwrap_err(), StepUpRefusal::SecondStepMissing);
+        assert_eq!(by(&theirs, Some(&my_code)).unwrap_err(), StepUpRefusal::OtherAccount);
+        assert_eq!(by(&mine, Some(&their_code)).unwrap_err(), StepUpRefusal::OtherAccount);
+    }
+
+    /// For every account and every policy: what a sign-in wants, a step-up wants, and nothing else.
+    #[test]
+    fn a_step_up_wants_what_a_sign_in_wants() {
+        use Standing::{Absent, Disabled, Ready};
+        let start = Timestamp::from_millis(1_000_000);
+        let own = OwnSession(record(start));
+        let password = || PasswordVerified::check(own.user(), true, true, start).unwrap();
+        let some = [Absent, Ready, Disabled];
+        let mut wanted = 0;
+        for (app, sms, email, backup_code) in some.iter().flat_map(|app| {
+            let rest = move |sms| some.map(move |email| some.map(move |code| (*app, sms, email, code)));
+            some.into_iter().flat_map(rest).flatten()
+        }) {
+            for password_by_link in [false, true] {
+                let steps = SecondSteps { app, sms, email, backup_code, password_by_link };
+                for policy in 0..16_u8 {
+                    let allowed: Vec<Method> =
+                        (0..4).filter(|bit| policy & (1 << bit) != 0).map(|bit| Method::ALL[bit]).collect();
+                    let sign_in = matches!(password().next(&steps, &allowed), Next::SecondStep(_));
+                    let step_up = ProvenAgain::by(&own, &password(), None, &steps, &allowed);
+                    assert_eq!(step_up.is_err(), sign_in, "{steps:?} {allowed:?}");
+                    assert_eq!(
+                        steps.usable_for(&allowed, crate::site_access::Level::OneStep),
+                        steps.usable(&allowed)
+                    );
+                    wanted += u32::from(sign_in);
+                }
+            }
+        }
+        assert!(wanted > 1_000, "{wanted}");
     }
 }

@@ -9,6 +9,7 @@
 //! Only [`Authenticated`] buys a session, and it is consumed by it.
 
 use crate::ambient::Timestamp;
+use crate::assurance::PasswordOrigin;
 use crate::ids::{ChallengeId, UserId};
 use crate::second_step::{Evidence, Method, SecondSteps};
 
@@ -41,7 +42,8 @@ impl PasswordVerified {
         if steps.is_due(allowed) {
             Next::SecondStep(self)
         } else {
-            Next::Complete(Authenticated { user: self.user, second_step: None, at: self.at })
+            let password = steps.password();
+            Next::Complete(Authenticated { user: self.user, password, second_step: None, at: self.at })
         }
     }
 }
@@ -95,10 +97,16 @@ impl Challenged {
         self.0.user
     }
 
-    /// The person is in, if the evidence is of the same account.
-    pub fn answered(&self, evidence: &Evidence, at: Timestamp) -> Option<Authenticated> {
+    /// The person is in, if the evidence is of the same account, whose password was set as `password` says.
+    pub fn answered(
+        &self,
+        evidence: &Evidence,
+        password: PasswordOrigin,
+        at: Timestamp,
+    ) -> Option<Authenticated> {
         (evidence.user() == self.0.user).then_some(Authenticated {
             user: self.0.user,
+            password,
             second_step: Some(evidence.method()),
             at,
         })
@@ -109,6 +117,7 @@ impl Challenged {
 #[derive(Debug)]
 pub struct Authenticated {
     user: UserId,
+    password: PasswordOrigin,
     second_step: Option<Method>,
     at: Timestamp,
 }
@@ -117,6 +126,11 @@ impl Authenticated {
     /// Who it is.
     pub fn user(&self) -> UserId {
         self.user
+    }
+
+    /// How the password had been set.
+    pub fn password(&self) -> PasswordOrigin {
+        self.password
     }
 
     /// With which second step, if one was due.
@@ -169,8 +183,12 @@ mod tests {
         let done = ChallengeRecord { completed_at: Some(NOW), ..record.clone() };
         assert!(Challenged::restore(done, NOW).is_none());
         let challenge = Challenged::restore(record, NOW).unwrap();
-        assert!(challenge.answered(&Evidence::of_claim(user(2), Method::App), NOW).is_none());
-        let authenticated = challenge.answered(&Evidence::of_claim(user(1), Method::Sms), NOW).unwrap();
+        let answered = |user, method| {
+            challenge.answered(&Evidence::of_claim(user, method), PasswordOrigin::ResetLink, NOW)
+        };
+        assert!(answered(user(2), Method::App).is_none());
+        let authenticated = answered(user(1), Method::Sms).unwrap();
         assert_eq!(authenticated.second_step(), Some(Method::Sms));
+        assert_eq!(authenticated.password(), PasswordOrigin::ResetLink);
     }
 }

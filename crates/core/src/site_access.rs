@@ -14,7 +14,7 @@
 //!     │
 //!     ├─(nobody signed in)──────────────────────────────────────► SignIn
 //!     ├─(not of the organizations, or not with the roles)───────► Forbidden
-//!     ├─(two steps wanted, one shown)───────────────────────────► StepUp
+//!     ├─(more wanted than was shown)────────────────────────────► StepUp
 //!     └─────────────────────────────────────────────────────────► Allowed
 //! ```
 
@@ -29,13 +29,16 @@ pub enum Level {
     Public,
     /// A session.
     OneStep,
-    /// A session that began, or was proven again, with a second step.
+    /// A session that began, or was proven again, with a second step. A code sent by email counts, unless a reset link to
+    /// the same mailbox has set the password.
     TwoSteps,
+    /// The same with a second factor. A code sent by email does not count.
+    TwoFactor,
 }
 
 impl Level {
     /// Every one, the least first.
-    pub const ALL: [Self; 3] = [Self::Public, Self::OneStep, Self::TwoSteps];
+    pub const ALL: [Self; 4] = [Self::Public, Self::OneStep, Self::TwoSteps, Self::TwoFactor];
 
     /// The word for the configuration.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +46,7 @@ impl Level {
             Self::Public => "public",
             Self::OneStep => "one-step",
             Self::TwoSteps => "two-steps",
+            Self::TwoFactor => "two-factor",
         }
     }
 }
@@ -55,7 +59,7 @@ impl fmt::Display for Level {
 
 /// A text that is not a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not public, one-step or two-steps")]
+#[error("not public, one-step, two-steps or two-factor")]
 pub struct NotALevel;
 
 impl FromStr for Level {
@@ -98,8 +102,8 @@ pub struct Rules {
 /// Who asks for a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visitor {
-    /// A second step was shown.
-    pub two_steps: bool,
+    /// The level that was reached: see [`Assurance::level`](crate::assurance::Assurance::level).
+    pub level: Level,
     /// The memberships that count: in a "login as", that of the organization to which it is bound.
     pub memberships: Vec<(OrganizationId, Role)>,
 }
@@ -111,7 +115,7 @@ pub enum Decision {
     Open,
     /// The page may be seen by this visitor.
     Allowed,
-    /// A second step has to be shown first.
+    /// More has to be shown first.
     StepUp,
     /// Somebody has to sign in first.
     SignIn,
@@ -142,9 +146,10 @@ impl Rules {
         judgements.flatten().unwrap_or(Decision::Refused)
     }
 
-    /// Whether `path` wants a second step, whoever asks.
-    pub fn wants_two_steps(&self, path: &str) -> bool {
-        self.meant(path).is_some_and(|meant| meant.iter().any(|one| one.level == Level::TwoSteps))
+    /// The level that `path` wants, whoever asks: the highest, where it could be judged by two rules.
+    pub fn level(&self, path: &str) -> Level {
+        let meant = self.meant(path).unwrap_or_default();
+        meant.iter().map(|one| one.level).max().unwrap_or(Level::Public)
     }
 
     /// What is wanted for a path as the browser sent it: by its own rule and, without a final slash, by that of the
@@ -194,7 +199,7 @@ impl Wanted {
         if !self.admits(visitor) {
             return Decision::Forbidden;
         }
-        if self.level == Level::TwoSteps && !visitor.two_steps {
+        if visitor.level < self.level {
             return Decision::StepUp;
         }
         Decision::Allowed
@@ -273,12 +278,14 @@ mod tests {
                 rule("/public/drafts/", wants(Level::OneStep)),
                 rule("/team", Wanted { roles: vec![Role::Owner, Role::Admin], ..wants(Level::OneStep) }),
                 rule("/harbour/", Wanted { organizations: vec![organization(1)], ..wants(Level::OneStep) }),
+                rule("/vault/", wants(Level::TwoFactor)),
             ],
         }
     }
 
     fn visitor(two_steps: bool, role: Role) -> Visitor {
-        Visitor { two_steps, memberships: vec![(organization(1), role)] }
+        let level = if two_steps { Level::TwoSteps } else { Level::OneStep };
+        Visitor { level, memberships: vec![(organization(1), role)] }
     }
 
     #[test]
@@ -306,7 +313,7 @@ mod tests {
         };
         let site = Rules { otherwise: both, rules: Vec::new() };
         let elsewhere = Visitor {
-            two_steps: true,
+            level: Level::TwoFactor,
             memberships: vec![(organization(1), Role::Admin), (organization(2), Role::Member)],
         };
         assert_eq!(site.decide("/", Some(&elsewhere)), Decision::Forbidden);
@@ -387,22 +394,45 @@ mod tests {
 
     #[test]
     fn whether_a_second_step_is_wanted_does_not_depend_on_who_asks() {
-        for (path, wanted) in
-            [("/", true), ("/public", true), ("/public/", false), ("/team", false), ("/..", false)]
-        {
-            assert_eq!(site().wants_two_steps(path), wanted, "{path}");
+        for (path, wanted) in [
+            ("/", Level::TwoSteps),
+            ("/public", Level::TwoSteps),
+            ("/public/", Level::Public),
+            ("/team", Level::OneStep),
+            ("/vault", Level::TwoFactor),
+            ("/..", Level::Public),
+        ] {
+            assert_eq!(site().level(path), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn email_counts_for_two_steps_and_not_for_two_factor() {
+        use crate::assurance::{PasswordOrigin, assurance};
+        use crate::second_step::Method;
+        let with = |origin, method| {
+            let level = assurance(origin, Some(method)).level();
+            let visitor = Visitor { level, memberships: Vec::new() };
+            ["/", "/vault/"].map(|path| site().decide(path, Some(&visitor)))
+        };
+        let (chosen, reset) = (PasswordOrigin::Chosen, PasswordOrigin::ResetLink);
+        assert_eq!(with(chosen, Method::Email), [Decision::Allowed, Decision::StepUp]);
+        assert_eq!(with(reset, Method::Email), [Decision::StepUp, Decision::StepUp]);
+        for method in [Method::App, Method::Sms, Method::BackupCode] {
+            assert_eq!(with(chosen, method), [Decision::Allowed, Decision::Allowed]);
+            assert_eq!(with(reset, method), [Decision::Allowed, Decision::Allowed]);
         }
     }
 
     proptest! {
-        /// Whatever is asked for, and however a site reads it: nobody sees what is not public without a session, and two
-        /// steps are two steps.
+        /// Whatever is asked for, and however a site reads it: nobody sees what is not public without a session, and
+        /// nobody sees what wants more than they have shown.
         #[test]
         fn nobody_gets_more_than_they_have_shown(
-            path in "/([a-zA-Z%./2e]{0,12}/|[pP]ublic/|[dD]rafts/|[tT][eE][aA][mM]/){0,3}[a-zA-Z]{0,6}",
-            shown in proptest::option::of(any::<bool>()),
+            path in "/([a-zA-Z%./2e]{0,12}/|[pP]ublic/|[dD]rafts/|[vV]ault/|[tT][eE][aA][mM]/){0,3}[a-zA-Z]{0,6}",
+            shown in proptest::option::of(prop::sample::select(Level::ALL[1..].to_vec())),
         ) {
-            let who = shown.map(|two| visitor(two, Role::Member));
+            let who = shown.map(|level| Visitor { level, ..visitor(false, Role::Member) });
             let decision = site().decide(&path, who.as_ref());
             let Some(plain) = plain(&path) else {
                 prop_assert_eq!(decision, Decision::Refused);
@@ -419,10 +449,10 @@ mod tests {
                     Decision::Allowed => {
                         let who = who.as_ref();
                         prop_assert!(wanted.level == Level::Public || who.is_some_and(|who| wanted.admits(who)));
-                        prop_assert!(wanted.level != Level::TwoSteps || shown == Some(true));
+                        prop_assert!(wanted.level == Level::Public || shown >= Some(wanted.level));
                     }
                     Decision::SignIn => prop_assert!(shown.is_none()),
-                    Decision::StepUp => prop_assert_eq!(shown, Some(false)),
+                    Decision::StepUp => prop_assert!(shown.is_some_and(|shown| shown < Level::TwoFactor)),
                     Decision::Forbidden => prop_assert!(shown.is_some()),
                     Decision::Refused => {}
                 }

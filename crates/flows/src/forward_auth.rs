@@ -16,12 +16,13 @@
 
 use crate::{Fault, Services, identity, members, second_step};
 use countersign_core::{
-    assurance::amr,
+    assurance::{PasswordOrigin, assurance},
     ids::{OrganizationId, UserId},
     role::Role,
+    second_step::Method,
     secret::{PlainHandle, StoredHandle},
     session::Session,
-    site_access::{Decision, Rules, Visitor},
+    site_access::{Decision, Level, Rules, Visitor},
 };
 use countersign_store::{StoreError, sites, users};
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub struct Identity {
     /// The memberships that count.
     pub memberships: Vec<(OrganizationId, Role)>,
     /// How the person at the keyboard signed in (RFC 8176).
-    pub amr: Vec<&'static str>,
+    pub amr: &'static [&'static str],
     /// In a "login as": who is really at the keyboard.
     pub actor: Option<UserId>,
 }
@@ -62,7 +63,7 @@ pub enum Answer {
     Seen(Option<Identity>),
     /// Somebody has to sign in first.
     SignIn,
-    /// A second step has to be shown first.
+    /// More has to be shown first.
     StepUp,
     /// Not for this one.
     Forbidden,
@@ -86,10 +87,9 @@ pub async fn look(
         None => None,
         Some(cookie) => identity_of(s, &site.origin, cookie).await?,
     };
-    let visitor = identity.as_ref().map(|(identity, two_steps)| Visitor {
-        two_steps: *two_steps,
-        memberships: identity.memberships.clone(),
-    });
+    let visitor = identity
+        .as_ref()
+        .map(|(identity, level)| Visitor { level: *level, memberships: identity.memberships.clone() });
     let decision = site.rules.decide(path, visitor.as_ref());
     metrics::counter!("countersign_forward_auth_total", "outcome" => decision.as_str()).increment(1);
     Ok(match decision {
@@ -101,12 +101,12 @@ pub async fn look(
     })
 }
 
-/// Who is behind a site's cookie, and whether a second step was shown.
+/// Who is behind a site's cookie, and which level the session has reached.
 async fn identity_of(
     s: &Services,
     origin: &str,
     cookie: &PlainHandle,
-) -> Result<Option<(Identity, bool)>, Fault> {
+) -> Result<Option<(Identity, Level)>, Fault> {
     let (stored, site) = (cookie.stored(), origin.to_owned());
     match identity::live(s, move |tx| sites::session(tx, &stored, &site)).await? {
         None => Ok(None),
@@ -114,8 +114,9 @@ async fn identity_of(
     }
 }
 
-/// What a session says about who is there, and whether a second step was shown.
-async fn facts(s: &Services, session: &Session) -> Result<(Identity, bool), Fault> {
+/// What a session says about who is there, and which level it has reached. In a "login as" that is the level of the
+/// administrator's own session.
+async fn facts(s: &Services, session: &Session) -> Result<(Identity, Level), Fault> {
     let record = session.record().clone();
     s.store
         .read(move |tx| {
@@ -123,16 +124,17 @@ async fn facts(s: &Services, session: &Session) -> Result<(Identity, bool), Faul
             let login_as = record.login_as.as_ref();
             let memberships =
                 members::counting(tx, record.user, login_as.map(|login_as| login_as.organization))?;
-            let second_step = identity::at_keyboard(tx, &record)?.and_then(|own| own.second_step);
+            let reached = identity::at_keyboard(tx, &record)?
+                .map_or(assurance(PasswordOrigin::Chosen, None), |own| own.proofs().assurance());
             let identity = Identity {
                 user: user.id,
                 email: user.email.to_string(),
                 name: user.name,
                 memberships: memberships.into_iter().map(|one| (one.organization, one.role)).collect(),
-                amr: amr(second_step),
+                amr: reached.amr,
                 actor: login_as.map(|login_as| login_as.actor),
             };
-            Ok((identity, second_step.is_some()))
+            Ok((identity, reached.level()))
         })
         .await
         .map_err(Into::into)
@@ -143,10 +145,13 @@ async fn facts(s: &Services, session: &Session) -> Result<(Identity, bool), Faul
 pub enum Way {
     /// To the site, with this ticket.
     In(PlainHandle),
-    /// To a step-up first, which asks for whatever second step the account has.
+    /// To a step-up first, which asks for a second step that is enough.
     StepUp,
-    /// To *My Profile*, to set up a second step: the page wants two and the account has none that works.
-    SetUp,
+    /// To *My Profile*, to set up a second step: the account has none that works and is enough for the page.
+    SetUp {
+        /// It has email, which is not enough.
+        has_email: bool,
+    },
     /// Nowhere: the page is not for this account, or not in a "login as".
     Forbidden,
     /// To the sign-in: the session has ended meanwhile.
@@ -173,8 +178,8 @@ pub async fn why(s: &Services, session: Option<&Session>, site: &Site, path: &st
     let visitor = match session {
         None => None,
         Some(session) => {
-            let (identity, two_steps) = facts(s, session).await?;
-            Some(Visitor { two_steps, memberships: identity.memberships })
+            let (identity, level) = facts(s, session).await?;
+            Some(Visitor { level, memberships: identity.memberships })
         }
     };
     let own = matches!(session, Some(Session::Own(_)));
@@ -200,22 +205,32 @@ pub async fn way(
         Session::Own(own) => Some(own.user()),
         Session::Impersonated(_) => None,
     };
-    let (identity, two_steps) = facts(s, &session).await?;
-    let visitor = Visitor { two_steps, memberships: identity.memberships };
+    let (identity, level) = facts(s, &session).await?;
+    let visitor = Visitor { level, memberships: identity.memberships };
     match (site.rules.decide(path, Some(&visitor)), own) {
         // Whoever is here has signed in: to be told to, and then given a ticket, would be a mistake in the rules.
         (Decision::Forbidden | Decision::Refused | Decision::SignIn, _) | (Decision::StepUp, None) => {
             return Ok(Way::Forbidden);
         }
         (Decision::StepUp, Some(user)) => {
-            // An app that was set up and is paused: the step-up says so.
-            let has_one = second_step::due_at_step_up(s, user).await?
-                || !second_step::usable(s, user).await?.is_empty();
-            return Ok(if has_one { Way::StepUp } else { Way::SetUp });
+            return step_up_or_set_up(s, user, site.rules.level(path)).await;
         }
         (Decision::Open | Decision::Allowed, _) => {}
     }
     Ok(ticket(s, session, site, nonce).await?.map_or(Way::SignIn, Way::In))
+}
+
+/// Whether a step-up leads on to a page that wants this level.
+async fn step_up_or_set_up(s: &Services, user: UserId, wanted: Level) -> Result<Way, Fault> {
+    let (steps, permitted) =
+        (s.store.read(move |tx| second_step::facts(tx, user)).await?, second_step::permitted(s));
+    let usable = steps.usable(&permitted);
+    // Where all that was set up is disabled, the step-up says so.
+    let all_disabled = usable.is_empty() && steps.is_due(&permitted);
+    if all_disabled || steps.can_reach(&permitted, wanted) {
+        return Ok(Way::StepUp);
+    }
+    Ok(Way::SetUp { has_email: usable.contains(&Method::Email) })
 }
 
 /// A ticket to a site, for the browser that holds the nonce there; `None` if the session has ended meanwhile.

@@ -1,7 +1,7 @@
 //! Changing one's own password: the session's identity proof, and the current password once more (ASVS 5.0 V6.2.3).
 
 use crate::{
-    Fault, Services, activity, enrolment, letter, sessions,
+    Fault, Services, activity, enrolment, letter, second_step, sessions,
     step_up::{self, OwnPassword},
 };
 use countersign_core::{
@@ -9,6 +9,7 @@ use countersign_core::{
     event::{Detail, EventKind, Origin},
     message::Notice,
     password::{PasswordError, PlainPassword},
+    second_step::Method,
 };
 use countersign_store::{
     known_browsers,
@@ -65,6 +66,7 @@ pub async fn change(
     };
     let hash = s.hashing.hash(new).await?;
     let (now, origin) = (s.now(), origin.clone());
+    let only_email = second_step::permitted(s).iter().all(|method| *method == Method::Email);
     let outcome = s
         .store
         .write(move |tx| {
@@ -74,6 +76,9 @@ pub async fn change(
                 return Ok(PasswordChange::WrongCurrent);
             }
             users::set_password(tx, &authority, &hash, now)?;
+            if only_email {
+                users::forget_reset_link(tx, &authority)?;
+            }
             password_resets::end_of_user(tx, user)?;
             known_browsers::forget_all(tx, user)?;
             let ended = enrolment::end_the_rest(tx, &authority)?;

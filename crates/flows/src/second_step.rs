@@ -26,7 +26,7 @@ mod view;
 pub(crate) use claim::Claim;
 pub(crate) use sent_code::{Target, send, send_recorded};
 pub use view::{SentView, StepView};
-pub(crate) use view::{due_at_step_up, permitted, usable, view};
+pub(crate) use view::{permitted, usable, view};
 
 use crate::{Fault, Services, activity, letter};
 use countersign_core::{

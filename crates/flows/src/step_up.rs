@@ -1,4 +1,5 @@
-//! Step-up: proving identity again before a sensitive change. The password, and a second step where an app is set up.
+//! Step-up: proving identity again before a sensitive change. It wants what a sign-in to the account would want now: the
+//! password and, where one is due, a second step (`docs/decisions/0024`).
 
 use crate::{
     Fault, Services, activity,
@@ -13,6 +14,7 @@ use countersign_core::{
     secret::PlainHandle,
     session::{OwnSession, ProofTooOld, ProvenAgain, Session},
     sign_in::PasswordVerified,
+    site_access::Level,
     throttle::Verdict,
 };
 use countersign_store::{sessions, sites, throttles, users};
@@ -60,30 +62,34 @@ pub fn login_as_authority(s: &Services, session: &OwnSession) -> Result<LoginAsA
     session.login_as_authority(s.now(), s.rules.step_up_max_age)
 }
 
-/// What the page offers. An application that signs people in can want a second step where we would not ask for one
-/// (`wanted`): then any that the account has is taken.
-pub async fn view(s: &Services, session: &OwnSession, wanted: bool) -> Result<StepView, Fault> {
+/// What the page offers: the methods of a sign-in. Where an application or a protected site wants a certain level
+/// (`wanted`), only those that reach it.
+pub async fn view(s: &Services, session: &OwnSession, wanted: Level) -> Result<StepView, Fault> {
     let mut view = second_step::view(s, session.user(), asked(session)).await?;
-    if wanted && !view.due {
-        view.methods = second_step::usable(s, session.user()).await?;
-        view.due = !view.methods.is_empty();
-    }
+    let (_, methods) = due(s, session, wanted).await?;
+    view.methods.retain(|method| methods.contains(method));
     Ok(view)
 }
 
-/// Whether this step-up asks for a second step.
-async fn is_due(s: &Services, session: &OwnSession, wanted: bool) -> Result<bool, Fault> {
-    let due = second_step::due_at_step_up(s, session.user()).await?;
-    Ok(due || (wanted && !second_step::usable(s, session.user()).await?.is_empty()))
+/// Whether a second step is due, and by which methods.
+async fn due(s: &Services, session: &OwnSession, wanted: Level) -> Result<(bool, Vec<Method>), Fault> {
+    let user = session.user();
+    let steps = s.store.read(move |tx| second_step::facts(tx, user)).await?;
+    let permitted = second_step::permitted(s);
+    Ok((steps.is_due(&permitted), steps.usable_for(&permitted, wanted)))
 }
 
-/// Sends a code for this step-up.
+/// Sends a code for this step-up. `wanted` as for [`view`].
 pub async fn send_code(
     s: &Services,
     session: &OwnSession,
     method: Method,
+    wanted: Level,
     origin: &Origin,
 ) -> Result<SendOutcome, Fault> {
+    if !due(s, session, wanted).await?.1.contains(&method) {
+        return Ok(SendOutcome::NotAvailable);
+    }
     let content = |code, minutes| Content::ConfirmIdentityCode { code, minutes };
     second_step::send(s, session.user(), asked(session), method, Target::Own, content, origin).await
 }
@@ -95,7 +101,7 @@ pub async fn confirm(
     password: &str,
     method: Option<Method>,
     code: &str,
-    wanted: bool,
+    wanted: Level,
     origin: &Origin,
 ) -> Result<StepUpOutcome, Fault> {
     let shown = match check(s, session, password, method, code, wanted, origin).await? {
@@ -107,11 +113,13 @@ pub async fn confirm(
     let stored = handle.stored();
     // The closure outlives this borrow of the session, so it takes the facts with it.
     let (record, account) = (session.record().clone(), session.user());
-    let idle = s.rules.lifetimes.idle;
+    let (idle, permitted) = (s.rules.lifetimes.idle, second_step::permitted(s));
     let proven = s
         .store
         .write(move |tx| {
             users::take_turn(tx, account)?;
+            // As it was when the code was shown: the last backup code is spent next.
+            let steps = second_step::facts(tx, account)?;
             let evidence = match &shown.claim {
                 None => None,
                 Some(claim) => match claim.spend(tx, now)? {
@@ -122,15 +130,15 @@ pub async fn confirm(
             let Some(Session::Own(own)) = Session::restore(record, now, idle) else {
                 return Ok(Err(CodeRefusal::Expired));
             };
-            let Ok(proven) = ProvenAgain::by(&own, &shown.password, evidence.as_ref(), shown.due) else {
-                return Ok(Err(CodeRefusal::NotAvailable));
-            };
+            let by = ProvenAgain::by(&own, &shown.password, evidence.as_ref(), &steps, &permitted);
+            let Ok(proven) = by else { return Ok(Err(CodeRefusal::NotAvailable)) };
             if !sessions::renew_proof(tx, &proven, &stored)? {
                 return Ok(Err(CodeRefusal::Expired));
             }
+            users::vouched_for_again(tx, &proven)?;
             // A copy of a site's cookie must not rise with the session.
             sites::forget(tx, own.id())?;
-            let method = method.filter(|_| shown.due).map(|m| m.as_str().to_owned());
+            let method = proven.second_step().map(|m| m.as_str().to_owned());
             let detail = Detail { method, ..Detail::default() };
             activity::record(tx, own.user(), EventKind::IdentityConfirmed, detail, origin, now)?;
             Ok(Ok(()))
@@ -146,8 +154,6 @@ pub async fn confirm(
 struct Shown {
     password: PasswordVerified,
     claim: Option<Claim>,
-    /// A second step was asked for.
-    due: bool,
 }
 
 async fn check(
@@ -156,7 +162,7 @@ async fn check(
     password: &str,
     method: Option<Method>,
     code: &str,
-    wanted: bool,
+    wanted: Level,
     origin: &Origin,
 ) -> Result<Result<Shown, StepUpOutcome>, Fault> {
     let typed = match PlainPassword::typed(password) {
@@ -168,10 +174,13 @@ async fn check(
         OwnPassword::Wrong => return Ok(Err(StepUpOutcome::WrongPassword)),
         OwnPassword::Closed { retry_after } => return Ok(Err(StepUpOutcome::Closed { retry_after })),
     };
-    let due = is_due(s, session, wanted).await?;
+    let (due, methods) = due(s, session, wanted).await?;
     let claim = match (due, method) {
         (false, _) => None,
         (true, None) => return Ok(Err(StepUpOutcome::Code(CodeRefusal::Empty))),
+        (true, Some(method)) if !methods.contains(&method) => {
+            return Ok(Err(StepUpOutcome::Code(CodeRefusal::NotAvailable)));
+        }
         (true, Some(method)) => {
             match second_step::guess(s, session.user(), asked(session), method, code, origin).await? {
                 Ok(claim) => Some(claim),
@@ -179,7 +188,7 @@ async fn check(
             }
         }
     };
-    Ok(Ok(Shown { password, claim, due }))
+    Ok(Ok(Shown { password, claim }))
 }
 
 /// Checks the account holder's own password, on a counter that only somebody inside the account can charge.

@@ -4,7 +4,7 @@
 use crate::{Tx, error::StoreResult, sql::Row};
 use countersign_core::{
     Timestamp,
-    assurance::Statement,
+    assurance::{PasswordOrigin, Statement},
     ids::{ApplicationId, GrantId, OrganizationId, SessionId, UserId},
     oauth::ScopeSet,
     session::Session,
@@ -12,14 +12,14 @@ use countersign_core::{
 
 sql! {
     INSERT_BOUND = "INSERT INTO grants (id, application_id, user_id, session_id, sid, actor_id, organization_id, \
-        scope, claims, second_step, auth_time, created_at, expires_at) \
-        SELECT $1, $2, s.user_id, s.id, s.id, s.actor_id, s.organization_id, $3, $4, $5, $6, $7, s.expires_at \
-        FROM sessions AS s WHERE s.id = $8";
-    INSERT_OFFLINE = "INSERT INTO grants (id, application_id, user_id, sid, scope, claims, second_step, auth_time, \
-        created_at, expires_at) SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8 \
-        FROM sessions AS s WHERE s.id = $9 AND s.actor_id IS NULL";
+        scope, claims, password_by_link, second_step, auth_time, created_at, expires_at) \
+        SELECT $1, $2, s.user_id, s.id, s.id, s.actor_id, s.organization_id, $3, $4, $5, $6, $7, $8, s.expires_at \
+        FROM sessions AS s WHERE s.id = $9";
+    INSERT_OFFLINE = "INSERT INTO grants (id, application_id, user_id, sid, scope, claims, password_by_link, \
+        second_step, auth_time, created_at, expires_at) SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8, $9 \
+        FROM sessions AS s WHERE s.id = $10 AND s.actor_id IS NULL";
     BY_ID = "SELECT id, application_id, user_id, session_id, sid, actor_id, organization_id, scope, claims, \
-        second_step, auth_time, expires_at, ended_at FROM grants WHERE id = $1";
+        password_by_link, second_step, auth_time, expires_at, ended_at FROM grants WHERE id = $1";
     HOLD = "UPDATE grants SET ended_at = ended_at WHERE id = $1";
     END = "UPDATE grants SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL";
     END_OF_USER = "DELETE FROM grants WHERE user_id = $1";
@@ -105,7 +105,8 @@ fn read(mut row: Row) -> StoreResult<Grant> {
     let (session, sid) = (row.maybe_parsed()?, row.parsed()?);
     let (actor, organization) = (row.maybe_parsed()?, row.maybe_parsed()?);
     let (scope, claims) = (row.parsed()?, row.text()?);
-    let statement = Statement { second_step: row.maybe_parsed()?, auth_time: row.time()? };
+    let password = PasswordOrigin::from_flag(row.flag()?);
+    let statement = Statement { password, second_step: row.maybe_parsed()?, auth_time: row.time()? };
     Ok(Grant {
         id,
         application,
@@ -126,15 +127,16 @@ fn read(mut row: Row) -> StoreResult<Grant> {
 pub fn insert(tx: &mut Tx<'_>, session: &Session, new: &NewGrant, now: Timestamp) -> StoreResult<bool> {
     let sid = session.record().id;
     let (scope, claims) = (new.scope.to_string(), &new.claims);
-    let (second_step, auth_time) = (new.statement.second_step, new.statement.auth_time);
+    let Statement { password, second_step, auth_time } = new.statement;
+    let by_link = password.is_reset_link();
     match new.offline_until {
         None => tx.changes_one(
             INSERT_BOUND,
-            values![new.id, new.application, scope, claims, second_step, auth_time, now, sid],
+            values![new.id, new.application, scope, claims, by_link, second_step, auth_time, now, sid],
         ),
         Some(until) => tx.changes_one(
             INSERT_OFFLINE,
-            values![new.id, new.application, scope, claims, second_step, auth_time, now, until, sid],
+            values![new.id, new.application, scope, claims, by_link, second_step, auth_time, now, until, sid],
         ),
     }
 }

@@ -16,6 +16,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0006_shown_before_set_up.sql"),
     include_str!("migrations/0009_readiness.sql"),
     include_str!("migrations/0012_records.sql"),
+    include_str!("migrations/0010_assurance.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.

@@ -8,6 +8,7 @@ use crate::{
 };
 use countersign_core::{
     Timestamp,
+    assurance::{PasswordOrigin, Proofs},
     authority::{CredentialAuthority, HolderGrant, LoginAsGrant},
     event::Origin,
     ids::{SessionId, UserId},
@@ -18,22 +19,21 @@ use countersign_core::{
 
 sql! {
     INSERT_OWN = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, expires_at, \
-        second_step, second_step_at, address, user_agent) VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9)";
+        password_by_link, second_step, second_step_at, address, user_agent) \
+        VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9, $10)";
     INSERT_HELD = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, expires_at, \
         second_step, second_step_at, address, user_agent, application_id) \
         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11)";
     INSERT_IMPERSONATED = "INSERT INTO sessions (id, handle, user_id, created_at, last_seen_at, proven_at, \
         expires_at, address, user_agent, actor_id, actor_session_id, organization_id, reason) \
         VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9, $10, $11)";
-    BY_HANDLE = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, second_step_at, \
-        application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE handle = $1";
-    BY_ID = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, second_step, second_step_at, \
-        application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE id = $1";
+    BY_HANDLE = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, password_by_link, second_step, \
+        second_step_at, application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE handle = $1";
+    BY_ID = "SELECT id, user_id, created_at, last_seen_at, expires_at, proven_at, password_by_link, second_step, \
+        second_step_at, application_id, actor_id, actor_session_id, organization_id, reason FROM sessions WHERE id = $1";
     TOUCH = "UPDATE sessions SET last_seen_at = $1 WHERE id = $2 AND last_seen_at < $1";
-    RENEW_PROOF = "UPDATE sessions SET handle = $1, proven_at = $2 \
-        WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
-    RENEW_BOTH = "UPDATE sessions SET handle = $1, proven_at = $2, second_step = $5, second_step_at = $2 \
-        WHERE id = $3 AND user_id = $4 AND actor_id IS NULL";
+    RENEW_PROOF = "UPDATE sessions SET handle = $1, proven_at = $2, password_by_link = $3, second_step = $4, \
+        second_step_at = $5 WHERE id = $6 AND user_id = $7 AND actor_id IS NULL";
     HOLD = "UPDATE sessions SET last_seen_at = last_seen_at WHERE id = $1";
     KEEP_HELD = "UPDATE sessions SET expires_at = $1 WHERE id = $2 AND application_id IS NOT NULL AND expires_at < $1";
     ROTATE = "UPDATE sessions SET handle = $1 WHERE id = $2";
@@ -41,8 +41,8 @@ sql! {
     END_OF_USER = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
     END_OTHERS = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE user_id = $1";
-    LIST = "SELECT s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.proven_at, s.second_step, s.second_step_at, \
-        s.application_id, s.actor_id, s.actor_session_id, s.organization_id, s.reason, s.address, s.user_agent, actor.name \
+    LIST = "SELECT s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.proven_at, s.password_by_link, \
+        s.second_step, s.second_step_at, s.application_id, s.actor_id, s.actor_session_id, s.organization_id, s.reason, s.address, s.user_agent, actor.name \
         FROM sessions AS s LEFT JOIN users AS actor ON actor.id = s.actor_id \
         WHERE s.user_id = $1 AND s.last_seen_at > $2 AND s.expires_at > $3 \
         ORDER BY s.created_at DESC, s.id DESC";
@@ -69,6 +69,7 @@ fn read(row: &mut Row) -> StoreResult<SessionRecord> {
         last_seen_at: row.time()?,
         expires_at: row.time()?,
         proven_at: row.time()?,
+        password: PasswordOrigin::from_flag(row.flag()?),
         second_step: row.maybe_parsed()?,
         second_step_at: row.maybe_time()?,
         application: row.maybe_parsed()?,
@@ -104,6 +105,7 @@ pub fn insert_own(
         authenticated.user(),
         at,
         at.plus(lifetimes.absolute),
+        authenticated.password().is_reset_link(),
         authenticated.second_step(),
         authenticated.second_step().map(|_| at),
         origin.address.to_string(),
@@ -189,14 +191,20 @@ pub fn touch(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> StoreResult<()> 
     tx.execute(TOUCH, values![now, id]).map(drop)
 }
 
-/// Writes a step-up down, under a new handle (ASVS 5.0 V7.2.4); `false` if the session has ended meanwhile. A second
-/// step that was part of it is the session's from now on; without one, the older one stays as old as it is.
+/// Writes a step-up down, under a new handle (ASVS 5.0 V7.2.4); `false` if the session has ended meanwhile. What counts in
+/// the session from now on, [`ProvenAgain::proofs`] says.
 pub fn renew_proof(tx: &mut Tx<'_>, proven: &ProvenAgain, new: &StoredHandle) -> StoreResult<bool> {
-    let (at, session, user) = (proven.at(), proven.session(), proven.user());
-    match proven.second_step() {
-        None => tx.changes_one(RENEW_PROOF, values![new, at, session, user]),
-        Some(method) => tx.changes_one(RENEW_BOTH, values![new, at, session, user, method]),
-    }
+    let Proofs { password_at, password, second_step } = *proven.proofs();
+    let params = values![
+        new,
+        password_at,
+        password.is_reset_link(),
+        second_step.map(|(method, _)| method),
+        second_step.map(|(_, at)| at),
+        proven.session(),
+        proven.user(),
+    ];
+    tx.changes_one(RENEW_PROOF, params)
 }
 
 /// Keeps a session from ending until this write is done; `false` if it has ended. Of a "login as", the actor's own comes

@@ -7,6 +7,7 @@ use countersign_core::{
     email::EmailAddress,
     ids::{ApplicationId, UserId},
     second_step::Method,
+    session::ProvenAgain,
     sign_in::{Authenticated, PasswordVerified},
 };
 use std::collections::BTreeSet;
@@ -19,10 +20,9 @@ sql! {
         application_id FROM users WHERE id = $1";
     CREATE = "INSERT INTO users (id, email, name, password_hash, password_changed_at, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING";
-    SET_PASSWORD = "UPDATE users SET password_hash = $1, password_changed_at = $2, password_by_link_at = NULL \
-        WHERE id = $3";
-    SET_PASSWORD_BY_LINK = "UPDATE users SET password_hash = $1, password_changed_at = $2, \
-        password_by_link_at = $2 WHERE id = $3";
+    SET_PASSWORD = "UPDATE users SET password_hash = $1, password_changed_at = $2 WHERE id = $3";
+    SET_PASSWORD_BY_LINK = "UPDATE users SET password_by_link_at = CASE WHEN password_hash IS NULL \
+        THEN password_by_link_at ELSE $2 END, password_hash = $1, password_changed_at = $2 WHERE id = $3";
     VOUCHED_FOR = "UPDATE users SET password_by_link_at = NULL \
         WHERE id = $1 AND password_by_link_at IS NOT NULL";
     REHASH = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
@@ -43,7 +43,7 @@ pub struct User {
     pub password_hash: Option<String>,
     /// Whether it may be used at all.
     pub active: bool,
-    /// The password was set by a link to the mailbox, and no other second step than e-mail has been used since.
+    /// A link to the mailbox replaced the password, and no second step but email has been used since.
     pub password_by_link: bool,
     /// The application that knows this account by an id of its own; `None` for those who sign in here.
     pub application: Option<ApplicationId>,
@@ -106,7 +106,8 @@ pub fn create(tx: &mut Tx<'_>, _: &OperatorAuthority, user: &NewUser, now: Times
     )
 }
 
-/// Sets the password, to an Argon2id hash.
+/// Sets the password, to an Argon2id hash. If the one before was set by a link to the mailbox, this one still rests on the
+/// mailbox only: someone who has the mailbox can do both.
 pub fn set_password(
     tx: &mut Tx<'_>,
     authority: &CredentialAuthority,
@@ -116,7 +117,8 @@ pub fn set_password(
     tx.execute(SET_PASSWORD, values![hash, now, authority.user()]).map(drop)
 }
 
-/// Sets the password after a reset link was spent, to an Argon2id hash.
+/// Sets the password after a reset link was spent, to an Argon2id hash. An account's first password replaces none: there was
+/// nothing that the link could have stood in for.
 pub fn set_password_by_recovery(
     tx: &mut Tx<'_>,
     authority: &RecoveryAuthority,
@@ -127,12 +129,29 @@ pub fn set_password_by_recovery(
 }
 
 /// Notes that more than the mailbox has vouched for the account holder since the last reset: a second step of another
-/// kind.
+/// kind, at a sign-in.
 pub fn vouched_for(tx: &mut Tx<'_>, authenticated: &Authenticated) -> StoreResult<()> {
-    match authenticated.second_step() {
+    vouch(tx, authenticated.user(), authenticated.second_step())
+}
+
+/// The same, at a step-up.
+pub fn vouched_for_again(tx: &mut Tx<'_>, proven: &ProvenAgain) -> StoreResult<()> {
+    vouch(tx, proven.user(), proven.second_step())
+}
+
+fn vouch(tx: &mut Tx<'_>, user: UserId, second_step: Option<Method>) -> StoreResult<()> {
+    match second_step {
         None | Some(Method::Email) => Ok(()),
-        Some(_) => tx.execute(VOUCHED_FOR, values![authenticated.user()]).map(drop),
+        Some(Method::App | Method::Sms | Method::BackupCode) => {
+            tx.execute(VOUCHED_FOR, values![user]).map(drop)
+        }
     }
+}
+
+/// Forgets that a link to the mailbox set the password: where the policy permits no second step but email, nothing else
+/// could ever vouch for the account holder.
+pub fn forget_reset_link(tx: &mut Tx<'_>, authority: &CredentialAuthority) -> StoreResult<()> {
+    tx.execute(VOUCHED_FOR, values![authority.user()]).map(drop)
 }
 
 /// Replaces the hash of an unchanged password by one with today's parameters; `false` if the password has been changed

@@ -54,14 +54,22 @@ impl Client {
         self.post_from("/profile", "/sign-out", &[]).await.expect_status(303)
     }
 
-    /// Proves the account holder's identity again: the password and, where the account has an app, a fresh code.
+    /// Confirms the account holder's identity again: the password, and a code of the app or, without one, a code sent by
+    /// email. Where the account needs no second step, the password only.
     pub async fn confirm_identity(&self, person: &Person, app: Option<&mut App>) -> Page {
-        let code = app.map(App::fresh_code);
-        let mut fields = vec![("password", person.password.as_str()), ("return_to", "/profile")];
-        if let Some(code) = &code {
-            fields.extend([("method", "app"), ("code", code)]);
+        let mut fields = vec![("password", person.password.clone()), ("return_to", "/profile".to_owned())];
+        let page = "/confirm-identity?method=email&return_to=%2Fprofile";
+        let form = self.get(page).await.expect_status(200);
+        if let Some(app) = app {
+            fields.extend([("method", "app".to_owned()), ("code", app.fresh_code())]);
+        } else if form.has("form[action='/confirm-identity/send-code']") {
+            let mut mailbox = Mailbox::open(self.base(), Kind::Email, Some(&person.email)).await;
+            let send = [("method", "email"), ("return_to", "/profile")];
+            let _sent = self.post("/confirm-identity/send-code", &send).await.expect_status(303);
+            fields.extend([("method", "email".to_owned()), ("code", mailbox.next_code().await)]);
         }
-        self.post_from("/confirm-identity", "/confirm-identity", &fields).await.expect_redirect("/profile")
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.post("/confirm-identity", &fields).await.expect_redirect("/profile")
     }
 
     /// Sets up an authenticator app on *My Profile*: begins, reads the key, types the first code and, where the

@@ -111,12 +111,14 @@ pub(crate) async fn sign_in(
         }
         Way::SignIn => Ok(see_other(&return_to::with("/sign-in", Some(&here)))),
         Way::StepUp => Ok(see_other(&return_to::with("/confirm-identity", Some(&here)))),
-        Way::SetUp => {
+        Way::SetUp { has_email } => {
+            let has =
+                if has_email { "a code by email isn’t enough here." } else { "your account has none yet." };
             let page_of = SitePage {
                 shell: shell(&app, &browser, Some(&who)),
                 heading: "A second step is needed".into(),
                 text: format!(
-                    "{} wants a second step, and your account has none yet. Set up an app, then open the page again.",
+                    "{} wants a second step, and {has} Set up an app, then open the page again.",
                     site.origin
                 ),
                 link: Some(ErrorAction { label: "Set up 2FA app".into(), href: "/profile".into() }),

@@ -9,7 +9,7 @@ use crate::{
     extract::{Query, parameters},
     forward_auth, return_to,
 };
-use countersign_core::application::ReturnAddress;
+use countersign_core::{application::ReturnAddress, site_access::Level};
 use countersign_flows::openid_connect::authorize::{self, CANCELLED};
 use http::HeaderValue;
 
@@ -39,10 +39,17 @@ impl FormTargets {
 pub(crate) struct Behind {
     /// The application or the site that asked.
     pub(crate) application: Option<String>,
-    /// Whether it wants a second step.
-    pub(crate) second_step: bool,
+    /// The level that a step-up has to reach; `None` where nothing special is wanted.
+    pub(crate) wanted: Option<Level>,
     /// The origins to which it may lead.
     pub(crate) origins: Vec<String>,
+}
+
+impl Behind {
+    /// The level that a step-up has to reach.
+    pub(crate) fn level(&self) -> Level {
+        self.wanted.unwrap_or(Level::OneStep)
+    }
 }
 
 /// What waits behind the detour that leads back to `return_to`. A fault leaves the strict policy in force.
@@ -54,7 +61,7 @@ pub(crate) async fn behind(app: &App, return_to: &str) -> Behind {
     match authorize::waiting(&app.services, &parameters(query)).await {
         Ok(Some(waiting)) => Behind {
             application: Some(waiting.application),
-            second_step: waiting.second_step,
+            wanted: Some(waiting.wanted),
             origins: source(&waiting.redirect_uri).into_iter().collect(),
         },
         Ok(None) => Behind::default(),
@@ -70,7 +77,7 @@ fn site(app: &App, query: &str) -> Behind {
     let Ok((site, to)) = forward_auth::wanted(app, &Query::parse(query)) else { return Behind::default() };
     Behind {
         application: Some(site.origin.clone()),
-        second_step: site.rules.wants_two_steps(forward_auth::path_of(&to)),
+        wanted: Some(site.rules.level(forward_auth::path_of(&to))),
         origins: vec![site.origin.clone()],
     }
 }

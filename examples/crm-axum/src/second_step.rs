@@ -100,7 +100,9 @@ pub async fn back(State(crm): State<Shared>, headers: HeaderMap, Query(back): Qu
     if !(challenge && user && actor) {
         return Ok(over("That was the second step of another sign-in."));
     }
-    let session = Session { person: pending.person, actor: pending.actor, amr: verified.amr };
+    // The password was checked here; Countersign says what came after it, which is nothing for a code sent by email.
+    let amr = [vec!["pwd".to_owned()], verified.amr].concat();
+    let session = Session { person: pending.person, actor: pending.actor, amr };
     Ok(crm.sign_in(&headers, session))
 }
 

@@ -98,6 +98,12 @@ impl ReturnAddress {
         Url::parse(&self.0).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
     }
 
+    /// Whether it is https: then the system gives it to the one who owns the name, a website or the app that claims it
+    /// (RFC 8252 §7.2). An app's own scheme, and a port of this machine, go to any program that asks for them.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
     /// The address with `pairs` added to its query.
     pub fn with(&self, pairs: &[(&str, &str)]) -> String {
         let Ok(mut url) = Url::parse(&self.0) else { return self.0.clone() };

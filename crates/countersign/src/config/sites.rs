@@ -126,11 +126,13 @@ fn rule(table: &Table, at: &At) -> Result<Rule, ConfigError> {
 fn wanted(table: &Table, at: &At, otherwise: Option<Level>) -> Result<Wanted, ConfigError> {
     let level = match (text(table, "access", at)?, otherwise) {
         (Some(word), _) => word.parse().map_err(|_| {
-            at.key("access").wrong(&format!("is {word:?}; choose public, one-step or two-steps"))
+            at.key("access").wrong(&format!("is {word:?}; choose public, one-step, two-steps or two-factor"))
         })?,
         (None, Some(level)) => level,
         (None, None) => {
-            return Err(at.key("access").wrong("is missing; choose public, one-step or two-steps"));
+            return Err(at
+                .key("access")
+                .wrong("is missing; choose public, one-step, two-steps or two-factor"));
         }
     };
     let organizations: Vec<OrganizationId> = words(table, "organizations", at, "the ids of organizations")?;
@@ -282,7 +284,7 @@ mod tests {
             ),
             (
                 format!("{site}access = \"open\""),
-                "forward_auth.sites[1].access is \"open\"; choose public, one-step or two-steps.",
+                "forward_auth.sites[1].access is \"open\"; choose public, one-step, two-steps or two-factor.",
             ),
             (
                 format!("{site}access = \"public\"\nroles = [\"admin\"]"),
@@ -314,7 +316,7 @@ mod tests {
             ),
             (
                 format!("{site}[[forward_auth.sites.rules]]\npath = \"/public\""),
-                "forward_auth.sites[1].rules[1].access is missing; choose public, one-step or two-steps.",
+                "forward_auth.sites[1].rules[1].access is missing; choose public, one-step, two-steps or two-factor.",
             ),
             (
                 format!("{site}rules = 1"),

@@ -195,6 +195,7 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once() {
         let back = person.post(&format!("{path}/continue"), &[]).await;
         let answer = value(&redeem(&crm, &result(&back)).await.expect_status(200));
         assert_eq!((&answer["enrolled"], &answer["method"]), (&json!(true), &json!("app")), "{answer}");
+        assert_eq!(answer["amr"], json!([]), "a code by email came before it, and no factor");
         // Twice is once.
         open(&person, &path).await;
         person.post_from("/sign-in", &format!("{path}/continue"), &[]).await.expect_redirect(&path);

@@ -7,6 +7,7 @@ mod clients;
 mod codes;
 mod ending;
 mod keys;
+mod native;
 mod requests;
 mod signing_in;
 
@@ -89,9 +90,13 @@ impl App {
         format!("/oauth2/authorize?{}", encoded(&pairs))
     }
 
-    /// The code that a signed-in person's browser is given at once.
+    /// The code that a signed-in person's browser is given: at once or, for a public client on this machine, after a page.
     async fn code(&self, browser: &Client, changes: &[(&str, &str)]) -> String {
-        Answer::of(&browser.get(&self.request(changes)).await).code()
+        let page = browser.get(&self.request(changes)).await;
+        match page.attribute("input[name=request]", "value").filter(|_| self.secret.is_none()) {
+            None => Answer::of(&page).code(),
+            Some(request) => Answer::of(&pressed(browser, &request, "allow").await).code(),
+        }
     }
 
     /// Exchanges a code.
@@ -131,6 +136,11 @@ impl App {
     async fn introspect(&self, server: &Server, token: &str) -> Value {
         json(&self.post(server, "/oauth2/introspect", &[("token", token)]).await.expect_status(200))
     }
+}
+
+/// Presses a button of the page that is shown before a code, which carries this request.
+async fn pressed(browser: &Client, request: &str, answer: &str) -> Page {
+    browser.post("/oauth2/consent", &[("request", request), ("answer", answer)]).await
 }
 
 fn encoded(pairs: &[(&str, &str)]) -> String {

@@ -180,6 +180,45 @@ async fn sensitive_changes_lead_to_the_identity_proof_and_back() {
     assert_eq!(client.reset_backup_codes().await.len(), 10);
 }
 
+/// What a sign-in to the account asks for, the identity proof asks for, with or without an app.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_an_app_confirms_with_a_code_as_at_its_sign_in() {
+    for engine in Engine::ALL {
+        let server = super::server(engine).await;
+        let member = server.people().members[1].clone();
+        let client = signed_in(&server, &member).await;
+        server.advance(Duration::from_secs(301));
+        let stale = client.post_from("/profile", "/profile/app/begin", &[]).await;
+        let page = stale.expect_redirect("/confirm-identity").location().unwrap();
+        let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
+        for page in [&*page, "/confirm-identity?method=email"] {
+            let form = client.get(page).await.expect_status(200);
+            assert!(form.has("form[action='/confirm-identity/send-code']"), "{form}");
+            client.request("HEAD", page, &[], Vec::new()).await;
+        }
+        let before = client.cookie("countersign");
+        for more in
+            [&[][..], &[("method", "email"), ("code", "")], &[("method", "email"), ("code", "123456")]]
+        {
+            let fields = [&[("password", &*member.password)][..], more].concat();
+            client.post("/confirm-identity", &fields).await.expect_status(422);
+        }
+        assert!(mailbox.unread().await.is_empty(), "only a POST to send-code sends");
+        let send = [("method", "email"), ("return_to", "/profile")];
+        client.post_from(&page, "/confirm-identity/send-code", &send).await.expect_status(303);
+        let code = mailbox.next_code().await;
+        let right = [("password", &*member.password), ("method", "email"), ("code", &*code)];
+        let wrong = [&[("password", "wrong-password")][..], &right[1..]].concat();
+        client.post("/confirm-identity", &wrong).await.expect_status(422);
+        assert_eq!(client.cookie("countersign"), before);
+        client.post_from("/profile", "/profile/app/begin", &[]).await.expect_redirect("/confirm-identity");
+        client.post_from(&page, "/confirm-identity", &right).await.expect_redirect("/profile");
+        client.post_from("/profile", "/profile/app/begin", &[]).await.expect_redirect("/profile/app/setup");
+        server.advance(Duration::from_secs(301));
+        client.post_from(&page, "/confirm-identity", &right).await.expect_status(422);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn password_email_and_phone_change_with_proof_notice_and_the_end_of_other_sessions() {
     for engine in Engine::ALL {

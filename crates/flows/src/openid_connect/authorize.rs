@@ -9,13 +9,14 @@ use super::{
 use crate::{Fault, Services, activity, identity, second_step};
 use countersign_core::{
     Timestamp,
-    application::ReturnAddress,
+    application::{ClientAuth, ReturnAddress},
     assurance::{Acr, Statement},
     authorization::{AuthorizeError, Facts, NextStep, Present},
     event::{Detail, EventKind, Origin},
     ids::{ApplicationId, GrantId, UserId},
     oauth::{OauthScope, ScopeSet},
     session::{OwnSession, Session},
+    site_access::Level,
 };
 use countersign_store::{
     StoreError, StoreResult, Tx,
@@ -43,17 +44,19 @@ pub enum Outcome {
         /// The path.
         return_to: String,
     },
-    /// Ask whether they agree.
+    /// Ask whether they agree, or whether they want to go on.
     Consent(ConsentView),
 }
 
-/// What the consent page says.
+/// What the page says that is shown before a code.
 #[derive(Clone, Debug)]
 pub struct ConsentView {
     /// The application's name.
     pub application: String,
     /// The organization that registered it.
     pub organization: String,
+    /// They agreed before, and are only asked whether they want to go on to this application.
+    pub agreed: bool,
     /// What it asks for.
     pub scope: ScopeSet,
     /// The request, as a query: what the page's form carries.
@@ -66,7 +69,7 @@ pub struct ConsentView {
 struct Known {
     present: Present,
     admitted: bool,
-    can_take_second_step: bool,
+    has_factor: bool,
     agreed_at: Option<Timestamp>,
     organization: String,
 }
@@ -101,33 +104,35 @@ pub async fn authorize(
     session: Option<Session>,
     origin: &Origin,
 ) -> Result<Outcome, Fault> {
-    let Asked { bare, asked_at, asker, request } = match read(s, parameters).await? {
+    let asked = match read(s, parameters).await? {
         Ok(asked) => asked,
         Err(outcome) => return Ok(outcome),
     };
-    if bare.get(CANCELLED).is_some() {
-        return Ok(refused(s, &asker, AuthorizeError::AccessDenied));
+    if asked.bare.get(CANCELLED).is_some() {
+        return Ok(refused(s, &asked.asker, AuthorizeError::AccessDenied));
     }
+    go_on(s, &asked, session, false, origin).await
+}
+
+/// What follows for the one who is present; `page_answered` says whether they answered this request on a page.
+async fn go_on(
+    s: &Services,
+    asked: &Asked,
+    session: Option<Session>,
+    page_answered: bool,
+    origin: &Origin,
+) -> Result<Outcome, Fault> {
+    let Asked { bare, asked_at, asker, request } = asked;
     // Another account is signed in than the one about which the application asks.
     if session.as_ref().is_some_and(|session| !request.may_be_about(session.record().user)) {
-        return Ok(refused(s, &asker, AuthorizeError::LoginRequired));
+        return Ok(refused(s, asker, AuthorizeError::LoginRequired));
     }
-    let known = look_up(s, &asker.application, &request, session.as_ref()).await?;
-    let facts = Facts {
-        present: known.present,
-        admitted: known.admitted,
-        prompt: request.prompt,
-        demand: request.demand(asked_at),
-        can_take_second_step: known.can_take_second_step,
-        first_party: asker.application.first_party,
-        agreed_at: known.agreed_at,
-        asked_at,
-        now: s.now(),
-    };
-    let return_to = || format!("/oauth2/authorize?{}", asked::write(s, &bare, asked_at));
-    Ok(match (facts.next(), session) {
+    let known = look_up(s, &asker.application, request, session.as_ref()).await?;
+    let next = facts(s, asked, &known, page_answered).next();
+    let return_to = || format!("/oauth2/authorize?{}", asked::write(s, bare, *asked_at));
+    Ok(match (next, session) {
         (NextStep::Issue(statement), Some(session)) => {
-            match issue(s, &asker, &request, session, statement, origin).await? {
+            match issue(s, asker, request, session, statement, origin).await? {
                 Issued::Code(back) => Outcome::Back(back),
                 Issued::SessionEnded => Outcome::SignIn { return_to: return_to() },
                 // Once more from the beginning: they are asked again, or it is refused.
@@ -136,15 +141,34 @@ pub async fn authorize(
         }
         (NextStep::SignIn | NextStep::Issue(_), _) => Outcome::SignIn { return_to: return_to() },
         (NextStep::StepUp, _) => Outcome::StepUp { return_to: return_to() },
-        (NextStep::Consent, _) => Outcome::Consent(ConsentView {
+        (NextStep::Consent | NextStep::Confirm, _) => Outcome::Consent(ConsentView {
             application: asker.application.name.clone(),
             organization: known.organization,
+            agreed: next == NextStep::Confirm,
             scope: request.to_agree(),
-            request: asked::write(s, &bare, asked_at),
-            redirect_uri: asker.redirect_uri,
+            request: asked::write(s, bare, *asked_at),
+            redirect_uri: asker.redirect_uri.clone(),
         }),
-        (NextStep::Refuse(error), _) => refused(s, &asker, error),
+        (NextStep::Refuse(error), _) => refused(s, asker, error),
     })
+}
+
+fn facts(s: &Services, asked: &Asked, known: &Known, page_answered: bool) -> Facts {
+    let Asked { asked_at, asker, request, .. } = asked;
+    let public = asker.application.client.as_ref().is_none_or(|client| client.auth == ClientAuth::None);
+    Facts {
+        present: known.present,
+        admitted: known.admitted,
+        prompt: request.prompt,
+        demand: request.demand(*asked_at),
+        has_factor: known.has_factor,
+        first_party: asker.application.first_party,
+        unproven_client: public && !asker.redirect_uri.is_https(),
+        page_answered,
+        agreed_at: known.agreed_at,
+        asked_at: *asked_at,
+        now: s.now(),
+    }
 }
 
 /// The parameter with which the identity proof's *Cancel* leads back. It is ours and not the standard's; whoever else adds
@@ -176,8 +200,8 @@ async fn look_up(
                 .ok_or(StoreError::Corrupt("applications.organization_id"))?;
             let Some(record) = record else {
                 let (present, agreed_at) = (Present::Nobody, None);
-                let (admitted, can_take_second_step) = (false, false);
-                return Ok(Known { present, admitted, can_take_second_step, agreed_at, organization });
+                let (admitted, has_factor) = (false, false);
+                return Ok(Known { present, admitted, has_factor, agreed_at, organization });
             };
             let bound = record.login_as.as_ref().map(|login_as| login_as.organization);
             let present = match &record.login_as {
@@ -188,12 +212,12 @@ async fn look_up(
                     None => Present::Nobody,
                 },
             };
-            let usable = second_step::facts(tx, record.user)?.usable(&permitted);
+            let steps = second_step::facts(tx, record.user)?;
             let agreed = consents::of(tx, record.user, application.id)?;
             Ok(Known {
                 present,
                 admitted: admitted(tx, &application, record.user, bound)?,
-                can_take_second_step: !usable.is_empty(),
+                has_factor: steps.can_reach(&permitted, Level::TwoFactor),
                 agreed_at: agreed.filter(|agreed| agreed.scope.covers(&scope)).map(|agreed| agreed.at),
                 organization,
             })
@@ -302,8 +326,8 @@ fn agrees(tx: &mut Tx<'_>, user: UserId, application: ApplicationId, scope: &Sco
     Ok(consents::of(tx, user, application)?.is_some_and(|agreed| agreed.scope.covers(scope)))
 }
 
-/// The account holder's answer on the consent page, to the request that the page carried. It is read once more, as if it
-/// had just arrived.
+/// The account holder's answer on the page, to the request that the page carried. That is read once more, as if it had just
+/// arrived, and then it goes on from here: nothing but this answer counts as having seen a page for this request.
 pub async fn answered(
     s: &Services,
     parameters: &Parameters,
@@ -311,15 +335,32 @@ pub async fn answered(
     agrees: bool,
     origin: &Origin,
 ) -> Result<Outcome, Fault> {
-    let Asked { bare, asked_at, asker, request } = match read(s, parameters).await? {
+    let asked = match read(s, parameters).await? {
         Ok(asked) => asked,
         Err(outcome) => return Ok(outcome),
     };
     if !agrees {
-        return Ok(refused(s, &asker, AuthorizeError::AccessDenied));
+        return Ok(refused(s, &asked.asker, AuthorizeError::AccessDenied));
     }
-    let (now, origin, scope) = (s.now(), origin.clone(), request.to_agree());
-    let (id, name) = (asker.application.id, asker.application.name.clone());
+    let session = Session::Own(session);
+    let known = look_up(s, &asked.asker.application, &asked.request, Some(&session)).await?;
+    let session = match (facts(s, &asked, &known, true).next(), session) {
+        (NextStep::Consent, Session::Own(own)) => Session::Own(agree(s, &asked, own, origin).await?),
+        (_, session) => session,
+    };
+    go_on(s, &asked, Some(session), true, origin).await
+}
+
+/// Stores that they agree.
+async fn agree(
+    s: &Services,
+    asked: &Asked,
+    session: OwnSession,
+    origin: &Origin,
+) -> Result<OwnSession, Fault> {
+    let (now, origin, scope) = (s.now(), origin.clone(), asked.request.to_agree());
+    let application = &asked.asker.application;
+    let (id, name) = (application.id, application.name.clone());
     s.store
         .write(move |tx| {
             let user = session.user();
@@ -327,10 +368,11 @@ pub async fn answered(
             let before = consents::of(tx, user, id)?.map(|before| before.scope).unwrap_or_default();
             consents::give(tx, &session, id, &before.and(&scope), now)?;
             let detail = Detail { text: Some(name), ..Detail::default() };
-            activity::record(tx, user, EventKind::ConsentGiven, detail, origin, now)
+            activity::record(tx, user, EventKind::ConsentGiven, detail, origin, now)?;
+            Ok(session)
         })
-        .await?;
-    Ok(Outcome::Back(format!("/oauth2/authorize?{}", asked::write(s, &bare, asked_at))))
+        .await
+        .map_err(Into::into)
 }
 
 /// A request that waits behind a detour, as the detour's page has to know it.
@@ -340,8 +382,8 @@ pub struct Waiting {
     pub application: String,
     /// The registered address to which it will lead.
     pub redirect_uri: ReturnAddress,
-    /// Whether it wants a second step.
-    pub second_step: bool,
+    /// The level that a step-up has to reach.
+    pub wanted: Level,
 }
 
 /// The request that waits; `None` for what is no request of a known client.
@@ -349,7 +391,8 @@ pub async fn waiting(s: &Services, parameters: &Parameters) -> Result<Option<Wai
     let (bare, _) = asked::read(s, parameters);
     let Ok(asker) = Asker::find(s, &bare).await? else { return Ok(None) };
     let wants = Request::parse(&bare).ok().and_then(|request| request.acceptable);
-    let second_step = wants.is_some_and(|list| list.first() == Some(&Acr::TwoSteps));
+    let two_factor = wants.is_some_and(|list| list.first() == Some(&Acr::TwoFactor));
+    let wanted = if two_factor { Level::TwoFactor } else { Level::OneStep };
     let (application, redirect_uri) = (asker.application.name, asker.redirect_uri);
-    Ok(Some(Waiting { application, redirect_uri, second_step }))
+    Ok(Some(Waiting { application, redirect_uri, wanted }))
 }

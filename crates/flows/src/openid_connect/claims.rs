@@ -149,10 +149,10 @@ mod tests {
         let read = ClaimsParameter::parse(
             r#"{"userinfo":{"email":{"essential":true},"given_name":null},
                 "id_token":{"name":null,"auth_time":{"essential":true},
-                "acr":{"essential":true,"values":["urn:countersign:acr:two-steps","urn:other"]},"sub":{"value":"x"}}}"#,
+                "acr":{"essential":true,"values":["urn:countersign:acr:two-factor","urn:other"]},"sub":{"value":"x"}}}"#,
         )
         .unwrap();
-        assert_eq!(read.acr, Some(vec![Acr::TwoSteps]));
+        assert_eq!(read.acr, Some(vec![Acr::TwoFactor]));
         assert_eq!(read.subs, [["x"]]);
         assert_eq!(read.requested.for_id_token(), [ClaimName::Name]);
         assert_eq!(read.requested.for_userinfo(&ScopeSet::requested("openid")), [ClaimName::Email]);

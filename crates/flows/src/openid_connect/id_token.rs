@@ -3,7 +3,7 @@
 use super::{TOKEN_LIFETIME, claims, issuer, keys::Signer, live::Live};
 use crate::{Fault, Services};
 use aws_lc_rs::digest;
-use countersign_core::{Timestamp, application::SigningAlgorithm};
+use countersign_core::{Timestamp, application::SigningAlgorithm, assurance::STEPS_CLAIM};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 
@@ -43,8 +43,10 @@ pub(super) fn assurance(grant: &countersign_store::grants::Grant) -> Map<String,
     let statement = grant.statement;
     let mut told = Map::new();
     told.insert("auth_time".into(), statement.auth_time.unix_seconds().into());
-    told.insert("acr".into(), statement.acr().as_str().into());
-    told.insert("amr".into(), statement.amr().into());
+    let reached = statement.assurance();
+    told.insert("acr".into(), reached.acr.as_str().into());
+    told.insert("amr".into(), reached.amr.into());
+    told.insert(STEPS_CLAIM.into(), reached.steps.into());
     told.insert("sid".into(), grant.sid.to_string().into());
     if let Some((actor, _)) = grant.actor {
         told.insert("act".into(), json!({ "sub": actor.to_string() }));

@@ -1,6 +1,6 @@
 //! What a page needs to offer a second step.
 
-use super::{Asked, Purpose, facts, sent_code};
+use super::{Asked, facts, sent_code};
 use crate::{Fault, Services};
 use countersign_core::{ids::UserId, phone, second_step::Method};
 use countersign_store::{phones, sent_codes, users};
@@ -44,12 +44,6 @@ pub(crate) async fn usable(s: &Services, user: UserId) -> Result<Vec<Method>, Fa
     Ok(steps.usable(&permitted(s)))
 }
 
-/// Whether this account's step-up asks for a second step.
-pub(crate) async fn due_at_step_up(s: &Services, user: UserId) -> Result<bool, Fault> {
-    let steps = s.store.read(move |tx| facts(tx, user)).await?;
-    Ok(steps.is_due_at_step_up(&permitted(s)))
-}
-
 /// Everything for the page.
 pub(crate) async fn view(s: &Services, user: UserId, asked: Asked) -> Result<StepView, Fault> {
     let now = s.now();
@@ -63,8 +57,7 @@ pub(crate) async fn view(s: &Services, user: UserId, asked: Asked) -> Result<Ste
         })
         .await?;
     let permitted = permitted(s);
-    let step_up = purpose == Purpose::ConfirmIdentity;
-    let due = if step_up { steps.is_due_at_step_up(&permitted) } else { steps.is_due(&permitted) };
+    let due = steps.is_due(&permitted);
     let live = live.filter(|live| !live.used && now < live.expires_at);
     Ok(StepView {
         methods: if due { steps.usable(&permitted) } else { Vec::new() },

@@ -68,11 +68,14 @@ pub async fn verify(
         .store
         .write(move |tx| {
             users::take_turn(tx, challenge.user())?;
+            let password = second_step::facts(tx, challenge.user())?.password();
             let Some(evidence) = claim.spend(tx, now)? else { return Ok(Written::LostRace) };
             if !challenges::complete(tx, &challenge, now)? {
                 return Ok(Written::Gone);
             }
-            let Some(authenticated) = challenge.answered(&evidence, now) else { return Ok(Written::Gone) };
+            let Some(authenticated) = challenge.answered(&evidence, password, now) else {
+                return Ok(Written::Gone);
+            };
             let left = match method {
                 Method::BackupCode => {
                     Some(second_step::backup_code_used(tx, challenge.user(), &finish.origin, now)?)

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod applications;
+mod assurance;
 mod email;
 mod organization;
 mod password;

@@ -308,6 +308,7 @@ impl World {
         let secret = match letter.content {
             Content::ConfirmEmailCode { code, .. }
             | Content::ConfirmPhoneCode { code, .. }
+            | Content::ConfirmIdentityCode { code, .. }
             | Content::SignInCode { code, .. }
             | Content::SignInCodeElsewhere { code, .. } => code,
             Content::ResetPassword { link, .. } => link,

@@ -4,12 +4,12 @@ use crate::harness::{DAY, HOUR, LIFETIMES, MINUTE, NOW, Person, World, later, on
 use countersign_core::{
     Timestamp,
     application::SigningAlgorithm,
-    assurance::Statement,
+    assurance::{PasswordOrigin, Statement},
     authority::{ApplicationAuthority, OperatorAuthority, SharedMembership},
     ids::{ApplicationId, GrantId, OrganizationId, SessionId},
     oauth::{CodeChallenge, ScopeSet},
     role::Role,
-    second_step::{Evidence, Method},
+    second_step::{Evidence, Method, SecondSteps},
     session::{ProvenAgain, Session},
 };
 use countersign_store::{
@@ -22,7 +22,8 @@ use countersign_store::{
 };
 use zeroize::Zeroizing;
 
-const STATEMENT: Statement = Statement { second_step: Some(Method::Email), auth_time: NOW };
+const STATEMENT: Statement =
+    Statement { password: PasswordOrigin::ResetLink, second_step: Some(Method::Email), auth_time: NOW };
 
 async fn application(w: &World) -> (ApplicationId, OrganizationId) {
     let organization = OrganizationId::generate(NOW, &*w.entropy);
@@ -208,7 +209,10 @@ async fn a_step_up_raises_the_second_step_only_where_one_was_shown() {
             let password =
                 countersign_core::sign_in::PasswordVerified::check(mia.user, true, true, at).unwrap();
             let evidence = method.map(|method| Evidence::of_claim(mia.user, method));
-            let proven = ProvenAgain::by(&mia.own, &password, evidence.as_ref(), false).unwrap();
+            let record = w.read(move |tx| sessions::by_id(tx, id)).await.unwrap();
+            let Some(Session::Own(own)) = Session::restore(record, at, HOUR) else { panic!("no session") };
+            let steps = SecondSteps::default();
+            let proven = ProvenAgain::by(&own, &password, evidence.as_ref(), &steps, &[]).unwrap();
             let handle = w.handle();
             assert!(w.write(move |tx| sessions::renew_proof(tx, &proven, &handle)).await);
             let record = w.read(move |tx| sessions::by_id(tx, id)).await.unwrap();

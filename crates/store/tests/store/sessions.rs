@@ -2,14 +2,20 @@
 
 use crate::harness::{DAY, HOUR, LIFETIMES, MINUTE, NOW, Person, World, later, on_both, origin, verified};
 use countersign_core::{
+    assurance::PasswordOrigin,
     authority::{LoginAsGrant, OperatorAuthority, SharedMembership},
-    ids::{OrganizationId, SessionId},
+    ids::{OrganizationId, SessionId, UserId},
     role::Role,
-    second_step::{Evidence, Method},
-    session::{ProvenAgain, Session, SessionRecord},
+    second_step::{Evidence, Method, SecondSteps},
+    session::{OwnSession, ProvenAgain, Session, SessionRecord},
     sign_in::{ChallengeRecord, Challenged},
 };
 use countersign_store::{enrolments, members, sessions};
+
+/// A step-up by an account that needs no second step.
+fn again(own: &OwnSession, user: UserId, code: Option<&Evidence>) -> ProvenAgain {
+    ProvenAgain::by(own, &verified(user), code, &SecondSteps::default(), &[]).unwrap()
+}
 
 #[tokio::test]
 async fn an_own_session_is_stored_with_what_bought_it() {
@@ -27,10 +33,11 @@ async fn an_own_session_is_stored_with_what_bought_it() {
             NOW,
         );
         let evidence = Evidence::of_claim(mia.user, Method::Sms);
-        let authenticated = challenge.unwrap().answered(&evidence, NOW).unwrap();
+        let authenticated = challenge.unwrap().answered(&evidence, PasswordOrigin::ResetLink, NOW).unwrap();
         w.write(move |tx| sessions::insert_own(tx, authenticated, id, &handle, &origin(), &LIFETIMES)).await;
         let record = w.read(move |tx| sessions::by_handle(tx, &handle)).await.unwrap();
         assert_eq!((record.id, record.user, record.second_step), (id, mia.user, Some(Method::Sms)));
+        assert_eq!(record.password, PasswordOrigin::ResetLink);
         assert_eq!((record.created_at, record.last_seen_at, record.proven_at), (NOW, NOW, NOW));
         assert_eq!(record.expires_at, later(DAY));
         assert!(record.login_as.is_none());
@@ -52,7 +59,7 @@ async fn being_seen_a_step_up_and_a_new_handle() {
         assert_eq!(record.last_seen_at, later(2 * MINUTE), "never backwards");
 
         w.sql("UPDATE sessions SET proven_at = 5");
-        let proven = ProvenAgain::by(&mia.own, &verified(mia.user), None, false).unwrap();
+        let proven = again(&mia.own, mia.user, None);
         assert!(w.write(move |tx| sessions::renew_proof(tx, &proven, &second)).await);
         let old = mia.handle;
         assert!(w.read(move |tx| sessions::by_handle(tx, &old)).await.is_none());
@@ -65,7 +72,7 @@ async fn being_seen_a_step_up_and_a_new_handle() {
 
         assert!(w.write(move |tx| sessions::end(tx, id)).await);
         assert!(!w.write(move |tx| sessions::end(tx, id)).await);
-        let proven = ProvenAgain::by(&mia.own, &verified(mia.user), None, false).unwrap();
+        let proven = again(&mia.own, mia.user, None);
         assert!(!w.write(move |tx| sessions::renew_proof(tx, &proven, &second)).await);
         assert!(!w.write(move |tx| sessions::rotate(tx, id, &third)).await);
     })
@@ -134,7 +141,7 @@ async fn an_impersonated_session_is_another_kind_and_ends_with_its_actors() {
         // Even taken for an own session by mistake, it cannot be proven.
         let mistaken = Session::restore(SessionRecord { login_as: None, ..record }, later(MINUTE), HOUR);
         let Some(Session::Own(mistaken)) = mistaken else { panic!("not an own session") };
-        let proven = ProvenAgain::by(&mistaken, &verified(mia.user), None, false).unwrap();
+        let proven = again(&mistaken, mia.user, None);
         let new = w.handle();
         assert!(!w.write(move |tx| sessions::renew_proof(tx, &proven, &new)).await);
 
@@ -181,6 +188,30 @@ async fn what_a_session_has_pending_ends_with_it() {
         assert_eq!(w.rows_in("enrolments"), 1);
         w.write(move |tx| sessions::end_all(tx, mia.user)).await;
         assert_eq!(w.rows_in("enrolments"), 0);
+    })
+    .await;
+}
+
+/// What a session rests on is written by the sign-in and by each step-up, and read as it was written before there was a
+/// column for it.
+#[tokio::test]
+async fn a_session_says_whether_a_reset_link_set_the_password() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let id = mia.own.id();
+        let origin = async || w.read(move |tx| sessions::by_id(tx, id)).await.unwrap().proofs();
+        assert_eq!(origin().await.password, PasswordOrigin::Chosen);
+        for (password_by_link, expected) in
+            [(true, PasswordOrigin::ResetLink), (false, PasswordOrigin::Chosen)]
+        {
+            let steps = SecondSteps { password_by_link, ..SecondSteps::default() };
+            let code = Evidence::of_claim(mia.user, Method::Email);
+            let proven = ProvenAgain::by(&mia.own, &verified(mia.user), Some(&code), &steps, &[]).unwrap();
+            let handle = w.handle();
+            assert!(w.write(move |tx| sessions::renew_proof(tx, &proven, &handle)).await);
+            let proofs = origin().await;
+            assert_eq!((proofs.password, proofs.second_step), (expected, Some((Method::Email, NOW))));
+        }
     })
     .await;
 }

@@ -1,7 +1,11 @@
 //! Accounts.
 
 use crate::harness::{HOUR, NOW, address, later, on_both, verified};
-use countersign_core::authority::{OperatorAuthority, RecoveryAuthority};
+use countersign_core::{
+    authority::{OperatorAuthority, RecoveryAuthority},
+    second_step::{Evidence, Method, SecondSteps},
+    session::ProvenAgain,
+};
 use countersign_store::{Tx, users};
 use std::{
     collections::HashSet,
@@ -43,6 +47,47 @@ async fn a_password_is_set_by_its_holder_or_by_a_spent_link() {
         w.write(move |tx| users::set_password_by_recovery(tx, &recovery, "third", NOW)).await;
         assert_eq!(w.user(mia.user).await.password_hash.as_deref(), Some("third"));
         assert_eq!(w.user(ole.user).await.password_hash.as_deref(), Some("an Argon2id hash"));
+    })
+    .await;
+}
+
+/// Only something other than the mailbox ends it: not the next password, which someone with the mailbox can set as well.
+#[tokio::test]
+async fn a_password_that_a_link_set_is_known_as_such_until_something_else_vouches() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let by_link = async || w.user(mia.user).await.password_by_link;
+        let reset = async || {
+            let recovery = RecoveryAuthority::of_spent_link(mia.user);
+            w.write(move |tx| users::set_password_by_recovery(tx, &recovery, "new", NOW)).await;
+        };
+        // An account's first password replaces none.
+        w.sql("UPDATE users SET password_hash = NULL");
+        reset().await;
+        assert!(!by_link().await);
+        reset().await;
+        assert!(by_link().await);
+        let authority = mia.authority();
+        w.write(move |tx| users::set_password(tx, &authority, "newer", NOW)).await;
+        assert!(by_link().await, "a change in a session that the link began");
+        for (method, expected) in [
+            (None, true),
+            (Some(Method::Email), true),
+            (Some(Method::Sms), false),
+            (Some(Method::App), false),
+            (Some(Method::BackupCode), false),
+        ] {
+            let code = method.map(|method| Evidence::of_claim(mia.user, method));
+            let none = SecondSteps::default();
+            let again = ProvenAgain::by(&mia.own, &verified(mia.user), code.as_ref(), &none, &[]).unwrap();
+            reset().await;
+            w.write(move |tx| users::vouched_for_again(tx, &again)).await;
+            assert_eq!(by_link().await, expected, "{method:?}");
+        }
+        reset().await;
+        let authority = mia.authority();
+        w.write(move |tx| users::forget_reset_link(tx, &authority)).await;
+        assert!(!by_link().await);
     })
     .await;
 }

@@ -156,8 +156,9 @@ pub(crate) struct Verified {
     actor: Option<String>,
     /// By which kind of code.
     method: shape::Method,
-    /// The same as authentication method references (RFC 8176): what was seen here. That a password was right as well is for
-    /// the application to add.
+    /// The same as authentication method references (RFC 8176): `otp` or `sms`, and `mfa`. Empty for a code sent by email,
+    /// which is a step and not a factor. Where an app was set up on the way, it is what was shown before that. The password,
+    /// which the application checked, is for the application to add.
     #[schema(example = json!(["otp", "mfa"]))]
     amr: Vec<&'static str>,
     /// When.
@@ -176,7 +177,7 @@ impl From<challenges::Verified> for Verified {
             user: verified.user.to_string(),
             actor: verified.actor.map(|actor| actor.to_string()),
             method: verified.method.into(),
-            amr: vec![verified.method.amr(), "mfa"],
+            amr: verified.amr,
             verified_at: times::rfc3339(verified.verified_at),
             enrolled: verified.enrolled,
             backup_codes_left: verified.backup_codes_left,

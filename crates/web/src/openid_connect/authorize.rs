@@ -69,6 +69,7 @@ async fn consent(app: &App, browser: Browser, view: ConsentView) -> Answer {
         shell: shell(app, &browser, Some(&who)),
         application: view.application,
         organization: view.organization,
+        agreed: view.agreed,
         learns: words::learns(&view.scope),
         request: view.request,
     };

@@ -7,7 +7,7 @@ use crate::{
 use axum::{extract::State, response::Response};
 use countersign_core::{
     application::SigningAlgorithm,
-    assurance::Acr,
+    assurance::{Acr, STEPS_CLAIM},
     oauth::{ClaimName, OauthScope},
 };
 use countersign_flows::openid_connect::{issuer, keys};
@@ -28,7 +28,7 @@ fn metadata(issuer: &str) -> Value {
     let algorithms: Vec<&str> = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
     let claims =
         ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "act"];
-    let claims = [&claims[..], &ClaimName::ALL.map(ClaimName::as_str)].concat();
+    let claims = [&claims[..], &[STEPS_CLAIM], &ClaimName::ALL.map(ClaimName::as_str)].concat();
     let secret_or_key = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     let anyhow = [&secret_or_key[..], &["none"]].concat();
     json!({

@@ -12,7 +12,7 @@ use crate::{
     words,
 };
 use axum::extract::State;
-use countersign_core::second_step::Method;
+use countersign_core::{second_step::Method, site_access::Level};
 use countersign_flows::step_up::{self, StepUpOutcome};
 use http::StatusCode;
 
@@ -54,7 +54,7 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
         return again(&app, &own, method, back, refused).await;
     }
     let (password, code) = (form.get("password"), form.get("code"));
-    let (origin, wanted) = (&own.browser.origin, back.behind.second_step);
+    let (origin, wanted) = (&own.browser.origin, back.behind.level());
     let outcome =
         step_up::confirm(&app.services, &own.session, password, method, code, wanted, origin).await?;
     let refused = match outcome {
@@ -83,7 +83,8 @@ pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> A
     let Ok(method) = form.get("method").parse::<Method>() else {
         return again(&app, &own, None, back, Refused::step(Errors::form(words::CHOOSE_A_WAY))).await;
     };
-    let outcome = step_up::send_code(&app.services, &own.session, method, &own.browser.origin).await?;
+    let (origin, wanted) = (&own.browser.origin, back.behind.level());
+    let outcome = step_up::send_code(&app.services, &own.session, method, wanted, origin).await?;
     match Errors::not_sent(outcome) {
         None => {
             let back = return_to::encode(&back.to);
@@ -125,7 +126,8 @@ async fn page(
     back: Back,
     refused: Refused,
 ) -> Result<ConfirmIdentityPage, Problem> {
-    let view = step_up::view(&app.services, &own.session, back.behind.second_step).await?;
+    let wanted = back.behind.level();
+    let view = step_up::view(&app.services, &own.session, wanted).await?;
     let place = Place {
         listed_as: app.settings.service_name.clone(),
         page_url: "/confirm-identity".to_owned(),
@@ -148,7 +150,8 @@ async fn page(
         email: own.who.email.clone(),
         step,
         application: back.behind.application,
-        second_step_wanted: back.behind.second_step,
+        second_step_wanted: wanted > Level::OneStep,
+        email_not_enough: wanted == Level::TwoFactor && !view.methods.contains(&Method::Email),
         cancel_to: onward::cancelled(&back.to),
         return_to: back.to,
         password_error: refused.password,

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::Shell;
 
-/// `GET /oauth2/authorize`, where the person has not agreed yet.
+/// `GET /oauth2/authorize`, where the person has not agreed yet, or where a page has to be shown before the code.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage {
@@ -14,6 +14,8 @@ pub struct ConsentPage {
     pub application: String,
     /// The organization that registered it.
     pub organization: String,
+    /// They agreed before: only ask whether they want to go on.
+    pub agreed: bool,
     /// What it wants to learn or do, a sentence each.
     pub learns: Vec<&'static str>,
     /// The request, for the hidden field.

@@ -106,12 +106,14 @@ pub struct ConfirmIdentityPage {
     pub shell: Shell,
     /// The account's e-mail address, for the password manager.
     pub email: String,
-    /// The second step; `None` for an account that has none.
+    /// The second step; `None` where a sign-in would not ask for one either.
     pub step: Option<SecondStep>,
     /// The application that asks, where it is one and not a page of ours.
     pub application: Option<String>,
     /// Whether a second step is asked for because the application wants it.
     pub second_step_wanted: bool,
+    /// Whether the application wants a second factor, so that a code sent by email is not offered.
+    pub email_not_enough: bool,
     /// Where to go afterwards: a path on this server.
     pub return_to: String,
     /// Where the Cancel link leads, usually `/profile`.

@@ -120,7 +120,8 @@ async fn a_code_by_email_is_sent_once_at_a_time_and_verified() {
     let never = application.post(&send, &json!({"method": "sms"})).await.expect_status(422);
     assert_eq!(problem(&never), "method-unavailable");
     let verified = value(&application.verify(&challenge, "email", &code).await.expect_status(200));
-    assert_eq!((&verified["amr"], &verified["enrolled"]), (&json!(["otp", "mfa"]), &json!(false)));
+    assert_eq!((&verified["method"], &verified["enrolled"]), (&json!("email"), &json!(false)));
+    assert_eq!(verified["amr"], json!([]), "a step, and no factor");
 }
 
 #[tokio::test(flavor = "multi_thread")]

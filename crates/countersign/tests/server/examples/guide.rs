@@ -86,7 +86,7 @@ async fn every_command_of_the_integration_guide_works_in_its_order() {
     let people = printed("A server to try with");
     assert_eq!(people.matches('@').count(), 5, "{people}");
     let portals = printed("OpenID Connect");
-    assert!(portals.contains(&format!("\"http://{server}\"")) && portals.contains("two-steps"), "{portals}");
+    assert!(portals.contains(&format!("\"http://{server}\"")) && portals.contains("two-factor"), "{portals}");
     let api = printed("The second step by API");
     assert!(api.contains("\"enrolled\": true") && api.contains("\"method\": \"email\""), "{api}");
     assert_eq!(printed("What is the account holder's alone").trim(), "\"Phone\"\n10");

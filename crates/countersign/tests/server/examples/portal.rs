@@ -59,7 +59,7 @@ async fn journey(options: BrowserOptions) {
     browser.wait_for_path("/").await;
     assert_eq!(browser.text("#email").await, member.email);
     assert_eq!(browser.text("#amr").await, "pwd");
-    assert_eq!(browser.text("#acr").await, "urn:countersign:acr:one-step");
+    assert_eq!(browser.text("#acr").await, "urn:countersign:acr:one-factor");
     browser.follow("#payroll").await;
     browser.wait_for_path("/callback").await;
     assert!(browser.text("#why").await.contains("needs a second step"));
@@ -80,7 +80,7 @@ async fn journey(options: BrowserOptions) {
     browser.wait_for_path("/payroll").await;
     assert_eq!(browser.text("#amr").await, "pwd, otp, mfa");
     browser.open(&portal.url).await;
-    assert_eq!(browser.text("#acr").await, "urn:countersign:acr:two-steps");
+    assert_eq!(browser.text("#acr").await, "urn:countersign:acr:two-factor");
     browser.follow("form[action='/refresh'] button").await;
     assert_eq!(browser.text("#refreshed").await, "1");
     browser.follow("form[action='/refresh'] button").await;

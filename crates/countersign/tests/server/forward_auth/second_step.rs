@@ -1,7 +1,71 @@
 //! A page that wants two steps, for somebody whose session has shown one.
 
-use super::{Sites, path_at, way_out};
-use countersign_testkit::{Engine, Kind, ServerOptions};
+use super::{Sites, path_at, signed_in, visit, way_out};
+use countersign_testkit::{Client, Engine, Kind, Page, ServerOptions};
+
+/// Confirms identity on the page to which a way in has led, by a code that is sent; the answer.
+async fn confirm(
+    sites: &Sites,
+    session: &Client,
+    confirm: &str,
+    way: &str,
+    password: &str,
+    method: &str,
+) -> Page {
+    let kind = if method == "sms" { Kind::Sms } else { Kind::Email };
+    let mut mailbox = sites.server.mailbox(kind, None).await;
+    let fields = [("method", method), ("return_to", way)];
+    session.post_from(confirm, "/confirm-identity/send-code", &fields).await.expect_status(303);
+    let code = mailbox.next_code().await;
+    let fields = [&fields[..], &[("password", password), ("code", &code)]].concat();
+    session.post_from(confirm, "/confirm-identity", &fields).await
+}
+
+/// A code by email is a step, and counts for `two-steps`; it is no factor, and does not count for `two-factor`.
+#[tokio::test(flavor = "multi_thread")]
+async fn email_counts_for_two_steps_and_never_for_two_factor() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let (server, people) = (&sites.server, sites.server.people());
+    // A mailbox and nothing else.
+    let (site, session) = (sites.application(), signed_in(server, &people.members[1]).await);
+    let page = visit(&site, server, &session, "/a").await.expect_status(200);
+    assert!(page.body.contains("amr=pwd;"), "{page}");
+    let way = way_out(&site, server, "/vault/a").await;
+    let none = session.get(&way).await.expect_status(403);
+    assert!(none.words().contains("a code by email isn’t enough here"), "{none}");
+    // A phone as well: it is asked for, and email is not offered.
+    let member = &people.members[0];
+    let (site, session) = (sites.application(), signed_in(server, member).await);
+    visit(&site, server, &session, "/a").await.expect_status(200);
+    let way = way_out(&site, server, "/vault/a").await;
+    let asked = session.get(&way).await.expect_status(303);
+    let to = path_at(&asked, &server.url(), &server.url());
+    let form = session.get(&to).await.expect_status(200);
+    assert!(form.words().contains("A code by email isn’t enough for this."), "{form}");
+    assert!(!form.has("a[href*='method=email']"), "{form}");
+    let send = [("method", "email"), ("return_to", &*way)];
+    session.post_from(&to, "/confirm-identity/send-code", &send).await.expect_status(422);
+    confirm(&sites, &session, &to, &way, &member.password, "sms").await.expect_status(303);
+    let page = visit(&site, server, &session, "/vault/a").await.expect_status(200);
+    assert!(page.body.contains("amr=pwd,sms,mfa;"), "{page}");
+}
+
+/// The reset link and the code went to the same mailbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_link_and_a_code_by_email_are_one_step() {
+    let sites = Sites::start(Engine::Postgres).await;
+    let (server, mut member) = (&sites.server, sites.server.people().members[2].clone());
+    let (stranger, mut mailbox) = (server.client(), server.mailbox(Kind::Email, Some(&member.email)).await);
+    stranger.post_from("/forgot-password", "/forgot-password", &[("email", &*member.email)]).await;
+    let link = mailbox.next().await.link().unwrap();
+    let path = link.strip_prefix(&server.url()).unwrap();
+    member.password = "tulip-ferry-oak-lamp".into();
+    stranger.post_from(path, path, &[("password", &*member.password)]).await.expect_status(303);
+    let (site, session) = (sites.application(), signed_in(server, &member).await);
+    let way = way_out(&site, server, "/a").await;
+    let none = session.get(&way).await.expect_status(403);
+    assert!(none.words().contains("a code by email isn’t enough here"), "{none}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_second_step_an_account_has_is_taken_and_none_is_to_be_set_up() {

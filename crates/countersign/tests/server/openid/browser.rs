@@ -28,6 +28,14 @@ fn application() -> String {
     origin
 }
 
+/// A public client on this machine, which was agreed to before: one page, and back.
+async fn goes_on(browser: &Browser) {
+    browser.wait_for_path("/oauth2/authorize").await;
+    assert_eq!(browser.text("h1").await, "Continue to Harbour CRM?");
+    browser.follow("form[action='/oauth2/consent'] button.primary").await;
+    browser.wait_for_path("/back").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_browser_ends_at_the_application_on_every_way() {
     let server = crate::server(Engine::Sqlite).await;
@@ -57,15 +65,18 @@ async fn a_real_browser_ends_at_the_application_on_every_way() {
     // The same after an identity proof, and from the page that asks about signing out.
     browser.open(&format!("{request}&prompt=login")).await;
     browser.wait_for_path("/confirm-identity").await;
+    let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
+    browser.follow("form[action='/confirm-identity/send-code'] button").await;
     browser.fill("input[name=password]", &member.password).await;
+    browser.fill("input[name=code]", &mailbox.next_code().await).await;
     browser.follow("form[action='/confirm-identity'] button.primary").await;
-    browser.wait_for_path("/back").await;
+    goes_on(&browser).await;
     let query = super::encoded(&[("client_id", &app.id), ("post_logout_redirect_uri", &bye)]);
     browser.open(&format!("{}/oauth2/logout?{query}", server.url())).await;
     browser.follow("form[action='/oauth2/logout'] button.primary").await;
     browser.wait_for_path("/bye").await;
 
-    // Signed out: the sign-in once more, which now leads straight back.
+    // Signed out: the sign-in once more.
     browser.open(&request).await;
     browser.wait_for_path("/sign-in").await;
     browser.fill("input[name=email]", &member.email).await;
@@ -75,7 +86,7 @@ async fn a_real_browser_ends_at_the_application_on_every_way() {
     browser.follow("form[action='/sign-in/send-code'] button").await;
     browser.fill("input[name=code]", &mailbox.next_code().await).await;
     browser.follow("form[action='/sign-in/verify'] button").await;
-    browser.wait_for_path("/back").await;
+    goes_on(&browser).await;
     // An address for which a policy has no word of its own; nobody listens there, and the browser goes there all the same.
     let back = "http://[::1]:9/back";
     let native = App::register(&server, &["--redirect-uri", back, "--client", "none"]);

@@ -54,7 +54,9 @@ async fn a_native_app_waits_at_any_port_of_this_machine_and_nobody_else_does() {
     let client = signed_in(&server, &server.people().members[0].clone()).await;
     for address in [BACK.replace("4999", "51004"), "http://[::1]:51004/back".to_owned()] {
         let request = public.request(&[("redirect_uri", &address)]);
-        let to = client.get(&request).await.expect_status(303).location().unwrap();
+        let page = client.get(&request).await.expect_status(200);
+        let carried = page.attribute("input[name=request]", "value").unwrap();
+        let to = super::pressed(&client, &carried, "allow").await.expect_status(303).location().unwrap();
         let code = to.strip_prefix(&format!("{address}?code=")).unwrap_or_else(|| panic!("{to}"));
         let code = code.split('&').next().unwrap();
         // The code is bound to the address that was used, and not to the registered one.

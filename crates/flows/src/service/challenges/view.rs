@@ -4,6 +4,7 @@ use countersign_core::{
     Timestamp,
     application::ExternalId,
     application_challenge::{ApplicationChallengeRecord, Pending},
+    assurance::second_step_amr,
     ids::ApplicationChallengeId,
     phone,
     second_step::Method,
@@ -70,6 +71,9 @@ pub struct Verified {
     pub verified_at: Timestamp,
     /// By setting up an app.
     pub enrolled: bool,
+    /// What was shown, as authentication method references (RFC 8176) without the password. An app that was set up on the
+    /// way proves nothing about the person yet: then it is what was shown before that.
+    pub amr: Vec<&'static str>,
     /// After a backup code: how many are left.
     pub backup_codes_left: Option<u32>,
 }
@@ -101,7 +105,8 @@ pub(super) fn verified(
     let backup_codes_left =
         if method == Method::BackupCode { backup_codes::left(tx, record.user)? } else { None };
     let (challenge, enrolled) = (record.id, record.enrolled);
-    Ok(Some(Verified { challenge, user, actor, method, verified_at, enrolled, backup_codes_left }))
+    let amr = second_step_amr(if enrolled { record.shown } else { Some(method) });
+    Ok(Some(Verified { challenge, user, actor, method, verified_at, enrolled, amr, backup_codes_left }))
 }
 
 pub(super) fn view(

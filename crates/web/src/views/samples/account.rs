@@ -23,10 +23,12 @@ pub(super) fn add_applications(pages: &mut Vec<Sample>) -> askama::Result<()> {
         shell: member(),
         application: "Brightwater CRM".into(),
         organization: "Brightwater Agency".into(),
+        agreed: false,
         learns: words::learns(&scope),
         request: "client_id=sample".into(),
     };
     push(pages, "consent", &consent)?;
+    push(pages, "consent-continue", &ConsentPage { agreed: true, ..consent })?;
     let logout = |application| LogoutPage {
         shell: member(),
         email: "mia@brightwater.example".into(),

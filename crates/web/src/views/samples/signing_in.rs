@@ -129,6 +129,7 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
         step,
         application: None,
         second_step_wanted: false,
+        email_not_enough: false,
         return_to: "/profile".into(),
         cancel_to: "/profile".into(),
         password_error: None,
@@ -142,6 +143,10 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let application = some("Brightwater CRM");
     let asked = ConfirmIdentityPage { application, second_step_wanted: true, ..asked };
     push(pages, "confirm-identity-for-application", &asked)?;
+    let factors = vec![Method::App, Method::Sms, Method::BackupCode];
+    let without_email = SecondStep { methods: factors, ..step(Method::App, SentState::NotSent) };
+    let strict = ConfirmIdentityPage { step: Some(without_email), email_not_enough: true, ..asked };
+    push(pages, "confirm-identity-two-factor", &strict)?;
     let wrong = step(Method::App, SentState::NotSent);
     let code_error = some("This code is not right. Wait for the app to show the next one, then type that.");
     let password_error = some("This is not your password. Type the one that you sign in with.");
