@@ -22,6 +22,7 @@ mod routes;
 mod secrets;
 mod sign_in;
 mod structure;
+mod user_commands;
 
 use countersign_testkit::{Engine, Server, ServerOptions};
 
