@@ -68,6 +68,16 @@ event_kinds! {
     LoginAsEnded = "login-as-ended";
     /// The account was created.
     AccountCreated = "account-created";
+    /// The operator disabled the account.
+    AccountDisabled = "account-disabled";
+    /// The operator enabled it again.
+    AccountEnabled = "account-enabled";
+    /// The operator ended every session.
+    SessionsEndedByOperator = "sessions-ended-by-operator";
+    /// The operator made a password reset link.
+    ResetLinkMade = "reset-link-made";
+    /// The operator removed every second step but email.
+    SecondStepReset = "second-step-reset";
     /// An administrator registered an application.
     ApplicationRegistered = "application-registered";
     /// An administrator changed an application.

@@ -137,10 +137,30 @@ pub enum Notice {
         /// Which kind, as [`Method::as_str`](crate::second_step::Method::as_str).
         method: String,
     },
+    /// The operator changed the account.
+    ByOperator(OperatorChange),
     /// Ten wrong codes: the second step rests for a while. Whoever tried had the password.
     SecondStepPaused {
         /// For how long.
         minutes: u64,
+    },
+}
+
+/// What the operator did to an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperatorChange {
+    /// Disabled it.
+    Disabled,
+    /// Enabled it again.
+    Enabled,
+    /// Signed it out everywhere.
+    SignedOut,
+    /// Made a password reset link, which the message does not contain.
+    ResetLink,
+    /// Removed the authenticator apps, the phone and the backup codes.
+    SecondStepReset {
+        /// Why, in the operator's words.
+        reason: String,
     },
 }
 

@@ -3,11 +3,9 @@
 
 mod print;
 
-use crate::cli::{
-    ApiKey, ApiKeyCreate, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate, Place,
-};
-use crate::config::{Config, Database};
-use crate::wiring::{self, Failure, Start};
+use crate::cli::{ApiKey, ApiKeyCreate, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate};
+use crate::console::{FAILED, at, say};
+use crate::wiring::Failure;
 use countersign_core::{
     application::{AddressError, AddressKind, ClientAuth, ReturnAddress, Scope, Scopes, SigningAlgorithm},
     authority::{ApplicationAuthority, OperatorAuthority},
@@ -17,15 +15,11 @@ use countersign_core::{
 };
 use countersign_flows::{
     Services,
-    ambient::SystemClock,
     applications::{
         self, AddressOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome,
     },
 };
-use std::{future::Future, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
-
-/// Before the reason of a fault. Whether anything was changed, the lists show.
-const FAILED: &str = "the command failed";
+use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -54,30 +48,6 @@ pub fn api_keys(command: &ApiKey) -> Result<(), Failure> {
         ApiKey::Create(options) => at(&options.place, async |s| create_key(&s, options).await),
         ApiKey::List(options) => at(&options.place, async |s| list_keys(&s, options.application).await),
         ApiKey::Revoke(options) => at(&options.place, async |s| revoke_key(&s, options).await),
-    }
-}
-
-/// Opens the server's database, which has to be there, and does something with it.
-fn at<F: Future<Output = Result<(), Failure>>>(
-    place: &Place,
-    act: impl FnOnce(Services) -> F,
-) -> Result<(), Failure> {
-    let config = place.settings(std::env::vars_os())?.config()?;
-    wiring::show_warnings();
-    is_there(&config)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
-    runtime
-        .block_on(async { act(wiring::services(&config, Arc::new(SystemClock), Start::Beside).await?).await })
-}
-
-/// A mistyped directory must not become a new, empty server.
-fn is_there(config: &Config) -> Result<(), Failure> {
-    match &config.database {
-        Database::Sqlite { path } if !path.exists() => Err(Failure::Input(format!(
-            "there is no database {}; name the server's own --config or --data.",
-            path.display()
-        ))),
-        _ => Ok(()),
     }
 }
 
@@ -213,9 +183,9 @@ async fn show(s: &Services, id: ApplicationId) -> Result<(), Failure> {
 async fn switch(s: &Services, id: ApplicationId, active: bool) -> Result<(), Failure> {
     let (authority, word) = (over(s, id).await?, if active { "on" } else { "off" });
     if applications::set_active(s, authority, id, active, &origin()).await.map_err(Failure::other(FAILED))? {
-        print::say(&format!("Switched {id} {word}."))
+        say(&format!("Switched {id} {word}."))
     } else {
-        print::say(&format!("{id} was {word} already."))
+        say(&format!("{id} was {word} already."))
     }
 }
 
@@ -224,8 +194,8 @@ async fn add_address(s: &Services, options: &ApplicationAddress) -> Result<(), F
     let authority = over(s, id).await?;
     let added = applications::add_address(s, authority, id, kind, &options.url, &origin()).await;
     match added.map_err(Failure::other(FAILED))? {
-        AddressOutcome::Added => print::say(&format!("Added {} to {id} ({kind}).", options.url.trim())),
-        AddressOutcome::Doubled => print::say("It was registered already."),
+        AddressOutcome::Added => say(&format!("Added {} to {id} ({kind}).", options.url.trim())),
+        AddressOutcome::Doubled => say("It was registered already."),
         AddressOutcome::Address(error) => Err(address("the address", &options.url, kind, error)),
         AddressOutcome::TooMany => Err(Failure::Input(format!(
             "{id} has {} addresses of this kind already; remove one first.",
@@ -242,7 +212,7 @@ async fn remove_address(s: &Services, options: &ApplicationAddress) -> Result<()
         .await
         .map_err(Failure::other(FAILED))?
     {
-        return print::say(&format!("Removed {url} from {id} ({kind})."));
+        return say(&format!("Removed {url} from {id} ({kind})."));
     }
     Err(Failure::Input(format!(
         "{id} has no such address of the kind {kind}; write it as countersign application show {id} shows it."
@@ -293,7 +263,7 @@ async fn revoke_key(s: &Services, options: &ApiKeyRevoke) -> Result<(), Failure>
     let (id, key) = (options.application, options.key);
     let authority = over(s, id).await?;
     if applications::revoke_key(s, authority, id, key, &origin()).await.map_err(Failure::other(FAILED))? {
-        return print::say(&format!("Revoked {key}."));
+        return say(&format!("Revoked {key}."));
     }
     Err(Failure::Input(format!(
         "{id} has no live key {key}; countersign api-key list --application {id} shows its keys."

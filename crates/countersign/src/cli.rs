@@ -9,11 +9,13 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use crate::config::{self, ConfigError, Overrides, Settings};
 
 mod applications;
+mod users;
 
 pub use applications::{
     ApiKey, ApiKeyCreate, ApiKeyList, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate,
     ApplicationList, ApplicationNamed,
 };
+pub use users::{ResetSecondStep, User, UserList, UserNamed};
 
 /// Self-hosted sign-in and two-factor server.
 #[derive(Debug, Parser)]
@@ -32,6 +34,9 @@ pub enum Command {
     /// Look after the owners of organizations
     #[command(subcommand)]
     Owner(Owner),
+    /// Help account holders: find, disable, sign out, reset
+    #[command(subcommand)]
+    User(User),
     /// Register applications that use this server
     #[command(subcommand)]
     Application(Application),

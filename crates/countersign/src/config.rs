@@ -65,6 +65,8 @@ pub struct Config {
     /// The name on pages and in authenticator apps (the issuer of `otpauth://` URIs): 1 to 40 characters, no
     /// `:`.
     pub service_name: String,
+    /// Where to report a vulnerability, for `/.well-known/security.txt`.
+    pub security_contact: Option<String>,
     /// The networks of proxies whose `X-Forwarded-For` is believed; never everyone.
     pub trusted_proxies: Vec<IpNet>,
     /// The database.

@@ -3,8 +3,10 @@
 pub mod application;
 pub mod cli;
 pub mod config;
+mod console;
 pub mod keys;
 pub mod owner;
 pub mod serve;
 pub mod signing_keys;
+pub mod user;
 mod wiring;

@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => countersign::serve::run(&options),
         Command::Owner(Owner::Create(options)) => countersign::owner::create(&options),
+        Command::User(command) => countersign::user::run(&command),
         Command::Application(command) => countersign::application::run(&command),
         Command::ApiKey(command) => countersign::application::api_keys(&command),
         Command::Keys(Keys::RotateSigning(options)) => countersign::signing_keys::rotate(&options),

@@ -150,6 +150,7 @@ fn web_settings(
         secure_cookies: config.public_url.scheme() == "https",
         trusted_proxies: config.trusted_proxies.clone(),
         service_name: config.service_name.clone(),
+        security_contact: config.security_contact.clone(),
         api_requests_per_minute: config.api_requests_per_minute,
         assets_version: env!("CARGO_PKG_VERSION").to_owned(),
         dev_outbox,

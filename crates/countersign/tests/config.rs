@@ -135,6 +135,8 @@ public_url = ''
     public_url is empty; give it a value or leave it out.
 public_url = 1
     public_url is a number; write it as text in quotes.
+security.contact = 'call us'
+    security.contact is "call us"; give an email address such as "security@example.org", or an https address.
 listen = '8080'
     listen is "8080"; give an IP address and a port, such as "127.0.0.1:8080".
 listen = 'localhost:8080'

@@ -19,6 +19,7 @@ mod letter;
 pub mod login_as;
 pub mod members;
 pub mod openid_connect;
+pub mod operator;
 pub mod password_change;
 pub mod phone;
 pub mod profile;

@@ -8,7 +8,7 @@ use crate::{
 };
 use countersign_core::{
     Timestamp,
-    authority::CredentialAuthority,
+    authority::{CredentialAuthority, OperatorAuthority},
     ids::{AuthenticatorId, UserId},
     second_step::{Evidence, Method},
 };
@@ -29,6 +29,7 @@ sql! {
     CLAIM_STEP = "UPDATE apps SET last_step = $1, last_used_at = $2 \
         WHERE id = $3 AND user_id = $4 AND last_step < $1";
     REMOVE = "DELETE FROM apps WHERE id = $1 AND user_id = $2 RETURNING name";
+    REMOVE_ALL = "DELETE FROM apps WHERE user_id = $1";
 }
 
 /// An app with its secret, for checking a code.
@@ -136,4 +137,10 @@ pub fn remove(
     let Some(mut row) = tx.row(REMOVE, values![id, authority.user()])? else { return Ok(None) };
     failures::clear(tx, authority.user(), Method::App, &id.to_string())?;
     row.text().map(Some)
+}
+
+/// Removes every app of an account, for the operator, and the failures against them: how many.
+pub fn remove_all(tx: &mut Tx<'_>, _: &OperatorAuthority, user: UserId) -> StoreResult<u32> {
+    failures::clear_method(tx, user, Method::App)?;
+    tx.counts(REMOVE_ALL, values![user])
 }

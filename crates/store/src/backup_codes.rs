@@ -11,7 +11,7 @@ use crate::{
 };
 use countersign_core::{
     Timestamp,
-    authority::CredentialAuthority,
+    authority::{CredentialAuthority, OperatorAuthority},
     ids::{BackupCodeId, BackupCodeSetId, SessionId, UserId},
     second_step::{Evidence, Method},
 };
@@ -150,8 +150,17 @@ pub fn set_of(tx: &mut Tx<'_>, user: UserId) -> StoreResult<Option<BackupCodeSet
 
 /// Removes the user's codes, and the failures against them.
 pub fn remove_all(tx: &mut Tx<'_>, authority: &CredentialAuthority) -> StoreResult<()> {
-    tx.execute(REMOVE_ALL, values![authority.user()])?;
-    failures::clear_method(tx, authority.user(), Method::BackupCode)
+    remove_all_of(tx, authority.user())
+}
+
+/// Removes the codes of an account, for the operator, as [`remove_all`] does for its holder.
+pub fn remove_all_by_operator(tx: &mut Tx<'_>, _: &OperatorAuthority, user: UserId) -> StoreResult<()> {
+    remove_all_of(tx, user)
+}
+
+fn remove_all_of(tx: &mut Tx<'_>, user: UserId) -> StoreResult<()> {
+    tx.execute(REMOVE_ALL, values![user])?;
+    failures::clear_method(tx, user, Method::BackupCode)
 }
 
 /// Lays new codes, sealed, ready for the page that shows them once to this session.

@@ -17,6 +17,7 @@ sql! {
         AND failures >= $5 AND disabled_at IS NULL";
     CLEAR = "DELETE FROM failures WHERE user_id = $1 AND method = $2 AND authenticator = $3";
     CLEAR_METHOD = "DELETE FROM failures WHERE user_id = $1 AND method = $2";
+    CLEAR_ALL = "DELETE FROM failures WHERE user_id = $1";
     DISABLED = "SELECT method, authenticator FROM failures WHERE user_id = $1 AND disabled_at IS NOT NULL \
         ORDER BY disabled_at, method, authenticator";
 }
@@ -44,6 +45,11 @@ pub fn clear(tx: &mut Tx<'_>, user: UserId, method: Method, authenticator: &str)
 /// Forgets the failures of all authenticators of a kind.
 pub fn clear_method(tx: &mut Tx<'_>, user: UserId, method: Method) -> StoreResult<()> {
     tx.execute(CLEAR_METHOD, values![user, method]).map(drop)
+}
+
+/// Forgets all failures of an account.
+pub fn clear_all(tx: &mut Tx<'_>, user: UserId) -> StoreResult<()> {
+    tx.execute(CLEAR_ALL, values![user]).map(drop)
 }
 
 /// The authenticators that are off.

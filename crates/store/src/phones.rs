@@ -63,3 +63,9 @@ pub fn remove(tx: &mut Tx<'_>, authority: &CredentialAuthority) -> StoreResult<b
     failures::clear_method(tx, authority.user(), Method::Sms)?;
     tx.changes_one(REMOVE, values![authority.user()])
 }
+
+/// Removes the phone of an account, for the operator, as [`remove`] does for its holder.
+pub fn remove_by_operator(tx: &mut Tx<'_>, _: &OperatorAuthority, user: UserId) -> StoreResult<bool> {
+    failures::clear_method(tx, user, Method::Sms)?;
+    tx.changes_one(REMOVE, values![user])
+}

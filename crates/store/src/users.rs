@@ -6,6 +6,7 @@ use countersign_core::{
     authority::{CredentialAuthority, OperatorAuthority, RecoveryAuthority},
     email::EmailAddress,
     ids::{ApplicationId, UserId},
+    role::Role,
     second_step::Method,
     session::ProvenAgain,
     sign_in::{Authenticated, PasswordVerified},
@@ -26,6 +27,12 @@ sql! {
     VOUCHED_FOR = "UPDATE users SET password_by_link_at = NULL \
         WHERE id = $1 AND password_by_link_at IS NOT NULL";
     REHASH = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+    DISABLE = "UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL";
+    ENABLE = "UPDATE users SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL";
+    SEARCH = "SELECT u.id, u.email, u.name, u.disabled_at, o.name, m.role FROM users AS u \
+        LEFT JOIN memberships AS m ON m.user_id = u.id LEFT JOIN organizations AS o ON o.id = m.organization_id \
+        WHERE u.application_id IS NULL AND (lower(u.email) LIKE $1 ESCAPE '!' OR lower(u.name) LIKE $1 ESCAPE '!') \
+        ORDER BY u.email, o.name LIMIT $2";
     SET_EMAIL = "UPDATE users SET email = $1 WHERE id = $2 AND application_id IS NULL \
         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.email = $1 AND other.id <> $2)";
 }
@@ -94,6 +101,49 @@ pub fn by_email(tx: &mut Tx<'_>, email: &EmailAddress) -> StoreResult<Option<Use
 /// The account of an id.
 pub fn by_id(tx: &mut Tx<'_>, id: UserId) -> StoreResult<Option<User>> {
     tx.row(BY_ID, values![id])?.map(read).transpose()
+}
+
+/// One line of a search: an account that signs in here, and one of its memberships if it has any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundUser {
+    /// The account.
+    pub id: UserId,
+    /// The address under which its holder signs in.
+    pub email: String,
+    /// Its holder's name.
+    pub name: String,
+    /// Whether it may be used.
+    pub active: bool,
+    /// An organization to which it belongs, and its role there.
+    pub membership: Option<(String, Role)>,
+}
+
+/// The accounts whose address or name contains `text` in any case, by address; at most `limit` lines. Without text, all.
+pub fn search(tx: &mut Tx<'_>, text: &str, limit: u32) -> StoreResult<Vec<FoundUser>> {
+    let literal = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    tx.rows(SEARCH, values![format!("%{literal}%"), limit])?
+        .into_iter()
+        .map(|mut row| {
+            Ok(FoundUser {
+                id: row.parsed()?,
+                email: row.text()?,
+                name: row.text()?,
+                active: row.maybe_time()?.is_none(),
+                membership: row.maybe_text()?.zip(row.maybe_parsed()?),
+            })
+        })
+        .collect()
+}
+
+/// Disables an account, or enables it again; `false` if it was so already. Whoever disables it also ends what is open.
+pub fn set_active(
+    tx: &mut Tx<'_>,
+    _: &OperatorAuthority,
+    id: UserId,
+    active: bool,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    if active { tx.changes_one(ENABLE, values![id]) } else { tx.changes_one(DISABLE, values![now, id]) }
 }
 
 /// Creates an account; `false` if the address is taken.

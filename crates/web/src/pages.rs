@@ -27,3 +27,4 @@ mod set_up;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod verify;
+pub(crate) mod well_known;

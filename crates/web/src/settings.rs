@@ -21,6 +21,8 @@ pub struct WebSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// The name on every page.
     pub service_name: String,
+    /// Where to report a vulnerability: a `mailto:`, `https:` or `tel:` address (RFC 9116 §2.5.3).
+    pub security_contact: Option<String>,
     /// Requests that an application may send to the API in a minute.
     pub api_requests_per_minute: u32,
     /// The program's version. A digest of the assets is added to it before it stands in their addresses.

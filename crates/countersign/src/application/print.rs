@@ -1,11 +1,10 @@
 //! What the commands print: JSON where there is something to keep, tables where there is something to read.
 
+use crate::console::{moment, say, table};
 use crate::wiring::Failure;
 use countersign_core::{Timestamp, ids::OrganizationId};
 use countersign_flows::applications::{ApiKeyRow, Application, ApplicationView};
 use serde::Serialize;
-use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// What `application create` and `application new-secret` answer.
 #[derive(Serialize)]
@@ -30,11 +29,6 @@ pub(super) struct CreatedKey<'a> {
 pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(answer).map_err(Failure::other("the answer"))?;
     say(&text)
-}
-
-/// One text.
-pub(super) fn say(text: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout(), "{text}").map_err(Failure::other("standard output"))
 }
 
 /// Every application, by organization.
@@ -115,41 +109,5 @@ fn key_state(key: &ApiKeyRow, now: Timestamp) -> String {
         (None, Some(at)) if at <= now => format!("expired {}", moment(at)),
         (None, Some(at)) => format!("live until {}", moment(at)),
         (None, None) => "live".to_owned(),
-    }
-}
-
-fn moment(at: Timestamp) -> String {
-    let time = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// Columns as wide as their widest text, two spaces apart; the last one ends where it ends.
-fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let mut widths = [0; COLUMNS];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let lines = rows.iter().map(|row| {
-        let mut line = String::new();
-        for (width, cell) in widths.iter().zip(row) {
-            // Writing to a String does not fail.
-            write!(line, "{cell:<width$}  ").ok();
-        }
-        line.trim_end().to_owned()
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_text() {
-        let rows = [["KEY", "NAME"], ["1", "Büro, Müller & Söhne"], ["long one", "x"]]
-            .map(|row| row.map(str::to_owned));
-        assert_eq!(table(&rows), "KEY       NAME\n1         Büro, Müller & Söhne\nlong one  x");
     }
 }

@@ -33,6 +33,7 @@ impl Settings {
             drain: self.seconds("shutdown.drain_seconds")?,
             data_dir: self.needed("data_dir", path)?,
             service_name: self.needed("service_name", form::service_name)?,
+            security_contact: self.parsed("security.contact", form::security_contact)?,
             trusted_proxies: self.list("trusted_proxies", form::network)?,
             database: self.database()?,
             keys_file: self.needed("keys_file", path)?,

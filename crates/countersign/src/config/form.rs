@@ -63,6 +63,18 @@ pub(super) fn service_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// Where to report a vulnerability, as RFC 9116 §2.5.3 wants it. A plain email address is taken for a `mailto:`.
+pub(super) fn security_contact(text: &str) -> Result<String, String> {
+    let uri =
+        if text.contains('@') && !text.contains(':') { format!("mailto:{text}") } else { text.to_owned() };
+    match Url::parse(&uri) {
+        Ok(url) if matches!(url.scheme(), "https" | "mailto" | "tel") => Ok(url.into()),
+        _ => Err(format!(
+            "is {text:?}; give an email address such as \"security@example.org\", or an https address"
+        )),
+    }
+}
+
 /// A proxy's network; a single address is a network of one.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let network = text

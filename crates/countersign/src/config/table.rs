@@ -114,6 +114,13 @@ pub const SETTINGS: &[Setting] = &[
         "The name shown on pages, in messages and in authenticator apps: 1 to 40 characters, without `:`",
     ),
     setting(
+        "security.contact",
+        Text,
+        Absent,
+        "Where to report a vulnerability: an email address, or an `https:`, `mailto:` or `tel:` address. \
+         It is shown at `/.well-known/security.txt`, which is not there without it",
+    ),
+    setting(
         "trusted_proxies",
         List,
         Absent,

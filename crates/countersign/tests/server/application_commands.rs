@@ -20,7 +20,7 @@ pub(crate) fn run(server: &Server, arguments: &[&str]) -> Output {
 }
 
 /// What a command that works prints.
-fn done(server: &Server, arguments: &[&str]) -> String {
+pub(crate) fn done(server: &Server, arguments: &[&str]) -> String {
     let output = run(server, arguments);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {told}");
@@ -28,7 +28,7 @@ fn done(server: &Server, arguments: &[&str]) -> String {
 }
 
 /// The one sentence of a command that the operator can put right.
-fn refused(server: &Server, arguments: &[&str]) -> String {
+pub(crate) fn refused(server: &Server, arguments: &[&str]) -> String {
     let output = run(server, arguments);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");

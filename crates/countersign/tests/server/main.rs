@@ -26,6 +26,7 @@ mod shutdown;
 mod sign_in;
 mod starting;
 mod structure;
+mod user_commands;
 
 use countersign_testkit::{Engine, Server, ServerOptions};
 

@@ -1,6 +1,6 @@
 //! *My Profile*: what an account holder changes, and what each change asks for and ends.
 
-use countersign_testkit::{App, Client, Engine, Kind, Person, Server};
+use countersign_testkit::{App, Client, Engine, Kind, Person, Server, ServerOptions};
 use std::time::Duration;
 
 async fn signed_in(server: &Server, person: &Person) -> Client {
@@ -373,4 +373,31 @@ async fn activity_counts_attempts_and_leads_to_older_pages() {
     assert!(page.words().contains("Account created") && page.words().contains("Newest activity"), "{page}");
     assert!(!page.words().contains("Older activity"));
     server.client().get("/profile/activity?before=x").await.expect_status(303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_find_what_they_look_for_at_fixed_addresses() {
+    let options = ServerOptions::new(Engine::Sqlite, super::BINARY)
+        .with_env("COUNTERSIGN_SECURITY_CONTACT", "security@harbour.example");
+    let server = Server::start(options).await;
+    let client = server.client();
+    for (icon, kind) in [("/favicon.ico", "image/vnd.microsoft.icon"), ("/apple-touch-icon.png", "image/png")]
+    {
+        let answer = client.get(icon).await.expect_status(200);
+        assert_eq!(answer.header("content-type"), Some(kind));
+    }
+    let answer = client.get("/.well-known/change-password").await;
+    answer.expect_redirect("/profile#change-password");
+    client.sign_in_with_email_code(&server.people().admin).await;
+    assert!(client.get("/profile").await.has("form#change-password"));
+    let policy = client.get("/.well-known/security.txt").await.expect_status(200).body;
+    assert!(policy.starts_with("Contact: mailto:security@harbour.example\nExpires: 20"), "{policy}");
+    assert!(policy.ends_with("/.well-known/security.txt\n"), "{policy}");
+    // Password managers ask for this one to learn whether a server answers 200 to everything.
+    client
+        .get("/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200")
+        .await
+        .expect_status(404);
+    let plain = super::server(Engine::Sqlite).await;
+    plain.client().get("/.well-known/security.txt").await.expect_status(404);
 }

@@ -6,7 +6,7 @@ use super::{
     layout::{Letter, moment},
     notice::happened,
 };
-use countersign_core::message::{Content, Message, Notice};
+use countersign_core::message::{Content, Message, Notice, OperatorChange};
 
 /// The e-mail and the application's name; `None` for people who sign in here, and for what only they can get.
 pub(super) fn letter(message: &Message) -> Option<(Letter, &str)> {
@@ -62,6 +62,15 @@ fn subject(notice: &Notice, application: &str) -> String {
         Notice::LoginAs { .. } => format!("An administrator has entered {account}"),
         Notice::SecondStepDisabled { .. } => format!("A way to sign in to {account} was turned off"),
         Notice::SecondStepPaused { .. } => format!("Wrong codes were entered for {account}"),
+        Notice::ByOperator(change) => match change {
+            OperatorChange::Disabled => format!("Your {application} account was disabled"),
+            OperatorChange::Enabled => format!("Your {application} account was enabled again"),
+            OperatorChange::SignedOut => format!("You were signed out of {account} everywhere"),
+            OperatorChange::ResetLink => format!("A password reset link was created for {account}"),
+            OperatorChange::SecondStepReset { .. } => {
+                format!("Two-factor authentication was reset for {account}")
+            }
+        },
     }
 }
 
@@ -91,6 +100,9 @@ fn otherwise(notice: &Notice, application: &str) -> String {
             "If this was you, wait a little and try again. If this was not you, somebody knows your password: change \
              it at {application}."
         ),
+        Notice::ByOperator(_) => {
+            format!("If you didn't ask for this, contact the support of {application}.")
+        }
         Notice::LoginAs { .. } => format!("If you did not expect this, ask the support of {application}."),
         Notice::PasswordChanged
         | Notice::EmailChanged { .. }
@@ -304,6 +316,10 @@ mod tests {
             Notice::EmailChanged { to: "m•••@new.example".into() },
             Notice::SecondStepDisabled { method: "sms".into() },
             Notice::SecondStepPaused { minutes: 15 },
+            Notice::ByOperator(OperatorChange::Disabled),
+            Notice::ByOperator(OperatorChange::Enabled),
+            Notice::ByOperator(OperatorChange::SignedOut),
+            Notice::ByOperator(OperatorChange::SecondStepReset { reason: "Lost phone".into() }),
         ] {
             let text = notice(other);
             assert!(!text.contains(&words().public_url) && !text.contains("://"), "{text}");

@@ -2,7 +2,10 @@
 
 use super::Words;
 use super::layout::{Letter, span};
-use countersign_core::{message::Notice, second_step::few_backup_codes};
+use countersign_core::{
+    message::{Notice, OperatorChange},
+    second_step::few_backup_codes,
+};
 
 /// The e-mail that tells `notice`.
 pub(super) fn letter(notice: &Notice, when: &str, words: &Words) -> Letter {
@@ -26,6 +29,7 @@ fn subject(notice: &Notice) -> &'static str {
         Notice::LoginAs { .. } => "An administrator has entered your account",
         Notice::SecondStepDisabled { .. } => "A way to sign in to your account was turned off",
         Notice::SecondStepPaused { .. } => "Wrong codes were entered for your account",
+        Notice::ByOperator(change) => operator_subject(change),
     }
 }
 
@@ -79,6 +83,43 @@ pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
             "Too many wrong codes were entered for your {service} account, the last on {when}. To protect it, no \
              more codes are taken for {}.",
             span(*minutes)
+        ),
+        Notice::ByOperator(change) => by_operator(change, when, service),
+    }
+}
+
+fn operator_subject(change: &OperatorChange) -> &'static str {
+    match change {
+        OperatorChange::Disabled => "Your account was disabled",
+        OperatorChange::Enabled => "Your account was enabled again",
+        OperatorChange::SignedOut => "You were signed out everywhere",
+        OperatorChange::ResetLink => "A password reset link was created for your account",
+        OperatorChange::SecondStepReset { .. } => "Two-factor authentication was reset for your account",
+    }
+}
+
+fn by_operator(change: &OperatorChange, when: &str, service: &str) -> String {
+    match change {
+        OperatorChange::Disabled => format!(
+            "Your {service} account was disabled on {when} by the people who run {service}. You are signed out \
+             everywhere and can't sign in until they enable it again."
+        ),
+        OperatorChange::Enabled => format!(
+            "Your {service} account was enabled again on {when} by the people who run {service}. You can sign in as \
+             before."
+        ),
+        OperatorChange::SignedOut => format!(
+            "You were signed out of your {service} account everywhere on {when} by the people who run {service}. \
+             Your password and your second step are unchanged: sign in again to continue."
+        ),
+        OperatorChange::ResetLink => format!(
+            "The people who run {service} created a link on {when} that resets the password of your account. They \
+             will give it to you themselves; it works once, for an hour. Your second step is unchanged."
+        ),
+        OperatorChange::SecondStepReset { reason } => format!(
+            "The people who run {service} reset two-factor authentication for your account on {when}, with this \
+             reason: \"{reason}\". Your authenticator apps, your phone and your backup codes were removed, and you \
+             are signed out everywhere. Sign in with your password, then set up your authenticator app again."
         ),
     }
 }
@@ -141,6 +182,14 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
             let text = format!(
                 "If you did not expect this, ask {actor} or another administrator. What is done in your account is \
                  listed here:"
+            );
+            return (text, "/profile/activity");
+        }
+        Notice::ByOperator(_) => {
+            let text = format!(
+                "If you didn't ask for this, contact the people who run {}. If you can sign in, this page shows what \
+                 happened on your account:",
+                words.service_name
             );
             return (text, "/profile/activity");
         }

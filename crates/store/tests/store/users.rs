@@ -154,3 +154,28 @@ async fn one_of_many_gets_an_address_and_the_others_are_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_operator_finds_disables_and_enables_an_account() {
+    on_both(async |w| {
+        let mia = w.person("mia_lund@example.com").await;
+        w.person("ole%berg@example.com").await;
+        let search = |text: &'static str| w.read(move |tx| users::search(tx, text, 10));
+        let emails = async |text| search(text).await.into_iter().map(|found| found.email).collect::<Vec<_>>();
+        assert_eq!(emails("").await, ["mia_lund@example.com", "ole%berg@example.com"]);
+        assert_eq!(emails("MIA_LUND@").await, ["mia_lund@example.com"]);
+        assert_eq!(emails("mia lund").await.len(), 2, "both are called that");
+        // What LIKE takes for a wildcard is an ordinary character here.
+        assert_eq!(emails("a_l").await, ["mia_lund@example.com"]);
+        assert_eq!(emails("e_b").await, Vec::<String>::new());
+        assert_eq!(emails("%").await, ["ole%berg@example.com"]);
+        assert_eq!(emails("!").await, Vec::<String>::new());
+
+        let operator = OperatorAuthority::at_the_console;
+        let set = |active| w.write(move |tx| users::set_active(tx, &operator(), mia.user, active, NOW));
+        assert!(!set(true).await && set(false).await && !set(false).await);
+        assert!(!w.user(mia.user).await.active && !search("mia_").await[0].active);
+        assert!(set(true).await && w.user(mia.user).await.active);
+    })
+    .await;
+}

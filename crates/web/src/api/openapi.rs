@@ -321,6 +321,7 @@ mod tests {
             secure_cookies: true,
             trusted_proxies: Vec::new(),
             service_name: "Countersign".into(),
+            security_contact: None,
             api_requests_per_minute: 600,
             assets_version: "1.2.3".into(),
             dev_outbox: None,

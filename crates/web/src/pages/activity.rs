@@ -100,6 +100,14 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::LoginAsBegun => quoted("Login as"),
         EventKind::LoginAsEnded => "Login as ended".into(),
         EventKind::AccountCreated => "Account created".into(),
+        EventKind::AccountDisabled => "Account disabled".into(),
+        EventKind::AccountEnabled => "Account enabled".into(),
+        EventKind::SessionsEndedByOperator => match detail.count {
+            Some(count) => format!("Signed out everywhere (sessions: {count})"),
+            None => "Signed out everywhere".into(),
+        },
+        EventKind::ResetLinkMade => "Password reset link created".into(),
+        EventKind::SecondStepReset => quoted("Two-factor authentication reset"),
         EventKind::ApplicationRegistered => quoted("Application registered"),
         EventKind::ApplicationChanged => quoted("Application changed"),
         EventKind::ApiKeyMade => quoted("API key made"),
@@ -146,7 +154,15 @@ fn who(event: &EventRow) -> String {
         }
         (None, EventKind::TokenReused) => "The application, or someone who has its key".into(),
         (None, EventKind::SecondStepPaused | EventKind::SecondStepDisabled) => "The server".into(),
-        (None, EventKind::AccountCreated) => "The operator".into(),
+        (
+            None,
+            EventKind::AccountCreated
+            | EventKind::AccountDisabled
+            | EventKind::AccountEnabled
+            | EventKind::SessionsEndedByOperator
+            | EventKind::ResetLinkMade
+            | EventKind::SecondStepReset,
+        ) => "The operator".into(),
         (None, _) => "You".into(),
     }
 }

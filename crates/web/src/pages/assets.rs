@@ -9,7 +9,7 @@ use crate::{
 use axum::{body::Body, extract::State, response::IntoResponse as _};
 use data_encoding::HEXLOWER;
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, StatusCode, Uri,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 use rust_embed::Embed;
@@ -57,10 +57,20 @@ pub(crate) async fn show(
     Ok(response.with_header(CACHE_CONTROL, caching))
 }
 
+/// `GET /favicon.ico` and `GET /apple-touch-icon.png`, which browsers and phones ask for by these names.
+pub(crate) async fn icon(uri: Uri) -> Answer {
+    let name = uri.path().trim_start_matches('/');
+    let (Some(file), Some(kind)) = (Assets::get(name), kind(name)) else { return Err(Problem::NotFound) };
+    let response = Body::from(file.data).into_response().with_header(CONTENT_TYPE, kind);
+    Ok(response.with_header(CACHE_CONTROL, "public, max-age=86400"))
+}
+
 fn kind(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "css" => Some("text/css; charset=utf-8"),
         "js" => Some("text/javascript; charset=utf-8"),
+        "ico" => Some("image/vnd.microsoft.icon"),
+        "png" => Some("image/png"),
         "svg" => Some("image/svg+xml"),
         _ => None,
     }
@@ -73,7 +83,7 @@ mod tests {
     #[test]
     fn every_asset_has_a_kind_and_the_pages_ask_for_it_by_name() {
         let names: Vec<String> = Assets::iter().map(|name| name.into_owned()).collect();
-        for name in ["app.css", "app.js", "favicon.svg"] {
+        for name in ["app.css", "app.js", "favicon.svg", "favicon.ico", "apple-touch-icon.png"] {
             assert!(names.iter().any(|known| known == name), "{name} is not among {names:?}");
         }
         assert!(names.iter().all(|name| kind(name).is_some()), "{names:?}");

@@ -11,6 +11,7 @@ pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
         secure_cookies: true,
         trusted_proxies: Vec::new(),
         service_name: "Countersign".into(),
+        security_contact: None,
         api_requests_per_minute: 600,
         assets_version: "1".into(),
         dev_outbox: None,
