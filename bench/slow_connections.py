@@ -46,8 +46,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program")
     parser.add_argument("--connections", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=4, help="rounds of each kind")
-    parser.add_argument("--sign-ins", type=int, default=100, help="in each round")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each kind")
+    parser.add_argument("--sign-ins", type=int, default=250, help="in each round")
     parser.add_argument("--head", type=int, default=2000, help="bytes that each slow connection sends at once")
     return parser.parse_args()
 
@@ -161,6 +161,15 @@ class SlowConnections:
             finally:
                 stream.close()
 
+    async def all_open(self):
+        """Waits until they are open, and says how many connections the server has."""
+        deadline = time.monotonic() + 20
+        while True:
+            count = await asyncio.to_thread(self.server.open_connections)
+            if count >= len(self.tasks) or time.monotonic() > deadline:
+                return count
+            await asyncio.sleep(0.1)
+
     async def stop(self):
         for task in self.tasks:
             task.cancel()
@@ -178,8 +187,7 @@ async def experiment(options, server):
     for number in range(options.rounds):
         quiet += await sign_ins(server, options.sign_ins)
         attackers = SlowConnections(server, options.connections, options.head)
-        await asyncio.sleep(4)
-        opened.append(await asyncio.to_thread(server.open_connections))
+        opened.append(await attackers.all_open())
         slow += await sign_ins(server, options.sign_ins)
         opened.append(await asyncio.to_thread(server.open_connections))
         memory.append(server.memory())
