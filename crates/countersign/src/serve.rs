@@ -9,7 +9,6 @@ mod shutdown;
 use crate::cli::Serve;
 use crate::config::{Config, Database, Mode};
 use crate::wiring::{self, Failure, Start};
-
 use countersign_core::Clock;
 use countersign_delivery::{Courier, DevOutbox, Words};
 use countersign_flows::{

@@ -278,7 +278,8 @@ pub fn table() -> &'static [RouteInfo] {
     TABLE
 }
 
-/// The whole server, ready for `axum::serve` with `into_make_service_with_connect_info::<SocketAddr>()`.
+/// The whole server. Each request needs the address of its peer in its extensions, as `ConnectInfo<SocketAddr>`. An error of its
+/// body is an [`std::io::Error`] of the kind `TimedOut` or `OutOfMemory` where the listener's limits ended it.
 pub fn router(services: Services, settings: WebSettings) -> Router {
     let app = App::new(services, settings);
     let routes =

@@ -103,6 +103,19 @@ async fn who_had_connected_before_the_end_is_still_served() {
     assert!(stopped.await.unwrap().unwrap().success());
 }
 
+/// A result stands for a second.
+async fn until_readiness_is(server: &Server, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let ready = server.client().get("/readyz").await;
+        if ready.status == status {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{ready}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_for_the_size_of_files_is_a_fault_and_not_the_end() {
     let server = super::server(Engine::Sqlite).await;
@@ -113,9 +126,11 @@ async fn a_limit_for_the_size_of_files_is_a_fault_and_not_the_end() {
     };
     limit(Some(4096));
     server.client().sign_in(&member).await.expect_status(503);
+    until_readiness_is(&server, 503).await;
     server.client().get("/healthz").await.expect_status(200);
     // The log cannot grow either.
     server.client().get("/nothing/here").await.expect_status(404);
     limit(None);
+    until_readiness_is(&server, 200).await;
     server.client().sign_in(&member).await.expect_redirect("/sign-in/verify");
 }

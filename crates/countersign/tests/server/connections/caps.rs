@@ -26,7 +26,7 @@ async fn is_open(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_holds_every_connection_of_a_network_locks_nobody_out() {
+async fn who_holds_every_connection_of_a_network_locks_no_one_out() {
     let server = server_with(&[("HTTP_MAX_CONNECTIONS_PER_NETWORK", "20")]).await;
     let mut held = Vec::new();
     for _ in 0..60 {
@@ -51,7 +51,7 @@ async fn who_holds_every_connection_of_a_network_locks_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_sends_bodies_that_do_not_end_locks_nobody_out() {
+async fn who_sends_bodies_that_do_not_end_locks_no_one_out() {
     let server =
         server_with(&[("HTTP_MAX_CONNECTIONS", "12"), ("HTTP_MAX_CONNECTIONS_PER_NETWORK", "12")]).await;
     let mut held = Vec::new();
