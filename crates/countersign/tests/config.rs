@@ -409,6 +409,39 @@ fn no_secret_is_shown() {
 }
 
 #[test]
+fn the_database_may_be_on_several_hosts() {
+    let url = |url: &str| settings(&format!("database.url = '{url}'"), &[]);
+    for (text, shown) in [
+        ("postgres://u:hidden@a:5432,b:5433/x?target_session_attrs=read-write", "postgres://a,b:5433/x"),
+        ("postgres:///x?host=a&host=b&user=u&password=hidden", "postgres://a,b/x"),
+        ("postgres://u@a,b/x?hostaddr=10.0.0.1,10.0.0.2", "postgres://a,b/x"),
+        ("postgres://u@%2Frun%2Fpostgresql,localhost/x", "postgres://%2Frun%2Fpostgresql,localhost/x"),
+    ] {
+        let settings = url(text).unwrap();
+        assert_eq!(explained(&settings, "database.url").0, shown);
+        let Database::Postgres { url, .. } = settings.config().unwrap().database else { panic!("{text}") };
+        assert_eq!(url.expose(), text);
+    }
+    let open = url("postgres://u@a,localhost,b:1/x?sslmode=disable").unwrap().explain().unwrap();
+    for host in ["a", "b:1"] {
+        let note = format!("PostgreSQL at {host} is not encrypted, because of sslmode=disable.");
+        assert!(open.contains(&note), "{open}");
+    }
+    assert_eq!(open.matches("is not encrypted").count(), 2, "{open}");
+    for (text, problem) in [
+        ("postgres://u@a,b/x?hostaddr=10.0.0.1", "has 2 hosts and 1 in hostaddr"),
+        ("postgres://u:hidden@hidden@a/x", "write an @ in the user name or the password as %40"),
+        ("postgres:///x", "names no host"),
+    ] {
+        let told = url(text).unwrap().config().unwrap_err().to_string();
+        assert!(
+            told.starts_with("database.url ") && told.contains(problem) && !told.contains("hidden"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn check_says_what_follows_and_refuses_what_is_wrong() {
     let text = settings("password.threads = 3", &[]).unwrap().explain().unwrap();
     assert!(text.ends_with(

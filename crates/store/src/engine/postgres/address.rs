@@ -169,11 +169,15 @@ fn without_hosts(whole: &Config) -> Config {
         .target_session_attrs(whole.get_target_session_attrs())
         .application_name(whole.get_application_name().unwrap_or("countersign"))
         .connect_timeout(whole.get_connect_timeout().copied().unwrap_or(CONNECT).min(CONNECT))
-        .tcp_user_timeout(whole.get_tcp_user_timeout().copied().unwrap_or(UNACKNOWLEDGED))
+        .tcp_user_timeout(whole.get_tcp_user_timeout().copied().unwrap_or(UNACKNOWLEDGED).min(UNACKNOWLEDGED))
         .keepalives(whole.get_keepalives())
         .keepalives_idle(whole.get_keepalives_idle().min(KEEPALIVE_IDLE))
-        .keepalives_interval(whole.get_keepalives_interval().unwrap_or(KEEPALIVE_INTERVAL))
-        .keepalives_retries(whole.get_keepalives_retries().unwrap_or(KEEPALIVE_RETRIES));
+        .keepalives_interval(
+            whole.get_keepalives_interval().unwrap_or(KEEPALIVE_INTERVAL).min(KEEPALIVE_INTERVAL),
+        )
+        .keepalives_retries(
+            whole.get_keepalives_retries().unwrap_or(KEEPALIVE_RETRIES).min(KEEPALIVE_RETRIES),
+        );
     if let Some(user) = whole.get_user() {
         config.user(user);
     }
