@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// What all unfinished requests may take in memory, besides the few KiB that each one may have.
-const UNFINISHED: usize = 32 * 1024 * 1024;
+const UNFINISHED: usize = 16 * 1024 * 1024;
 
 /// From the start to the end of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,7 +56,7 @@ async fn while_the_server_drains_no_new_connection_is_lost() {
         .collect();
     sleep(Duration::from_millis(300)).await;
     assert!(get(&address, "/readyz").await.unwrap().starts_with("HTTP/1.1 200 "));
-    // A connection that is kept open is told to go elsewhere.
+    // The answer on a connection that is kept open says that it is the last one.
     let mut kept = TcpStream::connect(&address).await.unwrap();
     kill_process(pid(&server), Signal::TERM).unwrap();
     let not_ready = loop {

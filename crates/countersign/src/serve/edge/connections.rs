@@ -85,7 +85,7 @@ impl Connections {
         Self(Arc::new(Inner { listener, most, most_of_a_network, table, empty }))
     }
 
-    /// A place for a new connection. Somebody else may have to leave for it.
+    /// A place for a new connection. Another one may have to leave for it.
     pub(super) fn open(&self, peer: IpAddr, is_proxy: bool) -> Result<Arc<Connection>, Full> {
         let network = (!is_proxy).then(|| network(peer));
         let mut table = self.table();

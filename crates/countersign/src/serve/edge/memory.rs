@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What each unfinished request may have without asking, in bytes.
-const FREE: usize = 8 * 1024;
+const FREE: usize = 4 * 1024;
 
 /// A shared number of bytes.
 #[derive(Clone, Debug)]
