@@ -33,7 +33,7 @@ async fn an_application_signs_somebody_in_and_learns_what_it_asked_for() {
         let token = claims(text(&tokens, "id_token"));
         assert_eq!((text(&token, "iss"), text(&token, "aud")), (&*server.url(), &*app.id));
         assert_eq!((text(&token, "nonce"), &token["amr"]), ("a nonce", &json!(["pwd"])));
-        assert_eq!(text(&token, "acr"), "urn:countersign:acr:two-steps");
+        assert_eq!(text(&token, "acr"), "urn:countersign:acr:one-factor");
         let (now, auth_time) = (server.clock().now(), token["auth_time"].as_u64().unwrap());
         assert!(auth_time <= now && now - auth_time < 60, "{token}");
         assert!(token.get("email").is_none() && token.get("act").is_none(), "{token}");
