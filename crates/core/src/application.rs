@@ -4,6 +4,7 @@ mod return_address;
 
 pub use return_address::{AddressError, ReturnAddress};
 
+use crate::role::Role;
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 macro_rules! words {
@@ -95,6 +96,13 @@ words! {
     }
 }
 
+impl Scope {
+    /// Whether only an owner may grant it: such a key changes how an application's people prove who they are.
+    pub fn is_owners(self) -> bool {
+        matches!(self, Self::Authenticators | Self::FirstEnrolments)
+    }
+}
+
 /// What an API key allows: at least one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<Scope>);
@@ -114,6 +122,16 @@ impl Scopes {
     /// Whether `scope` is among them.
     pub fn allow(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
+    }
+
+    /// Those that only an owner may grant.
+    pub fn owners(&self) -> impl Iterator<Item = Scope> {
+        self.iter().filter(|scope| scope.is_owners())
+    }
+
+    /// Whether someone with this role may create a key with them.
+    pub fn grantable_by(&self, role: Role) -> bool {
+        role.runs_applications() && (role >= Role::Owner || self.owners().next().is_none())
     }
 
     /// Each, in their fixed order.
@@ -200,6 +218,18 @@ mod tests {
         assert_eq!(scopes.to_string().parse(), Ok(scopes));
         assert_eq!("".parse::<Scopes>(), Err(NotAScope));
         assert_eq!("users:read  challenges".parse::<Scopes>(), Err(NotAScope));
+    }
+
+    #[test]
+    fn what_changes_second_steps_is_the_owners_to_grant() {
+        for scope in Scope::ALL {
+            let scopes = Scopes::new([*scope, Scope::UsersRead]).unwrap();
+            let guarded = matches!(scope, Scope::Authenticators | Scope::FirstEnrolments);
+            assert_eq!(scopes.owners().count(), usize::from(guarded));
+            assert!(scopes.grantable_by(Role::Owner));
+            assert_eq!(scopes.grantable_by(Role::Admin), !guarded, "{scope}");
+            assert!(!scopes.grantable_by(Role::Member));
+        }
     }
 
     #[test]

@@ -4,11 +4,17 @@
 //!   asked ──► pending ─(a code, claimed: Evidence)──────────────────► verified ─(result redeemed, once)──► the application knows
 //!               │ │                                                    ▲    └─(token taken, once; never with an actor)──► changes
 //!               │ └─(hosted, no app yet)─► the same, if one is due ─► an app is set up
+//!               │                        └► or a code to the mailbox ┘
 //!               └─(fifteen minutes)──► over
 //! ```
 //!
 //! Setting up the first app never stands in for a second step that the account has: a stolen password would be enough for
 //! an app of the thief's own (NIST SP 800-63B-4 §4.1.2: another authenticator is bound by what the account has already).
+//! Where no second step is due, a code to the account's mailbox comes first, unless the key that asked may vouch for a first
+//! enrolment. That code is no second step and is never reported as one.
+//!
+//! From the first right code on, a set-up belongs to the browser that entered it. Another browser that has the address starts
+//! again at the second step: see [`ApplicationChallengeRecord::seen_by`].
 //!
 //! In the application's own "login as" the person at the keyboard is its *actor*: the second step asked for is theirs,
 //! not the subject's, whose code they cannot have; nothing can be set up, and no token can be taken.
@@ -18,6 +24,7 @@ use crate::application::ReturnAddress;
 use crate::authority::HolderGrant;
 use crate::ids::{ApplicationChallengeId, ApplicationId, SessionId, UserId};
 use crate::second_step::{Evidence, Method, SecondSteps, Standing};
+use crate::secret::StoredHandle;
 
 /// A challenge as it is stored.
 #[derive(Clone, Debug)]
@@ -36,8 +43,14 @@ pub struct ApplicationChallengeRecord {
     pub state: Option<String>,
     /// Whoever has no app sets one up.
     pub set_up: bool,
+    /// The key that asked for it may vouch for a first enrolment: no code to the mailbox comes before the set-up.
+    pub vouched: bool,
     /// The second step that was shown before the set-up.
     pub shown: Option<Method>,
+    /// A code has confirmed the account's mailbox before the set-up, where no second step was due.
+    pub mailbox_confirmed: bool,
+    /// The browser that the set-up belongs to.
+    pub browser: Option<StoredHandle>,
     /// The session in which an app is being set up.
     pub session: Option<SessionId>,
     /// When it ends unanswered.
@@ -50,6 +63,22 @@ pub struct ApplicationChallengeRecord {
     pub has_result: bool,
 }
 
+impl ApplicationChallengeRecord {
+    /// Whether the set-up belongs to another browser than this one.
+    pub fn is_elsewhere(&self, browser: Option<&StoredHandle>) -> bool {
+        self.browser.is_some() && self.browser.as_ref() != browser
+    }
+
+    /// The challenge as this browser may see it: in any but its own, nothing has been shown and no app is being set up.
+    #[must_use]
+    pub fn seen_by(self, browser: Option<&StoredHandle>) -> Self {
+        if self.browser.is_some() && !self.is_elsewhere(browser) {
+            return self;
+        }
+        Self { shown: None, mailbox_confirmed: false, session: None, ..self }
+    }
+}
+
 /// A challenge that waits for its answer.
 #[derive(Debug)]
 pub struct Pending(ApplicationChallengeRecord);
@@ -59,6 +88,8 @@ pub struct Pending(ApplicationChallengeRecord);
 pub enum Step {
     /// The second step.
     Show,
+    /// A code to the account's mailbox, before the set-up.
+    ConfirmMailbox,
     /// The set-up of the first app.
     SetUp,
 }
@@ -70,11 +101,17 @@ pub enum Progress {
     Answered(Answered),
     /// It was due before the set-up, which is still to come.
     Shown(Shown),
+    /// The account's mailbox is confirmed, and the set-up is still to come.
+    MailboxConfirmed(MailboxConfirmed),
 }
 
 /// A second step that was shown before the set-up of the first app.
 #[derive(Debug)]
 pub struct Shown(Answered);
+
+/// A code to the mailbox was entered before the set-up of the first app. It is no second step.
+#[derive(Debug)]
+pub struct MailboxConfirmed(Answered);
 
 /// The answer to a challenge.
 #[derive(Debug)]
@@ -120,15 +157,32 @@ impl Pending {
             && permitted.contains(&Method::App)
     }
 
-    /// What its page shows: the set-up as soon as every second step that is due has been shown.
+    /// What its page shows: the set-up as soon as every second step that is due has been shown. Where none is due, the mailbox
+    /// is confirmed first, unless the key that asked may vouch for the person.
     pub fn step(&self, steps: &SecondSteps, permitted: &[Method]) -> Step {
-        let shown = self.0.shown.is_some() || !steps.is_due(permitted);
-        if shown && self.sets_up(steps, permitted) { Step::SetUp } else { Step::Show }
+        if !self.sets_up(steps, permitted) {
+            return Step::Show;
+        }
+        match (self.0.shown, steps.is_due(permitted)) {
+            (Some(_), _) => Step::SetUp,
+            (None, true) => Step::Show,
+            (None, false) if self.0.vouched || self.0.mailbox_confirmed => Step::SetUp,
+            (None, false) => Step::ConfirmMailbox,
+        }
     }
 
-    /// Whether there is anything to show: a second step that can be used, or the set-up.
+    /// The kinds of code that its page takes now, the one to offer first in front.
+    pub fn methods(&self, steps: &SecondSteps, permitted: &[Method]) -> Vec<Method> {
+        match self.step(steps, permitted) {
+            Step::Show => steps.usable(permitted),
+            Step::ConfirmMailbox if steps.email == Standing::Ready => vec![Method::Email],
+            Step::ConfirmMailbox | Step::SetUp => Vec::new(),
+        }
+    }
+
+    /// Whether there is anything to show: a code that can be entered, or the set-up.
     pub fn leads_on(&self, steps: &SecondSteps, permitted: &[Method]) -> bool {
-        self.step(steps, permitted) == Step::SetUp || !steps.usable(permitted).is_empty()
+        self.step(steps, permitted) == Step::SetUp || !self.methods(steps, permitted).is_empty()
     }
 
     /// A session for the set-up, once it is the set-up's turn. Its identity counts as proven now: whatever was due was shown
@@ -154,11 +208,13 @@ impl Pending {
             return None;
         }
         let answered = Answered { challenge: self.0.id, user: self.0.user, method: evidence.method() };
-        Some(if self.sets_up(steps, permitted) {
-            Progress::Shown(Shown(answered))
-        } else {
-            Progress::Answered(answered)
-        })
+        match self.step(steps, permitted) {
+            Step::Show if self.sets_up(steps, permitted) => Some(Progress::Shown(Shown(answered))),
+            Step::Show => Some(Progress::Answered(answered)),
+            Step::ConfirmMailbox => Some(Progress::MailboxConfirmed(MailboxConfirmed(answered))),
+            // All that was due was shown before.
+            Step::SetUp => None,
+        }
     }
 }
 
@@ -176,6 +232,18 @@ impl Shown {
     /// By which kind of code.
     pub fn method(&self) -> Method {
         self.0.method
+    }
+}
+
+impl MailboxConfirmed {
+    /// Which challenge.
+    pub fn challenge(&self) -> ApplicationChallengeId {
+        self.0.challenge
+    }
+
+    /// Whose mailbox.
+    pub fn user(&self) -> UserId {
+        self.0.user
     }
 }
 
@@ -218,7 +286,10 @@ mod tests {
             return_to: Some("https://crm.example.com/back".parse().unwrap()),
             state: None,
             set_up,
+            vouched: true,
             shown: None,
+            mailbox_confirmed: false,
+            browser: None,
             session: None,
             expires_at: NOW.plus(Duration::from_secs(900)),
             verified: None,
@@ -234,26 +305,57 @@ mod tests {
         /// step that is due; never else.
         #[test]
         fn an_app_is_set_up_by_its_own_account_holder_who_has_none(
-            set_up: bool, actor: bool, hosted: bool, shown: bool, permitted: bool, app in 0_usize..3, email in 0_usize..3,
+            set_up: bool, actor: bool, hosted: bool, shown: bool, permitted: bool,
+            vouched: bool, confirmed: bool, email_permitted: bool, app in 0_usize..3, email in 0_usize..3,
         ) {
             let steps = SecondSteps { app: STANDINGS[app], email: STANDINGS[email], ..SecondSteps::default() };
             let mut record = record(set_up, actor);
             record.shown = shown.then_some(Method::Email);
+            (record.vouched, record.mailbox_confirmed) = (vouched, confirmed);
             if !hosted {
                 record.return_to = None;
             }
             let pending = Pending::restore(record, NOW).unwrap();
-            let permitted: &[Method] =
-                if permitted { &[Method::App, Method::Email] } else { &[Method::Email] };
-            let wanted = set_up && hosted && !actor && steps.app == Standing::Absent && permitted.len() == 2;
+            let kinds = [(Method::App, permitted), (Method::Email, email_permitted)];
+            let permitted: Vec<Method> = kinds.iter().filter(|kind| kind.1).map(|kind| kind.0).collect();
+            let permitted = permitted.as_slice();
+            let wanted = set_up && hosted && !actor && steps.app == Standing::Absent && permitted.contains(&Method::App);
             prop_assert_eq!(pending.sets_up(&steps, permitted), wanted);
-            let due = steps.email != Standing::Absent;
-            let turn = wanted && (shown || !due);
+            let due = email_permitted && steps.email != Standing::Absent;
+            let turn = wanted && (shown || (!due && (vouched || confirmed)));
             prop_assert_eq!(pending.step(&steps, permitted) == Step::SetUp, turn);
             prop_assert_eq!(pending.set_up_grant(&steps, permitted, NOW).is_some(), turn);
             let evidence = Evidence::of_claim(user(3), Method::Email);
-            let progress = pending.progress(&evidence, &steps, permitted).unwrap();
-            prop_assert_eq!(matches!(progress, Progress::Shown(_)), wanted);
+            let progress = pending.progress(&evidence, &steps, permitted);
+            prop_assert_eq!(matches!(progress, Some(Progress::Answered(_))), !wanted);
+            prop_assert_eq!(progress.is_none(), turn);
+            // A code to the mailbox is reported as a second step only where it is one.
+            let reported = matches!(progress, Some(Progress::Shown(_) | Progress::Answered(_)));
+            prop_assert!(!reported || !wanted || due);
+        }
+
+        /// What was shown in one browser is seen in no other.
+        #[test]
+        fn another_browser_starts_again(own: [u8; 32], other: [u8; 32], vouched: bool) {
+            let steps = SecondSteps { email: Standing::Ready, ..SecondSteps::default() };
+            let bound = ApplicationChallengeRecord {
+                shown: Some(Method::Email),
+                mailbox_confirmed: true,
+                session: Some(SessionId::generate(NOW, &Fill(5))),
+                browser: Some(StoredHandle::from_bytes(own)),
+                vouched,
+                ..record(true, false)
+            };
+            let step = |browser: Option<[u8; 32]>| {
+                let browser = browser.map(StoredHandle::from_bytes);
+                let seen = bound.clone().seen_by(browser.as_ref());
+                (seen.session.is_some(), Pending::restore(seen, NOW).unwrap().step(&steps, &Method::ALL))
+            };
+            prop_assert_eq!(step(Some(own)), (true, Step::SetUp));
+            prop_assert_eq!(step(None), (false, Step::Show));
+            if own != other {
+                prop_assert_eq!(step(Some(other)), (false, Step::Show));
+            }
         }
     }
 
@@ -265,6 +367,21 @@ mod tests {
         assert!(!pending.leads_on(&off, &Method::ALL));
         let none = SecondSteps::default();
         assert!(pending.leads_on(&none, &Method::ALL), "where nothing is due, there is the set-up");
+    }
+
+    #[test]
+    fn without_a_second_step_the_mailbox_comes_first_unless_the_key_vouches() {
+        let only_apps = [Method::App];
+        let of = |vouched| {
+            let record = ApplicationChallengeRecord { vouched, ..record(true, false) };
+            Pending::restore(record, NOW).unwrap()
+        };
+        let reads = SecondSteps { email: Standing::Ready, ..SecondSteps::default() };
+        assert_eq!(of(true).step(&reads, &only_apps), Step::SetUp);
+        assert_eq!(of(false).step(&reads, &only_apps), Step::ConfirmMailbox);
+        assert_eq!(of(false).methods(&reads, &only_apps), [Method::Email]);
+        let off = SecondSteps { email: Standing::Disabled, ..SecondSteps::default() };
+        assert!(!of(false).leads_on(&off, &only_apps), "a mailbox that takes no more codes confirms nothing");
     }
 
     #[test]

@@ -14,10 +14,11 @@
 //! ```
 //!
 //! `prompt=none`, and an administrator's look into an account, take none of the ways to the right: nobody is there who
-//! could answer. They are refused instead.
+//! could answer. They are refused instead. Such a look enters only what accepts it, in the organization that it is bound to.
 
 use crate::ambient::Timestamp;
 use crate::assurance::{Answer, Demand, Proofs, Statement};
+use crate::oauth::LoginAsDenied;
 
 /// The errors of the authorization endpoint (RFC 6749 §4.1.2.1; OpenID Connect Core §3.1.2.6; OpenID Connect Core
 /// Error Code `unmet_authentication_requirements`).
@@ -112,6 +113,8 @@ pub struct Facts {
     pub present: Present,
     /// Whether the account is one of the application's people.
     pub admitted: bool,
+    /// Why an administrator in a member's account does not enter; looked at only where one is present.
+    pub login_as_denied: Option<LoginAsDenied>,
     /// What may be asked.
     pub prompt: Prompt,
     /// Which proof is wanted.
@@ -149,6 +152,8 @@ pub enum NextStep {
     Issue(Statement),
     /// Back to the application with an error.
     Refuse(AuthorizeError),
+    /// A page of our own for the administrator, which leads back with `access_denied`.
+    DenyLoginAs(LoginAsDenied),
 }
 
 impl Facts {
@@ -159,7 +164,11 @@ impl Facts {
             Present::Nobody if self.prompt.none => return NextStep::Refuse(E::LoginRequired),
             Present::Nobody => return NextStep::SignIn,
             Present::Holder(proofs) => (proofs, !self.prompt.none),
-            Present::Actor(proofs) => (proofs, false),
+            Present::Actor(proofs) => match self.login_as_denied {
+                Some(_) if self.prompt.none => return NextStep::Refuse(E::AccessDenied),
+                Some(why) => return NextStep::DenyLoginAs(why),
+                None => (proofs, false),
+            },
         };
         if !self.admitted {
             return NextStep::Refuse(E::AccessDenied);
@@ -224,9 +233,12 @@ mod tests {
             (asked_at, now) in (moments(), moments()),
             (admitted, has_factor, first_party) in any::<(bool, bool, bool)>(),
             (unproven_client, page_answered) in any::<(bool, bool)>(),
+            login_as_denied in prop::sample::select(vec![
+                None, Some(LoginAsDenied::NotAccepted), Some(LoginAsDenied::OtherOrganization),
+            ]),
         ) -> Facts {
             Facts {
-                present, admitted, prompt: Prompt::parse(word).unwrap(), demand: Demand { acceptable, since },
+                present, admitted, login_as_denied, prompt: Prompt::parse(word).unwrap(), demand: Demand { acceptable, since },
                 has_factor, first_party, unproven_client, page_answered, agreed_at, asked_at, now,
             }
         }
@@ -255,14 +267,27 @@ mod tests {
         fn whoever_cannot_answer_is_not_asked(facts in facts()) {
             let silent = facts.prompt.none || matches!(facts.present, Present::Actor(_));
             if silent {
-                prop_assert!(matches!(facts.next(), NextStep::Issue(_) | NextStep::Refuse(_)));
+                let next = facts.next();
+                prop_assert!(matches!(next, NextStep::Issue(_) | NextStep::Refuse(_) | NextStep::DenyLoginAs(_)));
+                prop_assert!(!facts.prompt.none || !matches!(next, NextStep::DenyLoginAs(_)), "no page where none may be");
+            }
+        }
+
+        #[test]
+        fn a_look_into_an_account_enters_only_what_accepts_it(facts in facts()) {
+            if matches!(facts.present, Present::Actor(_)) && facts.login_as_denied.is_some() {
+                prop_assert!(matches!(
+                    facts.next(), NextStep::DenyLoginAs(_) | NextStep::Refuse(AuthorizeError::AccessDenied)
+                ));
+            } else {
+                prop_assert!(!matches!(facts.next(), NextStep::DenyLoginAs(_)));
             }
         }
 
         #[test]
         fn a_look_into_an_account_gives_no_consent(facts in facts()) {
             if matches!(facts.present, Present::Actor(_)) && !facts.first_party && facts.agreed_at.is_none() {
-                prop_assert!(matches!(facts.next(), NextStep::Refuse(_)));
+                prop_assert!(matches!(facts.next(), NextStep::Refuse(_) | NextStep::DenyLoginAs(_)));
             }
         }
 
@@ -292,7 +317,7 @@ mod tests {
                     }
                     NextStep::Consent => (facts.agreed_at, facts.page_answered) = (Some(now), true),
                     NextStep::Confirm => facts.page_answered = true,
-                    NextStep::Issue(_) | NextStep::Refuse(_) => break,
+                    NextStep::Issue(_) | NextStep::Refuse(_) | NextStep::DenyLoginAs(_) => break,
                 }
             }
         }
@@ -306,6 +331,7 @@ mod tests {
         let facts = |unproven_client, page_answered, agreed: bool, first_party| Facts {
             present: Present::Holder(proofs),
             admitted: true,
+            login_as_denied: None,
             prompt: Prompt::default(),
             demand: Demand::default(),
             has_factor: false,

@@ -84,6 +84,8 @@ event_kinds! {
     ApplicationChanged = "application-changed";
     /// An administrator made an API key.
     ApiKeyMade = "api-key-made";
+    /// An owner or the operator made an API key that only owners can grant; recorded for the other owners.
+    OwnersKeyMade = "owners-key-made";
     /// An administrator revoked an API key.
     ApiKeyRevoked = "api-key-revoked";
     /// An administrator made a new secret for an application.
@@ -92,6 +94,8 @@ event_kinds! {
     KnownToApplication = "known-to-application";
     /// The second step was shown to an application.
     VerifiedForApplication = "verified-for-application";
+    /// A code to the mailbox was entered before the set-up of the first app.
+    MailboxConfirmed = "mailbox-confirmed";
     /// The identity was confirmed to an application, for a change of the second step.
     TokenForApplication = "token-for-application";
     /// Signed in to an application.

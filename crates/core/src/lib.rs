@@ -29,6 +29,7 @@ pub mod message;
 pub mod oauth;
 pub mod password;
 pub mod phone;
+pub mod public_name;
 pub mod role;
 pub mod second_step;
 pub mod secret;

@@ -55,6 +55,13 @@ pub enum Content {
         /// For how long it can be used.
         minutes: u64,
     },
+    /// A code that confirms the mailbox before an application's user sets up their first app.
+    SetUpCode {
+        /// Six digits.
+        code: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
     /// A code for a step-up.
     ConfirmIdentityCode {
         /// Six digits.
@@ -139,6 +146,19 @@ pub enum Notice {
     },
     /// The operator changed the account.
     ByOperator(OperatorChange),
+    /// An API key was created in the organization that only its owners can grant: goes to each of them.
+    ApiKeyCreated {
+        /// Its name.
+        key: String,
+        /// Of which application.
+        application: String,
+        /// Of which organization.
+        organization: String,
+        /// By whom; `None` for the operator.
+        by: Option<String>,
+        /// What it allows, as [`Scopes`](crate::application::Scopes) is written.
+        scopes: String,
+    },
     /// Ten wrong codes: the second step rests for a while. Whoever tried had the password.
     SecondStepPaused {
         /// For how long.

@@ -188,6 +188,29 @@ pub fn admits(application_of: OrganizationId, for_everyone: bool, counting: &[Or
     for_everyone || counting.contains(&application_of)
 }
 
+/// Why an administrator who is in a member's account through "login as" does not enter an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginAsDenied {
+    /// Its registration does not say that it accepts "login as".
+    NotAccepted,
+    /// It was registered by another organization than the one the "login as" is bound to.
+    OtherOrganization,
+}
+
+/// Whether an administrator may enter an application in a member's account: it accepts that, and belongs to the organization
+/// that the "login as" is bound to, even where it is for everyone.
+pub fn admits_login_as(
+    application_of: OrganizationId,
+    accepts: bool,
+    bound: OrganizationId,
+) -> Result<(), LoginAsDenied> {
+    match (application_of == bound, accepts) {
+        (true, true) => Ok(()),
+        (true, false) => Err(LoginAsDenied::NotAccepted),
+        (false, _) => Err(LoginAsDenied::OtherOrganization),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,5 +247,14 @@ mod tests {
         assert!(admits(ours, false, &[ours, theirs]));
         assert!(!admits(ours, false, &[theirs]));
         assert!(admits(ours, true, &[]));
+    }
+
+    #[test]
+    fn a_login_as_enters_what_accepts_it_in_its_own_organization() {
+        let [ours, theirs] = [1, 2].map(|n| OrganizationId::generate(Timestamp::from_millis(0), &Fill(n)));
+        assert_eq!(admits_login_as(ours, true, ours), Ok(()));
+        assert_eq!(admits_login_as(ours, false, ours), Err(LoginAsDenied::NotAccepted));
+        assert_eq!(admits_login_as(theirs, true, ours), Err(LoginAsDenied::OtherOrganization));
+        assert_eq!(admits_login_as(theirs, false, ours), Err(LoginAsDenied::OtherOrganization));
     }
 }

@@ -28,6 +28,11 @@ impl Role {
         self >= Self::Admin
     }
 
+    /// Whether this role may register applications and create their keys.
+    pub fn runs_applications(self) -> bool {
+        self >= Self::Admin
+    }
+
     /// Whether this role may "login as" a member with the role `subject`: only downwards, never a peer.
     pub fn may_log_in_as(self, subject: Self) -> bool {
         self.sees_members() && subject < self

@@ -202,7 +202,7 @@ impl OwnSession {
         max_age: Duration,
     ) -> Result<Option<ApplicationAuthority>, ProofTooOld> {
         self.proven_within(now, max_age)?;
-        let administrator = role.sees_members();
+        let administrator = role.runs_applications();
         let (user, session) = (self.0.user, self.0.id);
         Ok(administrator.then(|| ApplicationAuthority::of_administrator(user, session, organization)))
     }

@@ -14,6 +14,15 @@ pub enum TextError {
     /// Line breaks, control or direction-changing characters, with which a name could forge a log line or a page.
     #[error("contains characters that cannot be shown")]
     Unprintable,
+    /// An email program would show it, or a part of it, as a link. Only for [`public_name`](crate::public_name::public_name).
+    #[error("looks like a web or email address")]
+    Link,
+    /// A sum of money, with which a message could pretend that there is something to collect. Only for the same.
+    #[error("looks like an amount of money")]
+    Amount,
+    /// A phone would offer to call it. Only for the same.
+    #[error("looks like a phone number")]
+    PhoneNumber,
 }
 
 /// A short text: NFC, trimmed, inner white space folded to one space, at most `max` characters, one line, printable.
@@ -33,10 +42,12 @@ pub fn short_text(raw: &str, max: usize) -> Result<String, TextError> {
 }
 
 /// Control characters, and the marks that reverse the reading direction (Unicode TR 36 §2.4: "bidirectional text
-/// spoofing") or that show as nothing at all.
+/// spoofing"), that break a line, or that show as nothing at all. The joiners U+200C and U+200D stay: some languages need them.
 fn unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{2028}' | '\u{2029}' | '\u{FFF9}'..='\u{FFFB}')
+        || matches!(c, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{E0000}'..='\u{E007F}')
 }
 
 #[cfg(test)]
@@ -50,6 +61,8 @@ mod tests {
         assert_eq!(short_text(" \u{a0} ", 40), Err(TextError::Empty));
         assert_eq!(short_text("abc", 2), Err(TextError::TooLong(2)));
         assert_eq!(short_text("a\r\nSubject: x", 40), Err(TextError::Unprintable));
-        assert_eq!(short_text("a\u{202E}b", 40), Err(TextError::Unprintable));
+        for hidden in ['\u{202E}', '\u{61C}', '\u{2028}', '\u{AD}', '\u{3164}', '\u{E0041}'] {
+            assert_eq!(short_text(&format!("a{hidden}b"), 40), Err(TextError::Unprintable), "{hidden:?}");
+        }
     }
 }

@@ -3,7 +3,9 @@
 
 mod print;
 
-use crate::cli::{ApiKey, ApiKeyCreate, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate};
+use crate::cli::{
+    ApiKey, ApiKeyCreate, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate, ApplicationUpdate,
+};
 use crate::console::{FAILED, at, say};
 use crate::wiring::Failure;
 use countersign_core::{
@@ -17,6 +19,7 @@ use countersign_flows::{
     Services,
     applications::{
         self, AddressOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome,
+        UpdateOutcome,
     },
 };
 use std::{net::Ipv4Addr, path::Path, time::Duration};
@@ -30,6 +33,7 @@ const LONGEST_KEYS: u64 = 64 * 1024;
 pub fn run(command: &Application) -> Result<(), Failure> {
     match command {
         Application::Create(options) => at(&options.place, async |s| create(&s, options).await),
+        Application::Update(options) => at(&options.place, async |s| update(&s, options).await),
         Application::List(options) => at(&options.place, async |s| list(&s, options.organization).await),
         Application::Show(options) => at(&options.place, async |s| show(&s, options.id).await),
         Application::Disable(options) => at(&options.place, async |s| switch(&s, options.id, false).await),
@@ -71,6 +75,22 @@ async fn create(s: &Services, options: &ApplicationCreate) -> Result<(), Failure
     }
 }
 
+async fn update(s: &Services, options: &ApplicationUpdate) -> Result<(), Failure> {
+    let authority = over(s, options.id).await?;
+    let changes = applications::ApplicationUpdate {
+        name: options.name.clone(),
+        app_required: options.require_app,
+        accepts_login_as: options.accepts_login_as,
+    };
+    let outcome = applications::update(s, authority, options.id, changes, &origin()).await;
+    match outcome.map_err(Failure::other(FAILED))? {
+        UpdateOutcome::Done => say(&format!("Changed {}.", options.id)),
+        UpdateOutcome::Name(error) => Err(name("--name", error)),
+        // The operator may say everything.
+        UpdateOutcome::NotFound | UpdateOutcome::OwnersOnly => Err(unknown(options.id)),
+    }
+}
+
 const NO_KEYS: &str = "--client private-key-jwt needs --client-keys FILE with a JWK Set of public keys: \
                        {\"keys\": [{\"kty\": …}]}, none of them private or symmetric, and one at least that checks \
                        signatures: RSA of 2048 bits or more, P-256 or Ed25519.";
@@ -94,6 +114,7 @@ fn draft(options: &ApplicationCreate) -> Result<Draft, Failure> {
     Ok(Draft {
         name: options.name.clone(),
         app_required: options.require_app,
+        accepts_login_as: options.accepts_login_as,
         addresses,
         client: client_draft(options)?,
         key,
@@ -245,7 +266,8 @@ async fn create_key(s: &Services, options: &ApiKeyCreate) -> Result<(), Failure>
             key_id: made.id.to_string(),
             api_key: &made.key,
         }),
-        KeyOutcome::NotFound => Err(unknown(id)),
+        // The operator may grant everything.
+        KeyOutcome::NotFound | KeyOutcome::OwnersOnly(_) => Err(unknown(id)),
         KeyOutcome::Name(error) => Err(name("--name", error)),
         KeyOutcome::TooMany => {
             Err(Failure::Input(format!("{id} has {} keys already; revoke one first.", applications::MOST)))
@@ -283,8 +305,21 @@ fn unknown(id: ApplicationId) -> Failure {
 }
 
 fn name(flag: &str, error: TextError) -> Failure {
-    let most = applications::NAME_LENGTH;
-    Failure::Input(format!("{flag} cannot be used ({error}); write 1 to {most} printable characters."))
+    Failure::Input(format!("{flag} cannot be used ({error}); {}.", remedy(error, applications::NAME_LENGTH)))
+}
+
+/// What to write instead of a name that cannot be used.
+pub(crate) fn remedy(error: TextError, most: usize) -> String {
+    match error {
+        TextError::Link => {
+            "write it without the dot, or with a space after it, such as \"Acme io\" or \"Co. KG\"".into()
+        }
+        TextError::Amount => "write a name without the amount".into(),
+        TextError::PhoneNumber => "write a name without the number".into(),
+        TextError::Empty | TextError::TooLong(_) | TextError::Unprintable => {
+            format!("write 1 to {most} printable characters")
+        }
+    }
 }
 
 fn address(flag: &str, text: &str, kind: AddressKind, error: AddressError) -> Failure {

@@ -13,7 +13,7 @@ mod users;
 
 pub use applications::{
     ApiKey, ApiKeyCreate, ApiKeyList, ApiKeyRevoke, Application, ApplicationAddress, ApplicationCreate,
-    ApplicationList, ApplicationNamed,
+    ApplicationList, ApplicationNamed, ApplicationUpdate,
 };
 pub use users::{ResetSecondStep, User, UserList, UserNamed};
 

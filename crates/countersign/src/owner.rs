@@ -53,7 +53,8 @@ pub fn create(options: &OwnerCreate) -> Result<(), Failure> {
             format!("--name cannot be used ({error}); write 1 to 80 printable characters.")
         }
         Created::Organization(error) => {
-            format!("--organization cannot be used ({error}); write 1 to 80 printable characters.")
+            let remedy = crate::application::remedy(error, accounts::NAME_LENGTH);
+            format!("--organization cannot be used ({error}); {remedy}.")
         }
         Created::Password(error) => format!(
             "the password is {error}; choose {} to {} characters that do not name the person or the service.",

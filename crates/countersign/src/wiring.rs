@@ -275,7 +275,11 @@ fn rules(config: &Config) -> Rules {
         sites: config
             .sites
             .iter()
-            .map(|site| Site { origin: site.origin(), rules: site.rules.clone() })
+            .map(|site| Site {
+                origin: site.origin(),
+                rules: site.rules.clone(),
+                accepts_login_as: site.accepts_login_as,
+            })
             .collect(),
     }
 }

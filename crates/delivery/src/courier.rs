@@ -251,6 +251,7 @@ fn is_too_old(message: &Message, now: Timestamp) -> bool {
     let minutes = match &message.content {
         Content::SignInCode { minutes, .. }
         | Content::SignInCodeElsewhere { minutes, .. }
+        | Content::SetUpCode { minutes, .. }
         | Content::ConfirmIdentityCode { minutes, .. }
         | Content::ConfirmPhoneCode { minutes, .. }
         | Content::ConfirmEmailCode { minutes, .. }

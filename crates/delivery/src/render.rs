@@ -6,8 +6,11 @@ mod layout;
 mod notice;
 mod sms;
 
-use countersign_core::message::{Channel, Message};
-use std::fmt;
+use countersign_core::{
+    message::{Channel, Message},
+    public_name::inert,
+};
+use std::{borrow::Cow, fmt};
 
 /// What every message needs to know about the service that writes it.
 #[derive(Clone, Debug)]
@@ -36,6 +39,7 @@ impl fmt::Debug for Rendered {
 
 /// The words of `message` for `channel`. `None` for what is never sent that way: an SMS carries a code and nothing else.
 pub fn render(message: &Message, channel: Channel, words: &Words) -> Option<Rendered> {
+    let message = &*named(message);
     match channel {
         Channel::Email => Some(match application::letter(message) {
             Some((letter, application)) => {
@@ -47,6 +51,16 @@ pub fn render(message: &Message, channel: Channel, words: &Words) -> Option<Rend
             }
         }),
         Channel::Sms => sms::text(message, words).map(|text| Rendered { subject: String::new(), text }),
+    }
+}
+
+/// The message, with an application's name that no program turns into a link. New names cannot look like one; older ones may.
+fn named(message: &Message) -> Cow<'_, Message> {
+    match message.application.as_deref().map(|name| (name, inert(name))) {
+        Some((name, inert)) if name != inert => {
+            Cow::Owned(Message { application: Some(inert), ..message.clone() })
+        }
+        _ => Cow::Borrowed(message),
     }
 }
 

@@ -9,6 +9,7 @@ use countersign_core::{
     event::{Detail, EventKind, Origin},
     ids::{AuthenticatorId, OrganizationId, UserId},
     password::{PasswordError, PlainPassword},
+    public_name::public_name,
     role::Role,
     text::{TextError, short_text},
 };
@@ -80,7 +81,7 @@ pub async fn create_owner(
         Ok(name) => name,
         Err(error) => return Ok(Created::Name(error)),
     };
-    let organization = match short_text(organization, NAME_LENGTH) {
+    let organization = match public_name(organization, NAME_LENGTH) {
         Ok(organization) => organization,
         Err(error) => return Ok(Created::Organization(error)),
     };

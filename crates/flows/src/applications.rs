@@ -23,14 +23,16 @@ use countersign_core::{
     authority::ApplicationAuthority,
     event::{Detail, EventKind, Origin},
     ids::{ApplicationId, OrganizationId},
+    public_name::public_name,
+    role::Role,
     session::{OwnSession, ProofTooOld},
-    text::{TextError, short_text},
+    text::TextError,
 };
-use countersign_store::{StoreResult, Tx, api_keys, applications};
+use countersign_store::{StoreResult, Tx, api_keys, applications, members};
 pub use countersign_store::{
-    api_keys::ApiKeyRow,
+    api_keys::{ApiKeyRow, KeyCreator},
     application_reveals::{Reveal, SecretOf},
-    applications::{Application, Client},
+    applications::{Application, ApplicationUpdate, Client},
 };
 
 /// An application's and a key's name have at most this many characters.
@@ -71,6 +73,8 @@ pub enum UpdateOutcome {
     NotFound,
     /// Not a name.
     Name(TextError),
+    /// Only an owner may say that it accepts "login as".
+    OwnersOnly,
 }
 
 /// What became of an address.
@@ -137,7 +141,7 @@ pub async fn register(
     app_required: bool,
     origin: &Origin,
 ) -> Result<RegisterOutcome, Fault> {
-    let name = match short_text(name, NAME_LENGTH) {
+    let name = match public_name(name, NAME_LENGTH) {
         Ok(name) => name,
         Err(error) => return Ok(RegisterOutcome::Name(error)),
     };
@@ -148,7 +152,7 @@ pub async fn register(
             if applications::list(tx, authority.organization())?.len() >= MOST {
                 return Ok(RegisterOutcome::TooMany);
             }
-            let new = applications::NewApplication { id, name, app_required };
+            let new = applications::NewApplication { id, name, app_required, accepts_login_as: false };
             applications::insert(tx, &authority, &new, now)?;
             record(tx, &authority, EventKind::ApplicationRegistered, &new.name, &origin, now)?;
             Ok(RegisterOutcome::Registered(id))
@@ -157,24 +161,42 @@ pub async fn register(
         .map_err(Into::into)
 }
 
-/// Changes the name, and whether an authenticator app is required at a hosted second step; what is `None` stays.
+/// Changes an application. That it accepts "login as" is an owner's or the operator's to say: someone who may enter a
+/// member's account must not also decide where that leads.
 pub async fn update(
     s: &Services,
     authority: ApplicationAuthority,
     id: ApplicationId,
-    name: Option<&str>,
-    app_required: Option<bool>,
+    update: ApplicationUpdate,
     origin: &Origin,
 ) -> Result<UpdateOutcome, Fault> {
-    let name = match name.map(|name| short_text(name, NAME_LENGTH)).transpose() {
+    let name = match update.name.map(|name| public_name(&name, NAME_LENGTH)).transpose() {
         Ok(name) => name,
         Err(error) => return Ok(UpdateOutcome::Name(error)),
     };
-    let work = move |tx: &mut Tx<'_>, authority: &ApplicationAuthority, _| {
-        applications::update(tx, authority, id, name.as_deref(), app_required)
-    };
-    let done = change(s, authority, id, origin, work).await?;
-    Ok(if done { UpdateOutcome::Done } else { UpdateOutcome::NotFound })
+    let update = ApplicationUpdate { name, ..update };
+    let (now, origin) = (s.now(), origin.clone());
+    s.store
+        .write(move |tx| {
+            if update.accepts_login_as == Some(true) && !is_at_least(tx, &authority, Role::Owner)? {
+                return Ok(UpdateOutcome::OwnersOnly);
+            }
+            if !applications::update(tx, &authority, id, &update)? {
+                return Ok(UpdateOutcome::NotFound);
+            }
+            record_of(tx, &authority, EventKind::ApplicationChanged, id, &origin, now)?;
+            Ok(UpdateOutcome::Done)
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Whether the authority is the operator's, or that of someone who has this role or a higher one now: it is looked up in the
+/// write, because a role may have been lost since the request began.
+fn is_at_least(tx: &mut Tx<'_>, authority: &ApplicationAuthority, role: Role) -> StoreResult<bool> {
+    let Some(user) = authority.by() else { return Ok(true) };
+    let member = members::one(tx, authority.organization(), user)?;
+    Ok(member.is_some_and(|member| member.active && member.role >= role))
 }
 
 /// Switches an application off, or on again; `false` if it was so, or is none of this organization.

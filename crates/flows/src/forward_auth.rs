@@ -37,6 +37,8 @@ pub struct Site {
     pub origin: String,
     /// Who may see what.
     pub rules: Rules,
+    /// An administrator may enter it in a member's account ("login as"): the operator says that it honors the actor.
+    pub accepts_login_as: bool,
 }
 
 /// Who asks for a page, as the site is told.
@@ -87,6 +89,10 @@ pub async fn look(
         None => None,
         Some(cookie) => identity_of(s, &site.origin, cookie).await?,
     };
+    // The site accepted it when the cookie was given, and no longer does. It learns nothing, and shows what everyone sees.
+    let denied =
+        identity.as_ref().is_some_and(|(identity, _)| identity.actor.is_some()) && !site.accepts_login_as;
+    let identity = identity.filter(|_| !denied);
     let visitor = identity
         .as_ref()
         .map(|(identity, level)| Visitor { level: *level, memberships: identity.memberships.clone() });
@@ -94,6 +100,7 @@ pub async fn look(
     metrics::counter!("countersign_forward_auth_total", "outcome" => decision.as_str()).increment(1);
     Ok(match decision {
         Decision::Open | Decision::Allowed => Answer::Seen(identity.map(|(identity, _)| identity)),
+        Decision::SignIn if denied => Answer::Forbidden,
         Decision::SignIn => Answer::SignIn,
         Decision::StepUp => Answer::StepUp,
         Decision::Forbidden => Answer::Forbidden,
@@ -154,6 +161,8 @@ pub enum Way {
     },
     /// Nowhere: the page is not for this account, or not in a "login as".
     Forbidden,
+    /// Nowhere: the site accepts no "login as".
+    LoginAsDenied,
     /// To the sign-in: the session has ended meanwhile.
     SignIn,
 }
@@ -165,6 +174,8 @@ pub enum Why {
     Nobody,
     /// The page is not for this account, or not in a "login as".
     Forbidden,
+    /// The site accepts no "login as".
+    LoginAsDenied,
     /// A second step has to be shown first, which a new try asks for.
     StepUp,
     /// Its path could mean more than one thing.
@@ -183,6 +194,9 @@ pub async fn why(s: &Services, session: Option<&Session>, site: &Site, path: &st
         }
     };
     let own = matches!(session, Some(Session::Own(_)));
+    if session.is_some() && !own && !site.accepts_login_as {
+        return Ok(Why::LoginAsDenied);
+    }
     Ok(match site.rules.decide(path, visitor.as_ref()) {
         Decision::Refused => Why::Ambiguous,
         Decision::SignIn => Why::Nobody,
@@ -203,6 +217,7 @@ pub async fn way(
 ) -> Result<Way, Fault> {
     let own = match &session {
         Session::Own(own) => Some(own.user()),
+        Session::Impersonated(_) if !site.accepts_login_as => return Ok(Way::LoginAsDenied),
         Session::Impersonated(_) => None,
     };
     let (identity, level) = facts(s, &session).await?;

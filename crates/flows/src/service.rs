@@ -51,6 +51,11 @@ impl Caller {
         self.key.scopes.allow(scope)
     }
 
+    /// Whether the key may vouch that the account holder is there for a first enrolment, so that nothing has to show it.
+    pub(crate) fn vouches(&self) -> bool {
+        self.allows(Scope::Authenticators) && self.allows(Scope::FirstEnrolments)
+    }
+
     /// The key, by its public name.
     pub fn key(&self) -> ApiKeyId {
         self.key.id

@@ -6,6 +6,7 @@ use countersign_core::{
     application::Scopes,
     authority::ApplicationAuthority,
     ids::{ApiKeyId, ApplicationId},
+    role::Role,
     secret::StoredHandle,
 };
 
@@ -17,8 +18,11 @@ sql! {
         WHERE k.handle = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2) \
         AND a.disabled_at IS NULL";
     USED = "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)";
-    LIST = "SELECT id, name, scopes, hint, created_at, expires_at, last_used_at, revoked_at FROM api_keys \
-        WHERE application_id = $1 ORDER BY created_at DESC, id DESC";
+    LIST = "SELECT k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at, k.last_used_at, k.revoked_at, \
+        u.name, u.disabled_at, m.role FROM api_keys AS k JOIN applications AS a ON a.id = k.application_id \
+        LEFT JOIN users AS u ON u.id = k.created_by \
+        LEFT JOIN memberships AS m ON m.user_id = k.created_by AND m.organization_id = a.organization_id \
+        WHERE k.application_id = $1 ORDER BY k.created_at DESC, k.id DESC";
     REVOKE = "UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND application_id = $3 AND revoked_at IS NULL \
         AND EXISTS (SELECT 1 FROM applications AS a WHERE a.id = $3 AND a.organization_id = $4)";
 }
@@ -55,6 +59,15 @@ pub struct LiveApiKey {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// Who created a key, as they are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCreator {
+    /// Their name.
+    pub name: String,
+    /// Their role in the application's organization, if they are still a member and their account is active.
+    pub role: Option<Role>,
+}
+
 /// A key as it is listed.
 #[derive(Clone, Debug)]
 pub struct ApiKeyRow {
@@ -74,6 +87,16 @@ pub struct ApiKeyRow {
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// Who created it; `None` for the operator.
+    pub creator: Option<KeyCreator>,
+}
+
+impl ApiKeyRow {
+    /// Whether who created it could create it today. The operator always can.
+    pub fn creator_still_may(&self) -> bool {
+        let may = |creator: &KeyCreator| creator.role.is_some_and(|role| self.scopes.grantable_by(role));
+        self.creator.as_ref().is_none_or(may)
+    }
 }
 
 /// Stores a key; `false` if the application is not one of the authority's organization.
@@ -120,16 +143,12 @@ pub fn list(tx: &mut Tx<'_>, application: ApplicationId) -> StoreResult<Vec<ApiK
 }
 
 fn read(mut row: Row) -> StoreResult<ApiKeyRow> {
-    Ok(ApiKeyRow {
-        id: row.parsed()?,
-        name: row.text()?,
-        scopes: row.parsed()?,
-        hint: row.text()?,
-        created_at: row.time()?,
-        expires_at: row.maybe_time()?,
-        last_used_at: row.maybe_time()?,
-        revoked_at: row.maybe_time()?,
-    })
+    let (id, name, scopes, hint) = (row.parsed()?, row.text()?, row.parsed()?, row.text()?);
+    let (created_at, expires_at) = (row.time()?, row.maybe_time()?);
+    let (last_used_at, revoked_at) = (row.maybe_time()?, row.maybe_time()?);
+    let (creator, disabled, role) = (row.maybe_text()?, row.maybe_time()?.is_some(), row.maybe_parsed()?);
+    let creator = creator.map(|name| KeyCreator { name, role: role.filter(|_| !disabled) });
+    Ok(ApiKeyRow { id, name, scopes, hint, created_at, expires_at, last_used_at, revoked_at, creator })
 }
 
 /// Revokes a key, at once and for good; `false` if it is revoked already, or not of this application and organization.

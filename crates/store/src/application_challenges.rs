@@ -4,7 +4,7 @@ use crate::{Tx, error::StoreResult, sql::Row};
 use countersign_core::{
     Timestamp,
     application::ReturnAddress,
-    application_challenge::{Answered, ApplicationChallengeRecord, Shown},
+    application_challenge::{Answered, ApplicationChallengeRecord, MailboxConfirmed, Shown},
     authority::HolderGrant,
     ids::{ApplicationChallengeId, ApplicationId, SessionId, UserId},
     second_step::Method,
@@ -13,17 +13,20 @@ use countersign_core::{
 
 sql! {
     INSERT = "INSERT INTO application_challenges (id, application_id, user_id, subject_id, handle, return_to, state, \
-        set_up, created_at, expires_at, enrolled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)";
+        set_up, created_at, expires_at, enrolled, vouched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)";
     BY_ID = "SELECT id, application_id, user_id, subject_id, return_to, state, set_up, shown, session_id, \
-        expires_at, verified_at, method, enrolled, result_expires_at FROM application_challenges WHERE id = $1";
+        expires_at, verified_at, method, enrolled, result_expires_at, vouched, mailbox_confirmed, browser FROM application_challenges WHERE id = $1";
     BY_HANDLE = "SELECT id, application_id, user_id, subject_id, return_to, state, set_up, shown, session_id, \
-        expires_at, verified_at, method, enrolled, result_expires_at FROM application_challenges WHERE handle = $1";
-    SET_UP_IN = "UPDATE application_challenges SET session_id = $1 \
+        expires_at, verified_at, method, enrolled, result_expires_at, vouched, mailbox_confirmed, browser FROM application_challenges WHERE handle = $1";
+    SET_UP_IN = "UPDATE application_challenges SET session_id = $1, browser = $5 \
+        WHERE id = $2 AND user_id = $3 AND verified_at IS NULL AND expires_at > $4 AND subject_id IS NULL \
+        AND set_up = 1 AND (browser IS NULL OR browser = $5)";
+    SHOWN = "UPDATE application_challenges SET shown = $1, browser = $5, session_id = NULL \
         WHERE id = $2 AND user_id = $3 AND verified_at IS NULL AND expires_at > $4 AND subject_id IS NULL \
         AND set_up = 1";
-    SHOWN = "UPDATE application_challenges SET shown = $1 \
-        WHERE id = $2 AND user_id = $3 AND verified_at IS NULL AND expires_at > $4 AND subject_id IS NULL \
-        AND set_up = 1 AND shown IS NULL";
+    MAILBOX_CONFIRMED = "UPDATE application_challenges SET mailbox_confirmed = 1, browser = $4, session_id = NULL \
+        WHERE id = $1 AND user_id = $2 AND verified_at IS NULL AND expires_at > $3 AND subject_id IS NULL \
+        AND set_up = 1";
     ANSWER = "UPDATE application_challenges SET verified_at = $1, method = $2 \
         WHERE id = $3 AND user_id = $4 AND verified_at IS NULL AND expires_at > $1";
     ENROLLED = "UPDATE application_challenges SET verified_at = $1, method = $2, enrolled = 1 \
@@ -47,6 +50,7 @@ fn read(mut row: Row) -> StoreResult<ApplicationChallengeRecord> {
     let (shown, session, expires_at) = (row.maybe_parsed()?, row.maybe_parsed()?, row.time()?);
     let verified = row.maybe_time()?.zip(row.maybe_parsed()?);
     let (enrolled, has_result) = (row.flag()?, row.maybe_time()?.is_some());
+    let (vouched, mailbox_confirmed, browser) = (row.flag()?, row.flag()?, row.maybe_handle()?);
     Ok(ApplicationChallengeRecord {
         id,
         application,
@@ -55,7 +59,10 @@ fn read(mut row: Row) -> StoreResult<ApplicationChallengeRecord> {
         return_to,
         state,
         set_up,
+        vouched,
         shown,
+        mailbox_confirmed,
+        browser,
         session,
         expires_at,
         verified,
@@ -82,6 +89,7 @@ pub fn insert(
         new.set_up,
         now,
         new.expires_at,
+        new.vouched,
     ];
     tx.execute(INSERT, params).map(drop)
 }
@@ -96,25 +104,41 @@ pub fn by_handle(tx: &mut Tx<'_>, handle: &StoredHandle) -> StoreResult<Option<A
     tx.row(BY_HANDLE, values![handle])?.map(read).transpose()
 }
 
-/// Names the session in which this challenge's app is being set up; `false` if the challenge is answered or over.
+/// Names the session in which this challenge's app is being set up, and the browser that it belongs to: the first one, or the
+/// one that it belonged to before. `false` if the challenge is answered or over, or belongs to another browser.
 pub fn set_up_in(
     tx: &mut Tx<'_>,
     challenge: ApplicationChallengeId,
     user: UserId,
     session: SessionId,
+    browser: &StoredHandle,
     now: Timestamp,
 ) -> StoreResult<bool> {
-    tx.changes_one(SET_UP_IN, values![session, challenge, user, now])
+    tx.changes_one(SET_UP_IN, values![session, challenge, user, now, browser])
 }
 
-/// Writes down that the second step which is due before the set-up was shown, once; `false` if it was before, or the
-/// challenge is answered or over.
+/// Writes down that the second step which is due before the set-up was shown, in this browser. The set-up belongs to it from
+/// now on; one that was begun in another browser is no longer this challenge's. `false` if the challenge is answered or over.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "what was shown is worth one challenge and is used up by it"
 )]
-pub fn shown(tx: &mut Tx<'_>, shown: Shown, now: Timestamp) -> StoreResult<bool> {
-    tx.changes_one(SHOWN, values![shown.method(), shown.challenge(), shown.user(), now])
+pub fn shown(tx: &mut Tx<'_>, shown: Shown, browser: &StoredHandle, now: Timestamp) -> StoreResult<bool> {
+    tx.changes_one(SHOWN, values![shown.method(), shown.challenge(), shown.user(), now, browser])
+}
+
+/// The same of a code to the account's mailbox, which is no second step.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what was confirmed is worth one challenge and is used up by it"
+)]
+pub fn mailbox_confirmed(
+    tx: &mut Tx<'_>,
+    confirmed: MailboxConfirmed,
+    browser: &StoredHandle,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    tx.changes_one(MAILBOX_CONFIRMED, values![confirmed.challenge(), confirmed.user(), now, browser])
 }
 
 /// Writes an answer down, once; `false` if it was answered before or is over.

@@ -11,13 +11,13 @@ use countersign_core::{
 
 sql! {
     INSERT = "INSERT INTO applications (id, organization_id, name, first_party, for_everyone, app_required, \
-        id_token_alg, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    BY_ID = "SELECT id, organization_id, name, first_party, for_everyone, app_required, client_auth, \
+        id_token_alg, created_at, accepts_login_as) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    BY_ID = "SELECT id, organization_id, name, first_party, for_everyone, app_required, accepts_login_as, client_auth, \
         id_token_alg, client_keys, disabled_at FROM applications WHERE id = $1";
-    LIST = "SELECT id, organization_id, name, first_party, for_everyone, app_required, client_auth, \
+    LIST = "SELECT id, organization_id, name, first_party, for_everyone, app_required, accepts_login_as, client_auth, \
         id_token_alg, client_keys, disabled_at FROM applications WHERE organization_id = $1 ORDER BY created_at, id";
-    UPDATE = "UPDATE applications SET name = COALESCE($1, name), app_required = COALESCE($2, app_required) \
-        WHERE id = $3 AND organization_id = $4";
+    UPDATE = "UPDATE applications SET name = COALESCE($1, name), app_required = COALESCE($2, app_required), \
+        accepts_login_as = COALESCE($3, accepts_login_as) WHERE id = $4 AND organization_id = $5";
     SET_CLIENT = "UPDATE applications SET client_auth = $1, client_secret = $2, client_keys = $3, id_token_alg = $4 \
         WHERE id = $5 AND organization_id = $6";
     KEEP_SECRET = "UPDATE applications SET id_token_alg = $1 \
@@ -56,6 +56,8 @@ pub struct Application {
     pub for_everyone: bool,
     /// At a hosted second step, whoever has no authenticator app sets one up.
     pub app_required: bool,
+    /// An administrator may enter it in a member's account ("login as"): it declares that it honors `act`.
+    pub accepts_login_as: bool,
     /// How it signs people in by OpenID Connect; `None` where it does not.
     pub client: Option<Client>,
     /// Whether it may be used at all.
@@ -89,15 +91,39 @@ pub struct NewApplication {
     pub name: String,
     /// At a hosted second step, whoever has no authenticator app sets one up.
     pub app_required: bool,
+    /// It accepts "login as".
+    pub accepts_login_as: bool,
+}
+
+/// What is to change about an application; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct ApplicationUpdate {
+    /// Its name.
+    pub name: Option<String>,
+    /// Whether an authenticator app is required at a hosted second step.
+    pub app_required: Option<bool>,
+    /// Whether it accepts "login as".
+    pub accepts_login_as: Option<bool>,
 }
 
 fn read(mut row: Row) -> StoreResult<Application> {
     let (id, organization, name) = (row.parsed()?, row.parsed()?, row.text()?);
     let (first_party, for_everyone, app_required) = (row.flag()?, row.flag()?, row.flag()?);
+    let accepts_login_as = row.flag()?;
     let (auth, id_token_alg, keys) = (row.maybe_parsed()?, row.parsed()?, row.maybe_text()?);
     let client = auth.map(|auth| Client { auth, id_token_alg, keys });
     let active = row.maybe_time()?.is_none();
-    Ok(Application { id, organization, name, first_party, for_everyone, app_required, client, active })
+    Ok(Application {
+        id,
+        organization,
+        name,
+        first_party,
+        for_everyone,
+        app_required,
+        accepts_login_as,
+        client,
+        active,
+    })
 }
 
 /// Stores an application of the authority's organization. First-party and open to everyone are what the authority says.
@@ -116,6 +142,7 @@ pub fn insert(
         new.app_required,
         SigningAlgorithm::Rs256,
         now,
+        new.accepts_login_as,
     ];
     tx.execute(INSERT, params).map(drop)
 }
@@ -130,16 +157,16 @@ pub fn list(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<Ap
     tx.rows(LIST, values![organization])?.into_iter().map(read).collect()
 }
 
-/// Changes the name, and whether an authenticator app is required; what is `None` stays. `false` if it is not one of this
-/// organization's.
+/// Changes an application. `false` if it is not one of this organization's.
 pub fn update(
     tx: &mut Tx<'_>,
     authority: &ApplicationAuthority,
     id: ApplicationId,
-    name: Option<&str>,
-    app_required: Option<bool>,
+    update: &ApplicationUpdate,
 ) -> StoreResult<bool> {
-    tx.changes_one(UPDATE, values![name, app_required, id, authority.organization()])
+    let ApplicationUpdate { name, app_required, accepts_login_as } = update;
+    let params = values![name.as_ref(), *app_required, *accepts_login_as, id, authority.organization()];
+    tx.changes_one(UPDATE, params)
 }
 
 /// Says how the application signs people in; whatever secret it had is worthless. `false` as above.

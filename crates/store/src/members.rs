@@ -116,6 +116,13 @@ pub fn list(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<Me
     Ok(members)
 }
 
+/// The owners of an organization whose accounts are active, by name.
+pub fn owners(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<Member>> {
+    let mut members = list(tx, organization)?;
+    members.retain(|member| member.active && member.role == Role::Owner);
+    Ok(members)
+}
+
 /// One member of an organization; `None` if the user is not one.
 pub fn one(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> StoreResult<Option<Member>> {
     tx.row(ONE, values![organization, user])?.map(read).transpose()

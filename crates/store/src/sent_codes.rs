@@ -33,7 +33,8 @@ pub enum Purpose {
     ConfirmIdentity,
     /// A new phone; the owner is the session.
     ConfirmPhone,
-    /// A new address; the owner is the session.
+    /// A mailbox: of a new address, and the owner is the session; or before the set-up of a first app, and the owner is the
+    /// application's challenge.
     ConfirmEmail,
 }
 

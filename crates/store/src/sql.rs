@@ -230,6 +230,16 @@ impl Row {
         }
     }
 
+    pub(crate) fn maybe_handle(&mut self) -> StoreResult<Option<StoredHandle>> {
+        match self.values.next() {
+            Some(Value::Bytes(v)) => {
+                v.try_into().map(|bytes| Some(StoredHandle::from_bytes(bytes))).or_else(|_| self.corrupt())
+            }
+            Some(Value::Null) => Ok(None),
+            _ => self.corrupt(),
+        }
+    }
+
     pub(crate) fn flag(&mut self) -> StoreResult<bool> {
         match self.int()? {
             0 => Ok(false),

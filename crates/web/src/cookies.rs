@@ -1,8 +1,9 @@
-//! The two cookies.
+//! The cookies of this server's own host.
 //!
 //! One holds whichever handle the browser has just now: a visitor's (a random value that nothing is stored for), a
 //! waiting sign-in's, or a session's. It changes with each of them, so that nobody can plant one and find it signed in
-//! later (session fixation; ASVS 5.0 V7.2.4). The other marks a browser in which a sign-in was completed before.
+//! later (session fixation; ASVS 5.0 V7.2.4). Another marks a browser in which a sign-in was completed before. The third
+//! names the browser that a hosted set-up belongs to: it is new with every right code, and opens nothing else.
 
 use countersign_core::secret::PlainHandle;
 use http::{HeaderMap, HeaderValue, header::COOKIE};
@@ -29,6 +30,10 @@ impl Cookies {
         if self.secure { "__Host-countersign-browser" } else { "countersign-browser" }
     }
 
+    fn set_up_name(self) -> &'static str {
+        if self.secure { "__Host-countersign-set-up" } else { "countersign-set-up" }
+    }
+
     /// The handle of a visitor, a waiting sign-in or a session.
     pub(crate) fn handle(self, headers: &HeaderMap) -> Option<PlainHandle> {
         only(headers, self.session_name())
@@ -37,6 +42,21 @@ impl Cookies {
     /// The handle of a known browser.
     pub(crate) fn known_browser(self, headers: &HeaderMap) -> Option<PlainHandle> {
         only(headers, self.browser_name())
+    }
+
+    /// The handle of a browser that a hosted set-up belongs to.
+    pub(crate) fn set_up(self, headers: &HeaderMap) -> Option<PlainHandle> {
+        only(headers, self.set_up_name())
+    }
+
+    /// `Set-Cookie` for it; it ends with the browser's own session at the latest.
+    pub(crate) fn set_set_up(self, handle: &PlainHandle) -> Option<HeaderValue> {
+        self.set(self.set_up_name(), &handle.to_text(), "")
+    }
+
+    /// `Set-Cookie` that takes it away.
+    pub(crate) fn clear_set_up(self) -> Option<HeaderValue> {
+        self.set(self.set_up_name(), "", "; Max-Age=0")
     }
 
     /// `Set-Cookie` for a handle; it ends with the browser's own session at the latest.
@@ -121,6 +141,10 @@ mod tests {
         assert_eq!(
             Cookies::new(false).clear_handle().unwrap().to_str().unwrap(),
             "countersign=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+        );
+        assert_eq!(
+            over_https.set_set_up(&handle).unwrap().to_str().unwrap(),
+            format!("__Host-countersign-set-up={}; Path=/; HttpOnly; SameSite=Lax; Secure", text('a'))
         );
         let known = over_https.set_known_browser(&handle).unwrap();
         assert!(known.to_str().unwrap().ends_with("; Secure; Max-Age=34560000"));

@@ -126,8 +126,18 @@ pub(crate) async fn sign_in(
             };
             page(StatusCode::FORBIDDEN, &page_of)
         }
+        Way::LoginAsDenied => no_login_as(shell(&app, &browser, Some(&who)), site),
         Way::Forbidden => for_others(shell(&app, &browser, Some(&who)), &who.name, site),
     }
+}
+
+/// 403: the site accepts no "login as".
+fn no_login_as(shell: Shell, site: &Site) -> Answer {
+    let text = format!(
+        "{} doesn’t accept “login as”. To see it as yourself, end “login as” above, then open the page again.",
+        site.origin
+    );
+    not_shown(shell, text, None)
 }
 
 /// 403: the page is for others.
@@ -171,6 +181,7 @@ pub(crate) async fn refused_page(State(app): State<App>, query: Query, browser: 
         Why::Forbidden => {
             return for_others(shell, &who.map(|who| who.name).unwrap_or_default(), site);
         }
+        Why::LoginAsDenied => return no_login_as(shell, site),
         Why::Nobody => (
             format!("Nobody is signed in here. Sign in, if the page that you opened at {origin} is for you."),
             Some(("Sign in", again)),

@@ -24,10 +24,17 @@ pub(crate) enum Problem {
         /// The page with a fresh form.
         page: String,
     },
+    /// The form came without any cookie of ours.
+    NoCookies {
+        /// The page with the form.
+        page: String,
+    },
     /// The account holder alone may do this, and this is an administrator in their account.
     OnlyTheAccountHolder,
     /// Administrators and owners alone may do this.
     OnlyAdministrators,
+    /// Only owners may do this.
+    OnlyOwners,
     /// This "login as" is not permitted.
     LoginAsRefused(&'static str),
     /// A second step is due, and none of the account's works.
@@ -124,8 +131,10 @@ impl Problem {
             Self::Elsewhere(_) => StatusCode::SEE_OTHER,
             Self::ForeignOrigin
             | Self::StaleForm { .. }
+            | Self::NoCookies { .. }
             | Self::OnlyTheAccountHolder
             | Self::OnlyAdministrators
+            | Self::OnlyOwners
             | Self::LoginAsRefused(_)
             | Self::NoSecondStepLeft => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoChallenge => StatusCode::NOT_FOUND,
@@ -148,8 +157,9 @@ impl Problem {
             Self::Elsewhere(_) => "elsewhere",
             Self::ForeignOrigin => "foreign-origin",
             Self::StaleForm { .. } => "stale-form",
+            Self::NoCookies { .. } => "no-cookies",
             Self::OnlyTheAccountHolder => "login-as",
-            Self::OnlyAdministrators => "role",
+            Self::OnlyAdministrators | Self::OnlyOwners => "role",
             Self::LoginAsRefused(_) => "login-as-refused",
             Self::NoSecondStepLeft => "no-second-step-left",
             Self::NotFound => "not-found",
@@ -211,17 +221,18 @@ impl Problem {
                 "You have signed in or out since it was opened, so nothing was changed. Open it again and repeat what \
                  you did.",
             ),
+            Self::NoCookies { .. } => plain(
+                "Your browser sent no cookie",
+                "Nothing was changed. This page needs a cookie until you close your browser. Allow cookies for this site, then \
+                 open the page again and repeat what you did.",
+            ),
             Self::OnlyTheAccountHolder => (
                 format!("Only {subject} can do this"),
                 "You are in this account through “login as”. What protects the account stays with the person it \
                  belongs to."
                     .into(),
             ),
-            Self::OnlyAdministrators => plain(
-                "This is for administrators",
-                "Your account is not an administrator’s. If you need something done here, ask one of your team’s \
-                 administrators.",
-            ),
+            Self::OnlyAdministrators | Self::OnlyOwners => self.text_about_roles(),
             Self::LoginAsRefused(why) => plain("You cannot enter this account", why),
             Self::NoSecondStepLeft => plain(
                 "No second step is left",
@@ -280,6 +291,23 @@ impl Problem {
         }
     }
 
+    /// For someone whose role is too low.
+    fn text_about_roles(&self) -> (String, String) {
+        let (heading, text) = match self {
+            Self::OnlyOwners => (
+                "This is for owners",
+                "Nothing was changed. Only an owner of your organization can do this. Ask one of them; the list of members \
+                 shows who they are.",
+            ),
+            _ => (
+                "This is for administrators",
+                "Your account is not an administrator’s. If you need something done here, ask one of your team’s \
+                 administrators.",
+            ),
+        };
+        (heading.to_owned(), text.to_owned())
+    }
+
     /// For somebody whom an application has sent here.
     fn text_from_elsewhere(&self) -> (String, String) {
         let (heading, text) = match self {
@@ -299,12 +327,12 @@ impl Problem {
     fn action(&self, subject: Option<&str>) -> Option<ErrorAction> {
         let go = |label: &str, href: &str| Some(ErrorAction { label: label.into(), href: href.into() });
         match (self, subject) {
-            (Self::StaleForm { page }, _) => go("Open the page again", page),
+            (Self::StaleForm { page } | Self::NoCookies { page }, _) => go("Open the page again", page),
             // An application's people have no start page here.
             (Self::NoChallenge, _) => None,
             (Self::TooMany { .. } | Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut, _) => None,
             (_, Some(subject)) => go(&format!("Go on as {subject}"), "/"),
-            (Self::LoginAsRefused(_), None) => go("Back to the members", "/members"),
+            (Self::LoginAsRefused(_) | Self::OnlyOwners, None) => go("Back to the members", "/members"),
             (_, None) => go("Go to the start page", "/"),
         }
     }

@@ -36,7 +36,7 @@ pub use api::{
 pub use app_setup::{AppSetup, AppSetupPage};
 pub use application::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
-    NewSecret, TextForm,
+    NewSecret, ScopeChoice, TextForm,
 };
 pub use backup_codes::{BackupCodes, BackupCodesPage, FreshCodes};
 pub use contact::{EmailConfirmPage, PhoneConfirmPage};

@@ -6,7 +6,7 @@ use crate::times;
 use countersign_core::{
     authority::LoginAsRefusal,
     email::EmailError,
-    oauth::{OauthScope, ScopeSet},
+    oauth::{LoginAsDenied, OauthScope, ScopeSet},
     password::{LONGEST, PasswordError, SHORTEST},
     phone::PhoneError,
     role::Role,
@@ -175,6 +175,17 @@ pub(crate) fn text(error: TextError, what: &str) -> String {
         TextError::Unprintable => {
             "This contains characters that cannot be shown, such as line breaks. Type it without them.".into()
         }
+        TextError::Link => {
+            "This looks like a web or email address, and email programs would turn it into a link. Write it without the dot, or \
+             put a space after it: “Acme io” or “Co. KG”."
+                .into()
+        }
+        TextError::Amount => {
+            "This looks like an amount of money, and the name is shown in emails. Use a name without the amount.".into()
+        }
+        TextError::PhoneNumber => {
+            "This looks like a phone number, and the name is shown in emails. Use a name without the number.".into()
+        }
     }
 }
 
@@ -188,6 +199,17 @@ pub(crate) fn login_as(refusal: LoginAsRefusal) -> &'static str {
             "This account is switched off. Switch it on again before you log in as this person."
         }
     }
+}
+
+/// Why a "login as" does not enter an application.
+pub(crate) fn login_as_denied(why: LoginAsDenied, application: &str) -> String {
+    let why = match why {
+        LoginAsDenied::NotAccepted => format!("{application} doesn’t accept “login as”."),
+        LoginAsDenied::OtherOrganization => {
+            format!("{application} belongs to another organization, and “login as” stays within yours.")
+        }
+    };
+    format!("{why} To use it as yourself, end “login as” above, then open it again.")
 }
 
 /// A role's name.
@@ -274,7 +296,15 @@ mod tests {
         said.extend(passwords.map(new_password));
         said.extend(passwords.map(|e| typed_password(e).to_owned()));
         said.extend(
-            [TextError::Empty, TextError::TooLong(40), TextError::Unprintable].map(|e| text(e, "a reason")),
+            [
+                TextError::Empty,
+                TextError::TooLong(40),
+                TextError::Unprintable,
+                TextError::Link,
+                TextError::Amount,
+                TextError::PhoneNumber,
+            ]
+            .map(|e| text(e, "a reason")),
         );
         said.extend([LoginAsRefusal::Rank, LoginAsRefusal::Inactive].map(|e| login_as(e).to_owned()));
         for sentence in said {

@@ -63,6 +63,7 @@ pub(super) fn application(view: &ApplicationView) -> Result<(), Failure> {
         ["First-party".to_owned(), yes(application.first_party)],
         ["For everyone".to_owned(), yes(application.for_everyone)],
         ["Requires an app".to_owned(), yes(application.app_required)],
+        ["Accepts login as".to_owned(), yes(application.accepts_login_as)],
         ["Sign-in".to_owned(), sign_in(application)],
     ];
     let addresses = view.addresses.iter();
@@ -76,7 +77,7 @@ pub(super) fn keys(keys: &[ApiKeyRow], now: Timestamp) -> Result<(), Failure> {
     if keys.is_empty() {
         return say("This application has no API key yet. countersign api-key create makes one.");
     }
-    let header = ["KEY", "NAME", "SCOPES", "ENDS WITH", "MADE", "LAST USED", "STATE"];
+    let header = ["KEY", "NAME", "SCOPES", "ENDS WITH", "MADE", "MADE BY", "LAST USED", "STATE"];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(keys.iter().map(|key| {
         [
@@ -85,11 +86,18 @@ pub(super) fn keys(keys: &[ApiKeyRow], now: Timestamp) -> Result<(), Failure> {
             key.scopes.to_string(),
             key.hint.clone(),
             moment(key.created_at),
+            made_by(key),
             key.last_used_at.map_or_else(|| "never".to_owned(), moment),
             key_state(key, now),
         ]
     }));
     say(&table(&rows))
+}
+
+/// Who created a key, and whether they no longer could.
+fn made_by(key: &ApiKeyRow) -> String {
+    let name = key.creator.as_ref().map_or("the operator", |creator| creator.name.as_str());
+    if key.creator_still_may() { name.to_owned() } else { format!("{name} (no longer permitted)") }
 }
 
 fn state(application: &Application) -> &'static str {

@@ -20,6 +20,8 @@ macro_rules! one_of {
 pub enum Application {
     /// Register an application; prints JSON, in which secrets are shown this once
     Create(ApplicationCreate),
+    /// Change an application's name, or what it requires and accepts; what is not given stays
+    Update(ApplicationUpdate),
     /// List the applications
     List(ApplicationList),
     /// Show an application, its addresses and its keys
@@ -63,6 +65,10 @@ pub struct ApplicationCreate {
     #[arg(long)]
     pub require_app: bool,
 
+    /// An administrator may enter it in a member's account; it must then honor `act` (docs/APPLICATIONS.md)
+    #[arg(long)]
+    pub accepts_login_as: bool,
+
     /// An address to which people come back from the second step
     #[arg(long = "return-address", value_name = "URL")]
     pub return_addresses: Vec<String>,
@@ -98,6 +104,31 @@ pub struct ApplicationCreate {
     /// The API key ends by itself after so many days
     #[arg(long, value_name = "N", requires = "api_key", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub expires_in_days: Option<u16>,
+}
+
+/// Options of `countersign application update`.
+#[derive(Debug, Args)]
+#[group(id = "change", required = true, multiple = true, args = ["name", "require_app", "accepts_login_as"])]
+pub struct ApplicationUpdate {
+    /// Which server.
+    #[command(flatten)]
+    pub place: Place,
+
+    /// The application's id
+    #[arg(value_name = "ID")]
+    pub id: ApplicationId,
+
+    /// The new name, as people see it
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Whether anyone who has no authenticator app sets one up at its second step
+    #[arg(long, value_name = "BOOL")]
+    pub require_app: Option<bool>,
+
+    /// Whether an administrator may enter it in a member's account; it must then honor `act` (docs/APPLICATIONS.md)
+    #[arg(long, value_name = "BOOL")]
+    pub accepts_login_as: Option<bool>,
 }
 
 /// Options of `countersign application list`.
@@ -242,6 +273,15 @@ mod tests {
         );
         let Application::AddAddress(add) = parse(&line).unwrap() else { panic!("not add-address") };
         assert_eq!((add.kind, add.url.as_str()), (AddressKind::PostLogout, "https://a.example/"));
+    }
+
+    #[test]
+    fn an_update_names_what_changes() {
+        let line = format!("countersign application update {ID} --data d --accepts-login-as true");
+        let Application::Update(update) = parse(&line).unwrap() else { panic!("not update") };
+        assert_eq!((update.accepts_login_as, update.require_app, update.name), (Some(true), None, None));
+        let nothing = parse(&format!("countersign application update {ID} --data d")).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::MissingRequiredArgument);
     }
 
     #[test]

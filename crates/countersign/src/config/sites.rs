@@ -21,6 +21,8 @@ pub struct Site {
     pub url: Url,
     /// Who may see what.
     pub rules: Rules,
+    /// Whether it accepts "login as".
+    pub accepts_login_as: bool,
 }
 
 impl Site {
@@ -80,7 +82,7 @@ pub(super) fn read(section: &Value) -> Result<Vec<Site>, ConfigError> {
 }
 
 fn site(table: &Table, at: &At) -> Result<Site, ConfigError> {
-    only(table, at, &["url", "access", "organizations", "roles", "rules"])?;
+    only(table, at, &["url", "access", "organizations", "roles", "accepts_login_as", "rules"])?;
     let url = match text(table, "url", at)? {
         None => {
             return Err(at
@@ -101,7 +103,12 @@ fn site(table: &Table, at: &At) -> Result<Site, ConfigError> {
         }
         rules.push(rule);
     }
-    Ok(Site { url, rules: Rules { otherwise, rules } })
+    let accepts_login_as = match table.get("accepts_login_as") {
+        None => false,
+        Some(Value::Boolean(accepts)) => *accepts,
+        Some(_) => return Err(at.key("accepts_login_as").wrong("is not a switch; set true or false")),
+    };
+    Ok(Site { url, rules: Rules { otherwise, rules }, accepts_login_as })
 }
 
 fn rule(table: &Table, at: &At) -> Result<Rule, ConfigError> {
@@ -208,7 +215,8 @@ fn words<T: std::str::FromStr>(
 pub(super) fn explain(sites: &[Site]) -> String {
     let mut text = String::new();
     for site in sites {
-        let _ = writeln!(text, "{}  {}", site.origin(), in_words(&site.rules.otherwise));
+        let login_as = if site.accepts_login_as { ", accepts login as" } else { "" };
+        let _ = writeln!(text, "{}  {}{login_as}", site.origin(), in_words(&site.rules.otherwise));
         for rule in &site.rules.rules {
             let _ = writeln!(text, "  {}  {}", rule.prefix, in_words(&rule.wanted));
         }
@@ -255,13 +263,14 @@ mod tests {
             roles = [\"owner\", \"admin\"]
             [[forward_auth.sites]]
             url = \"http://127.0.0.1:9000\"
-            access = \"one-step\"",
+            access = \"one-step\"
+            accepts_login_as = true",
         )
         .unwrap();
         assert_eq!(
             explain(&sites),
             "https://wiki.example.org  two-steps\n  /public/  public\n  /team  one-step, owner or admin alone\n\
-             http://127.0.0.1:9000  one-step\n"
+             http://127.0.0.1:9000  one-step, accepts login as\n"
         );
     }
 
@@ -280,7 +289,7 @@ mod tests {
             ),
             (
                 format!("{site}acces = \"public\""),
-                "forward_auth.sites[1].acces is not a setting; the keys here are url, access, organizations, roles, rules.",
+                "forward_auth.sites[1].acces is not a setting; the keys here are url, access, organizations, roles, accepts_login_as, rules.",
             ),
             (
                 format!("{site}access = \"open\""),
@@ -317,6 +326,10 @@ mod tests {
             (
                 format!("{site}[[forward_auth.sites.rules]]\npath = \"/public\""),
                 "forward_auth.sites[1].rules[1].access is missing; choose public, one-step, two-steps or two-factor.",
+            ),
+            (
+                format!("{site}accepts_login_as = \"yes\""),
+                "forward_auth.sites[1].accepts_login_as is not a switch; set true or false.",
             ),
             (
                 format!("{site}rules = 1"),

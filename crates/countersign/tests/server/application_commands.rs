@@ -140,6 +140,16 @@ async fn keys_addresses_and_secrets_are_made_and_taken_away() {
     assert!(done(&server, &remove).contains("Removed"));
     assert!(refused(&server, &remove).contains("application show"));
 
+    let accepts =
+        |show: &str| show.lines().any(|line| line.starts_with("Accepts login as") && line.ends_with("yes"));
+    assert!(!accepts(&done(&server, &["application", "show", id])), "not unless it is said");
+    let update = ["application", "update", id, "--accepts-login-as", "true", "--name", "Pipeline"];
+    assert!(done(&server, &update).contains("Changed"));
+    let show = done(&server, &["application", "show", id]);
+    assert!(accepts(&show) && show.contains("Pipeline"), "{show}");
+    let linked = ["application", "update", id, "--name", "https://win.example"];
+    assert!(refused(&server, &linked).contains("without the dot"));
+
     assert!(done(&server, &["application", "disable", id]).contains("off"));
     assert!(done(&server, &["application", "disable", id]).contains("already"));
     assert!(done(&server, &["application", "show", id]).contains("off"));
@@ -156,6 +166,8 @@ async fn what_cannot_be_done_is_one_sentence_and_leaves_nothing() {
     let nobody = "01890000-0000-7000-8000-000000000000";
     for (arguments, says) in [
         (&["--name", " "][..], "--name"),
+        (&["--name", "Acme.io"], "without the dot"),
+        (&["--name", "Win $500"], "without the amount"),
         (&["--name", "x", "--organization", nobody], "Harbour & Pine"),
         (&["--name", "x", "--return-address", "http://crm.example/"], "https://"),
         (&["--name", "x", "--return-address", "com.example.app:/back"], "https://"),
@@ -175,6 +187,7 @@ async fn what_cannot_be_done_is_one_sentence_and_leaves_nothing() {
     for arguments in [
         &["application", "show", nobody][..],
         &["application", "disable", nobody],
+        &["application", "update", nobody, "--require-app", "true"],
         &["application", "new-secret", nobody],
         &["application", "add-address", nobody, "--kind", "redirect", "https://a.example/"],
         &["api-key", "list", "--application", nobody],

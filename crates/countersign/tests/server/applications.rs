@@ -3,7 +3,7 @@
 
 use crate::application_commands::{create, run};
 use countersign_testkit::{
-    Browser, BrowserOptions, Client, Engine, Page, Person, Server, ServerOptions, burst,
+    Browser, BrowserOptions, Client, Engine, Kind, Page, Person, Server, ServerOptions, burst,
 };
 use std::time::Duration;
 
@@ -250,7 +250,7 @@ async fn addresses_are_kept_by_purpose_and_every_refusal_says_what_to_type() {
 #[tokio::test(flavor = "multi_thread")]
 async fn names_and_keys_are_checked_and_what_is_typed_is_text() {
     let server = super::server(Engine::Sqlite).await;
-    let client = signed_in(&server, &server.people().admin).await;
+    let client = signed_in(&server, &server.people().owner).await;
     let long = "x".repeat(61);
     for name in ["", "   ", &long, "a\nb", "a\u{202E}b", "\u{200B}"] {
         let page = client.post_from(LIST, LIST, &[("name", name)]).await.expect_status(422);
@@ -261,6 +261,17 @@ async fn names_and_keys_are_checked_and_what_is_typed_is_text() {
     for page in [client.get(LIST).await, client.get(&path).await] {
         let page = page.expect_status(200);
         assert!(page.words().contains(nasty) && !page.body.contains("<script>alert"), "{page}");
+    }
+    for (name, says) in [
+        ("Acme.io", "looks like a web or email address"),
+        ("https://win.example/claim", "looks like a web or email address"),
+        ("You won $500", "looks like an amount of money"),
+        ("Call 555 123 4567", "looks like a phone number"),
+    ] {
+        for (page, action) in [(LIST, LIST.to_owned()), (path.as_str(), format!("{path}/update"))] {
+            let refused = client.post_from(page, &action, &[("name", name)]).await.expect_status(422);
+            assert!(refused.text("#name-error").unwrap().contains(says), "{name}: {refused}");
+        }
     }
     client.post(&format!("{path}/update"), &[("name", " ")]).await.expect_status(422);
     client.post(&format!("{path}/update"), &[]).await.expect_status(422);
@@ -296,6 +307,94 @@ async fn names_and_keys_are_checked_and_what_is_typed_is_text() {
     let shown = client.follow(made).await;
     assert!(shown.words().contains(script) && !shown.body.contains(script), "{shown}");
     assert!(shown.words().contains("works until it is revoked") && secrets(&shown).len() == 1, "{shown}");
+}
+
+const GUARDED: [(&str, &str); 3] =
+    [("name", "CRM server"), ("scope-first-enrolments", "on"), ("lifetime", "90")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_owner_creates_a_key_that_changes_second_steps_and_every_owner_reads_about_it() {
+    for engine in Engine::ALL {
+        let server = super::server(engine).await;
+        let (owner, admin) = (server.people().owner.clone(), server.people().admin.clone());
+        let client = signed_in(&server, &admin).await;
+        let path = register(&client, "Harbour CRM").await;
+        let page = client.get(&path).await.expect_status(200);
+        for scope in ["authenticators", "first-enrolments"] {
+            let box_of = format!("#scope-{scope}");
+            assert!(page.has(&format!("{box_of}[disabled]")), "{page}");
+        }
+        assert!(
+            !page.has("#scope-challenges[disabled]") && page.words().contains("Only an owner can grant this")
+        );
+        let forged = client.post(&format!("{path}/keys"), &GUARDED).await.expect_status(422);
+        let says = forged.text("#scopes-error").unwrap();
+        assert!(says.contains("Only an owner can allow") && says.contains("ask an owner"), "{forged}");
+        assert_eq!(client.get(&path).await.texts("form[action$='/revoke']").len(), 0, "and nothing was made");
+
+        let mut mailbox = server.mailbox(Kind::Email, Some(&owner.email)).await;
+        let owners = signed_in(&server, &owner).await;
+        mailbox.next_code().await;
+        let made = owners.post_from(&path, &format!("{path}/keys"), &GUARDED).await.expect_redirect(&path);
+        assert_eq!(secrets(&owners.follow(made).await).len(), 1);
+        let message = mailbox.next().await;
+        assert_eq!(message.subject.as_deref(), Some("An API key for second steps was created"));
+        let text = message.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("Olivia Hart created the API key \"CRM server\" for Harbour CRM"), "{text}");
+        assert!(text.contains("It allows: first-enrolments."), "{text}");
+
+        // Who created it is there to read, and that they no longer could.
+        let page = client.get(&path).await.expect_status(200);
+        assert!(
+            page.words().contains("by Olivia Hart") && !page.words().contains("no longer has permission")
+        );
+        let id = path.rsplit('/').next().unwrap();
+        let Some(database) = server.database() else { continue };
+        database.query("UPDATE memberships SET role = 'admin' WHERE role = 'owner'");
+        let page = client.get(&path).await.expect_status(200);
+        assert!(page.words().contains("Olivia Hart no longer has permission to create this key"), "{page}");
+        let listed = run(&server, &["api-key", "list", "--application", id]);
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        assert!(
+            listed.contains("Olivia Hart (no longer permitted)") && listed.contains("live until"),
+            "{listed}"
+        );
+        let revoke = page.attribute(".alert form[action$='/revoke']", "action").unwrap();
+        client.post(&revoke, &[]).await.expect_redirect(&path);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_owner_says_that_an_application_accepts_login_as() {
+    let server = super::server(Engine::Sqlite).await;
+    let (admin, owner) =
+        (signed_in(&server, &server.people().admin).await, signed_in(&server, &server.people().owner).await);
+    let path = register(&admin, "Harbour CRM").await;
+    let client = [("client", "client-secret"), ("id_token_alg", "RS256")];
+    admin.post_from(&path, &format!("{path}/client"), &client).await.expect_redirect(&path);
+    let (update, accepts) = (format!("{path}/update"), [("accepts_login_as", "on")]);
+    let page = admin.get(&path).await.expect_status(200);
+    assert!(
+        page.words().contains("Only an owner can turn this on") && !page.has("#accepts_login_as"),
+        "{page}"
+    );
+    let refused = admin.post(&update, &accepts).await.expect_status(403);
+    assert!(refused.words().contains("This is for owners"), "{refused}");
+    admin.post_from(&path, &update, &[("accepts_login_as", "perhaps")]).await.expect_status(422);
+    let page = owner.get(&path).await.expect_status(200);
+    for honors in [
+        "treats the person named there as the one who acts",
+        "refuses changes of passwords",
+        "shows on every page",
+    ] {
+        assert!(page.words().contains(honors), "{honors}: {page}");
+    }
+    assert!(page.has("#accepts_login_as[required]"), "{page}");
+    owner.post(&update, &accepts).await.expect_redirect(&path);
+    let page = admin.get(&path).await.expect_status(200);
+    assert!(page.has("input[name=accepts_login_as][value=off]"), "{page}");
+    admin.post(&update, &[("accepts_login_as", "off")]).await.expect_redirect(&path);
+    assert!(owner.get(&path).await.has("#accepts_login_as[required]"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

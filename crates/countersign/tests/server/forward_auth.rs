@@ -2,6 +2,7 @@
 //! others.
 
 mod ending;
+mod login_as;
 mod nginx;
 mod proxies;
 mod refused;
@@ -113,7 +114,7 @@ impl Sites {
         let example = fs::read_to_string(Path::new(EXAMPLE).join("countersign.toml")).unwrap();
         let site = example.replace("http://localhost:9000", &format!("http://localhost:{port}"));
         let application = format!(
-            "[[forward_auth.sites]]\nurl = \"http://127.0.0.1:{echo}\"\n\
+            "[[forward_auth.sites]]\nurl = \"http://127.0.0.1:{echo}\"\naccepts_login_as = true\n\
              [[forward_auth.sites.rules]]\npath = \"/open/\"\naccess = \"public\"\n\
              [[forward_auth.sites.rules]]\npath = \"/vault/\"\naccess = \"two-factor\"\n"
         );

@@ -4,7 +4,9 @@
 mod once;
 
 use crate::api::{Application, RETURN_ADDRESS, operator, register, server, value};
-use countersign_testkit::{App, Browser, BrowserOptions, Client, Engine, Kind, Mailbox, Page, Server};
+use countersign_testkit::{
+    App, Browser, BrowserOptions, Client, Engine, Kind, Mailbox, Page, Server, ServerOptions, burst,
+};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -200,6 +202,175 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once() {
         open(&person, &path).await;
         person.post_from("/sign-in", &format!("{path}/continue"), &[]).await.expect_redirect(&path);
     }
+}
+
+/// Everything that shows or uses what is being set up, by someone with the address who did not enter the code.
+async fn sees_nothing(thief: &Client, path: &str, secrets: &[&str]) {
+    let mut pages = Vec::new();
+    for rest in ["", "/set-up", "/backup-codes", "?method=email"] {
+        pages.push(thief.get(&format!("{path}{rest}")).await);
+    }
+    for rest in ["/set-up", "/set-up/confirm", "/continue"] {
+        let fields = [("code", "123456"), ("name", "Mine")];
+        pages.push(thief.post(&format!("{path}{rest}"), &fields[..]).await);
+    }
+    for page in pages {
+        assert!(page.otpauth_uri().is_none() && page.backup_codes().is_empty(), "{page}");
+        assert!(page.location().is_none_or(|to| to == path), "{page}");
+        for secret in secrets {
+            assert!(!page.body.contains(secret), "{page}");
+        }
+    }
+}
+
+/// The application's server has the address too, and whoever it was passed on to.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_browser_sees_neither_the_secret_nor_the_codes() {
+    for engine in Engine::ALL {
+        let server = server(engine).await;
+        let crm = register(&server, "Harbour CRM");
+        crm.put_user("mia").await.expect_status(201);
+        let path = ask(&server, &crm, &set_up_for("mia")).await;
+        let (person, thief) = (server.client(), server.client());
+        open(&thief, &path).await;
+        shows_code(&server, &person, &path, "mia@users.example").await;
+        sees_nothing(&thief, &path, &[]).await;
+        let set_up = format!("{path}/set-up");
+        open(&person, &path).await;
+        person.post(&set_up, &[]).await.expect_redirect(&set_up);
+        let page = open(&person, &set_up).await;
+        let mut app = App::from_uri(&page.otpauth_uri().unwrap(), server.clock());
+        let secret = app.secret.clone();
+        // At the same moment, many times, and with a cookie of their own making.
+        thief.set_cookie("countersign-set-up", Some(&"A".repeat(43)));
+        let seen = burst(40, |_| {
+            let (thief, set_up) = (thief.fork(), set_up.clone());
+            async move { thief.get(&set_up).await }
+        })
+        .await;
+        assert!(seen.iter().all(|page| page.status == 303 && page.otpauth_uri().is_none()), "{engine:?}");
+        sees_nothing(&thief, &path, &[&secret]).await;
+        let told = open(&thief, &path).await.text("#elsewhere").unwrap();
+        assert!(told.contains("started in another browser") && told.contains("enter a new code"), "{told}");
+
+        let fields = [("code", &*app.fresh_code()), ("name", "Phone")];
+        let codes_page = format!("{path}/backup-codes");
+        open(&person, &set_up).await;
+        person.post(&format!("{set_up}/confirm"), &fields).await.expect_redirect(&codes_page);
+        sees_nothing(&thief, &path, &[&secret]).await;
+        let codes = open(&person, &codes_page).await.backup_codes();
+        assert_eq!(codes.len(), 10, "and the thief has not used up their one showing");
+        let back = person.post(&format!("{path}/continue"), &[]).await;
+        redeem(&crm, &result(&back)).await.expect_status(200);
+        assert!(person.cookie("countersign-set-up").is_none(), "the cookie goes when it is over");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_browser_continues_with_a_code_of_its_own_and_the_first_starts_again() {
+    let server = server(Engine::Sqlite).await;
+    let crm = register(&server, "Harbour CRM");
+    crm.put_user("mia").await.expect_status(201);
+    let path = ask(&server, &crm, &set_up_for("mia")).await;
+    let (laptop, phone, set_up) = (server.client(), server.client(), format!("{path}/set-up"));
+    shows_code(&server, &laptop, &path, "mia@users.example").await;
+    open(&laptop, &path).await;
+    laptop.post(&set_up, &[]).await.expect_redirect(&set_up);
+    let first = open(&laptop, &set_up).await.otpauth_uri().unwrap();
+    server.advance(Duration::from_secs(31));
+    shows_code(&server, &phone, &path, "mia@users.example").await;
+    laptop.get(&set_up).await.expect_redirect(&path);
+    assert!(open(&laptop, &path).await.has("#elsewhere"));
+    open(&phone, &path).await;
+    phone.post(&set_up, &[]).await.expect_redirect(&set_up);
+    let second = open(&phone, &set_up).await.otpauth_uri().unwrap();
+    assert_ne!(first, second, "a new enrolment");
+}
+
+/// The cookie is new with the right code: what was there before opens nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_that_was_planted_before_opens_nothing() {
+    let server = server(Engine::Sqlite).await;
+    let crm = register(&server, "Harbour CRM");
+    crm.put_user("mia").await.expect_status(201);
+    let path = ask(&server, &crm, &set_up_for("mia")).await;
+    let (person, planted) = (server.client(), "A".repeat(43));
+    person.set_cookie("countersign-set-up", Some(&planted));
+    shows_code(&server, &person, &path, "mia@users.example").await;
+    let given = person.cookie("countersign-set-up").unwrap();
+    assert_ne!(given, planted);
+    let thief = server.client();
+    thief.set_cookie("countersign-set-up", Some(&planted));
+    assert!(open(&thief, &path).await.has("#elsewhere"));
+    let page = open(&person, &path).await;
+    assert!(!page.has("#elsewhere") && page.has("form[action$='/set-up']"), "{page}");
+    assert!(!server.log().contains(&given), "in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_keeps_no_cookies_is_told_so() {
+    let server = server(Engine::Sqlite).await;
+    let crm = register(&server, "Harbour CRM");
+    crm.put_user("mia").await.expect_status(201);
+    let path = ask(&server, &crm, &set_up_for("mia")).await;
+    let person = server.client();
+    open(&person, &path).await;
+    person.set_cookie("countersign", None);
+    let page = person.post(&format!("{path}/send-code"), &[("method", "email")]).await.expect_status(403);
+    assert!(
+        page.words().contains("Your browser sent no cookie") && page.words().contains("Allow cookies"),
+        "{page}"
+    );
+    assert_eq!(page.attribute("main a.primary", "href").as_deref(), Some(path.as_str()));
+    assert!(!page.has("nav[aria-label=Main]"), "{page}");
+}
+
+/// A key with only `challenges`, where codes by email are no second step.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_only_ask_sets_up_a_first_app_after_a_code_to_the_mailbox() {
+    let options = ServerOptions::new(Engine::Sqlite, crate::BINARY);
+    let server = Server::start(options.with_env("COUNTERSIGN_SECOND_STEP_METHODS", "app,backup-code")).await;
+    let crm = register(&server, "Harbour CRM");
+    crm.put_user("mia").await.expect_status(201);
+    let (_, key) = crate::api::make_key(&server, &crm, &["challenges"], "30");
+    let asks = crm.with_key(&key);
+    asks.post("/api/v1/challenges", &for_user("mia")).await.expect_status(409);
+    let path = ask(&server, &asks, &set_up_for("mia")).await;
+    let (person, set_up) = (server.client(), format!("{path}/set-up"));
+    let page = open(&person, &path).await;
+    assert!(
+        page.text(".asking").unwrap().contains("First enter a code sent to your email address"),
+        "{page}"
+    );
+    person.post(&set_up, &[]).await.expect_redirect(&path);
+    person.get(&set_up).await.expect_redirect(&path);
+    let mut mailbox = server.mailbox(Kind::Email, Some("mia@users.example")).await;
+    open(&person, &path).await;
+    person.post(&format!("{path}/send-code"), &[("method", "email")]).await.expect_redirect(&path);
+    let message = mailbox.next().await;
+    assert_eq!(message.subject.as_deref(), Some("Your code to set up an app for Harbour CRM"));
+    let verify = format!("{path}/verify");
+    let code = message.code().unwrap();
+    let wrong = if code == "123456" { "654321" } else { "123456" };
+    person.post(&verify, &[("method", "email"), ("code", wrong)]).await.expect_status(422);
+    person.post(&verify, &[("method", "email"), ("code", &code)]).await.expect_redirect(&path);
+    open(&person, &path).await;
+    person.post(&set_up, &[]).await.expect_redirect(&set_up);
+    let mut app = App::from_uri(&open(&person, &set_up).await.otpauth_uri().unwrap(), server.clock());
+    let fields = [("code", &*app.fresh_code()), ("name", "Phone")];
+    person.post(&format!("{set_up}/confirm"), &fields).await.expect_redirect(&format!("{path}/backup-codes"));
+    open(&person, &format!("{path}/backup-codes")).await;
+    let back = person.post(&format!("{path}/continue"), &[]).await;
+    let answer = value(&redeem(&asks, &result(&back)).await.expect_status(200));
+    assert_eq!((&answer["method"], &answer["enrolled"]), (&json!("app"), &json!(true)), "{answer}");
+    // Where the key vouches, the set-up comes at once.
+    crm.put_user("ole").await.expect_status(201);
+    let path = ask(&server, &crm, &set_up_for("ole")).await;
+    let (person, other) = (server.client(), server.client());
+    assert!(open(&person, &path).await.has("form[action$='/set-up']"));
+    person.post(&format!("{path}/set-up"), &[]).await.expect_status(303);
+    let page = other.get(&path).await.expect_status(403);
+    assert!(page.words().contains("Continue in your other browser"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod clients;
 mod codes;
 mod ending;
 mod keys;
+mod login_as;
 mod native;
 mod requests;
 mod signing_in;
@@ -199,6 +200,8 @@ async fn userinfo(server: &Server, token: &str) -> Page {
 fn assert_invalid_grant(page: &Page) {
     assert_eq!((page.status, json(page)["error"].as_str()), (400, Some("invalid_grant")), "{page}");
 }
+
+pub(crate) use login_as::looking_in;
 
 async fn signed_in(server: &Server, person: &Person) -> Client {
     let client = server.client();

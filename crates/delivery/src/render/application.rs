@@ -2,7 +2,7 @@
 //! this server's pages: so nothing here leads to one, and what they can do, they do there.
 
 use super::{
-    email::once,
+    email::{once, set_up},
     layout::{Letter, moment},
     notice::happened,
 };
@@ -16,6 +16,7 @@ pub(super) fn letter(message: &Message) -> Option<(Letter, &str)> {
         Content::SignInCode { code, minutes } | Content::SignInCodeElsewhere { code, minutes } => {
             sign_in(code, *minutes, &when, application)
         }
+        Content::SetUpCode { code, minutes } => set_up(code, *minutes, &when, application),
         Content::Notice(notice) => told(notice, &when, application),
         Content::ConfirmIdentityCode { .. }
         | Content::ConfirmPhoneCode { .. }
@@ -71,6 +72,7 @@ fn subject(notice: &Notice, application: &str) -> String {
                 format!("Two-factor authentication was reset for {account}")
             }
         },
+        Notice::ApiKeyCreated { .. } => "An API key was created".to_owned(),
     }
 }
 
@@ -103,7 +105,9 @@ fn otherwise(notice: &Notice, application: &str) -> String {
         Notice::ByOperator(_) => {
             format!("If you didn't ask for this, contact the support of {application}.")
         }
-        Notice::LoginAs { .. } => format!("If you did not expect this, ask the support of {application}."),
+        Notice::LoginAs { .. } | Notice::ApiKeyCreated { .. } => {
+            format!("If you did not expect this, ask the support of {application}.")
+        }
         Notice::PasswordChanged
         | Notice::EmailChanged { .. }
         | Notice::PhoneChanged { .. }
@@ -117,6 +121,7 @@ fn otherwise(notice: &Notice, application: &str) -> String {
 mod tests {
     use super::super::samples::{of_an_application, words, written};
     use super::*;
+    use countersign_core::message::Channel;
     use insta::assert_snapshot;
 
     fn notice(notice: Notice) -> String {
@@ -150,6 +155,45 @@ mod tests {
     Brightbooks
     Sent by Harbour CRM for Brightbooks
     "#);
+    }
+
+    #[test]
+    fn a_code_before_a_set_up() {
+        let code = Content::SetUpCode { code: "048151".into(), minutes: 10 };
+        assert_snapshot!(written(&of_an_application(code)), @r#"
+    Subject: Your code to set up an app for Brightbooks
+
+    Hello Mia Lund,
+
+    Someone, hopefully you, is about to set up an authenticator app for your
+    Brightbooks account. Here is the code that confirms this email address:
+
+        048151
+
+    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
+    10 minutes. Type it only on the page that you opened yourself. Nobody
+    who works for Brightbooks will ever ask you for it.
+
+    If this was not you, someone else knows your password. They cannot set
+    up an app without this code, so keep it to yourself. Then change your
+    password at Brightbooks.
+
+    -- 
+    Brightbooks
+    Sent by Harbour CRM for Brightbooks
+    "#);
+    }
+
+    #[test]
+    fn an_older_name_becomes_no_link() {
+        let content = || Content::SignInCode { code: "048151".into(), minutes: 10 };
+        let message =
+            Message { application: Some("https://win.example/x".into()), ..of_an_application(content()) };
+        let text = written(&message);
+        assert!(text.contains("https: / / win. example/ x"), "{text}");
+        assert!(!text.contains("://") && !text.contains("win.example"), "{text}");
+        let sms = super::super::render(&message, Channel::Sms, &words()).unwrap().text;
+        assert!(!sms.contains("://") && !sms.contains("win.example"), "{sms}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(super) fn letter(message: &Message, words: &Words) -> Letter {
         Content::SignInCode { code, minutes } | Content::SignInCodeElsewhere { code, minutes } => {
             sign_in(code, *minutes, &when, words)
         }
+        Content::SetUpCode { code, minutes } => set_up(code, *minutes, &when, &words.service_name),
         Content::ConfirmIdentityCode { code, minutes } => identity(code, *minutes, &when, words),
         Content::ConfirmPhoneCode { code, minutes } => phone(code, *minutes, &when, words),
         Content::ConfirmEmailCode { code, minutes } => address(code, *minutes, &when, words),
@@ -36,6 +37,21 @@ fn sign_in(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
              without this code, so keep it to yourself. Then choose a new password here:",
         )
         .shows(&format!("{public_url}/forgot-password"))
+}
+
+/// For `service`, where someone without a second step is about to set up their first app.
+pub(super) fn set_up(code: &str, minutes: u64, when: &str, service: &str) -> Letter {
+    Letter::about(format!("Your code to set up an app for {service}"))
+        .says(&format!(
+            "Someone, hopefully you, is about to set up an authenticator app for your {service} account. Here is the code that \
+             confirms this email address:"
+        ))
+        .shows(code)
+        .says(&once(when, minutes, service))
+        .says(&format!(
+            "If this was not you, someone else knows your password. They cannot set up an app without this code, so keep it \
+             to yourself. Then change your password at {service}."
+        ))
 }
 
 fn identity(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {

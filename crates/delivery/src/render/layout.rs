@@ -1,6 +1,7 @@
 //! The shape of an e-mail: greeting, paragraphs, what is set off, and the service's name at the end.
 
 use super::Rendered;
+use countersign_core::public_name::public_name;
 
 /// RFC 5322 §2.1.1 asks for lines of at most 78 characters; this leaves room for the marks of a quoted answer.
 const WIDTH: usize = 72;
@@ -44,7 +45,9 @@ impl Letter {
 /// an address that is not one's own, and a name must not be a way to advertise there.
 fn greeting(name: &str) -> String {
     let name = name.trim();
-    if name.is_empty() || looks_like_a_link(name) { "Hello,".to_owned() } else { format!("Hello {name},") }
+    // As strict as for the names of applications, and a little more: nothing is lost without it.
+    let plain = public_name(name, usize::MAX).is_ok() && !looks_like_a_link(name);
+    if !plain { "Hello,".to_owned() } else { format!("Hello {name},") }
 }
 
 fn looks_like_a_link(name: &str) -> bool {
@@ -119,8 +122,17 @@ mod tests {
         {
             assert_eq!(greeting(name), format!("Hello {name},"));
         }
-        for name in ["win.example", "Mia www.win.example", "https://x", "a@b", "x/y", " ", "münchen.example!"]
-        {
+        for name in [
+            "win.example",
+            "Mia www.win.example",
+            "https://x",
+            "a@b",
+            "x/y",
+            " ",
+            "münchen.example!",
+            "You won $500",
+            "Call 555 123 4567",
+        ] {
             assert_eq!(greeting(name), "Hello,", "{name:?}");
         }
     }

@@ -4,6 +4,7 @@ use super::Words;
 use super::layout::{Letter, span};
 use countersign_core::{
     message::{Notice, OperatorChange},
+    public_name::inert,
     second_step::few_backup_codes,
 };
 
@@ -30,6 +31,7 @@ fn subject(notice: &Notice) -> &'static str {
         Notice::SecondStepDisabled { .. } => "A way to sign in to your account was turned off",
         Notice::SecondStepPaused { .. } => "Wrong codes were entered for your account",
         Notice::ByOperator(change) => operator_subject(change),
+        Notice::ApiKeyCreated { .. } => "An API key for second steps was created",
     }
 }
 
@@ -70,9 +72,21 @@ pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
             "The phone was removed from your {service} account on {when}. No more codes are sent by text message."
         ),
         Notice::LoginAs { actor, organization, reason } => format!(
-            "{actor}, who administers {organization}, entered your {service} account on {when}, with this reason: \
+            "{}, who administers {}, entered your {service} account on {when}, with this reason: \
              \"{reason}\". For a limited time they see what you see. They cannot see or change your password, your \
-             address, your phone, your authenticator apps or your backup codes."
+             address, your phone, your authenticator apps or your backup codes.",
+            inert(actor),
+            inert(organization)
+        ),
+        Notice::ApiKeyCreated { key, application, organization, by, scopes } => format!(
+            "{} created the API key \"{}\" for {}, an application of {}, on {when}. It allows: {}. With such a key, a \
+             program can change how the people of this application prove who they are, or set up their first authenticator \
+             app without asking for a code.",
+            by.as_deref().map_or_else(|| format!("The operator of {service}"), inert),
+            inert(key),
+            inert(application),
+            inert(organization),
+            scopes.replace(' ', ", ")
         ),
         Notice::SecondStepDisabled { method } => format!(
             "Many wrong codes in a row were entered for your {service} account, the last on {when}. To protect it, \
@@ -178,7 +192,13 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
             let text = format!("{intruder} Choose another password at once. This page sends you a link for it:");
             return (text, "/forgot-password");
         }
+        Notice::ApiKeyCreated { .. } => {
+            let text = "You receive this because you are an owner. If you did not expect it, revoke the key on the \
+                        application's page, then ask the person who created it:";
+            return (text.to_owned(), "/organization/applications");
+        }
         Notice::LoginAs { actor, .. } => {
+            let actor = inert(actor);
             let text = format!(
                 "If you did not expect this, ask {actor} or another administrator. What is done in your account is \
                  listed here:"
@@ -478,6 +498,41 @@ mod tests {
     Harbour CRM
     https://accounts.harbour.example
     "#);
+    }
+
+    #[test]
+    fn a_key_for_second_steps_was_created() {
+        let notice = |by: Option<&str>| {
+            email(Notice::ApiKeyCreated {
+                key: "CRM server".into(),
+                application: "Harbour.io".into(),
+                organization: "Harbour & Pine".into(),
+                by: by.map(str::to_owned),
+                scopes: "challenges first-enrolments".into(),
+            })
+        };
+        assert_snapshot!(notice(Some("Olivia Hart")), @r#"
+    Subject: An API key for second steps was created
+
+    Hello Mia Lund,
+
+    Olivia Hart created the API key "CRM server" for Harbour. io, an
+    application of Harbour & Pine, on 24 November 2026, 05:54 UTC. It
+    allows: challenges, first-enrolments. With such a key, a program can
+    change how the people of this application prove who they are, or set up
+    their first authenticator app without asking for a code.
+
+    You receive this because you are an owner. If you did not expect it,
+    revoke the key on the application's page, then ask the person who
+    created it:
+
+        https://accounts.harbour.example/organization/applications
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
+        assert!(notice(None).contains("The operator of Harbour CRM created the API key"));
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! API keys of an application.
 
-use super::{MOST, NAME_LENGTH, is_of, record, reveal};
-use crate::{Fault, Services};
+use super::{MOST, NAME_LENGTH, is_at_least, is_of, record, reveal};
+use crate::{Fault, Services, activity, letter};
 use countersign_core::{
     Timestamp,
-    application::Scopes,
+    application::{Scope, Scopes},
     authority::ApplicationAuthority,
-    event::{EventKind, Origin},
+    event::{Detail, EventKind, Origin},
     ids::{ApiKeyId, ApplicationId},
+    message::Notice,
+    role::Role,
     secret::PlainHandle,
     text::{TextError, short_text},
 };
 use countersign_store::{
     StoreResult, Tx, api_keys,
     application_reveals::{Reveal, SecretOf},
+    applications, members, users,
 };
 use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
@@ -60,6 +63,8 @@ pub enum KeyOutcome {
     Name(TextError),
     /// There are [`MOST`] already that are not revoked.
     TooMany,
+    /// Only an owner may grant this.
+    OwnersOnly(Scope),
 }
 
 /// A key that was drawn and is not yet stored.
@@ -72,6 +77,7 @@ pub(super) struct Drawn {
 pub(super) enum NotStored {
     NotFound,
     TooMany,
+    OwnersOnly(Scope),
 }
 
 impl Drawn {
@@ -106,6 +112,12 @@ impl Drawn {
         now: Timestamp,
     ) -> StoreResult<Result<(), NotStored>> {
         let application = self.new.application;
+        let guarded = self.new.scopes.owners().next();
+        if let Some(scope) = guarded
+            && !is_at_least(tx, authority, Role::Owner)?
+        {
+            return Ok(Err(NotStored::OwnersOnly(scope)));
+        }
         if api_keys::list(tx, application)?.iter().filter(|key| key.revoked_at.is_none()).count() >= MOST {
             return Ok(Err(NotStored::TooMany));
         }
@@ -116,7 +128,38 @@ impl Drawn {
             return Ok(Err(NotStored::NotFound));
         }
         record(tx, authority, EventKind::ApiKeyMade, &self.new.name, origin, now)?;
+        if guarded.is_some() {
+            self.tell_owners(tx, authority, origin, now)?;
+        }
         Ok(Ok(()))
+    }
+
+    /// Notifies every owner, the one who created it as well: their session may have been in other hands.
+    fn tell_owners(
+        &self,
+        tx: &mut Tx<'_>,
+        authority: &ApplicationAuthority,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let organization = authority.organization();
+        let creator = authority.by().map(|by| users::by_id(tx, by)).transpose()?.flatten();
+        let notice = Notice::ApiKeyCreated {
+            key: self.new.name.clone(),
+            application: applications::by_id(tx, self.new.application)?.map(|a| a.name).unwrap_or_default(),
+            organization: members::organization_name(tx, organization)?.unwrap_or_default(),
+            by: creator.map(|creator| creator.name),
+            scopes: self.new.scopes.to_string(),
+        };
+        for owner in members::owners(tx, organization)? {
+            letter::tell(tx, owner.id, notice.clone(), now)?;
+            if authority.by() != Some(owner.id) {
+                let (kind, text) = (EventKind::OwnersKeyMade, Some(self.new.name.clone()));
+                let detail = Detail { text, ..Detail::default() };
+                activity::record_by(tx, owner.id, authority.by(), kind, detail, origin.clone(), now)?;
+            }
+        }
+        Ok(())
     }
 
     /// What its one reader sees.
@@ -147,9 +190,11 @@ pub async fn make_key(
                 Ok(()) => KeyOutcome::Made(drawn.shown()),
                 Err(NotStored::NotFound) => KeyOutcome::NotFound,
                 Err(NotStored::TooMany) => KeyOutcome::TooMany,
+                Err(NotStored::OwnersOnly(scope)) => KeyOutcome::OwnersOnly(scope),
             })
         })
         .await
+        .inspect(|_| s.ring())
         .map_err(Into::into)
 }
 

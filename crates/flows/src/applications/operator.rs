@@ -13,7 +13,8 @@ use countersign_core::{
     authority::{ApplicationAuthority, OperatorAuthority},
     event::Origin,
     ids::{ApplicationId, OrganizationId},
-    text::{TextError, short_text},
+    public_name::public_name,
+    text::TextError,
 };
 use countersign_store::{
     StoreError,
@@ -28,6 +29,8 @@ pub struct Draft {
     pub name: String,
     /// At a hosted second step, whoever has no authenticator app sets one up.
     pub app_required: bool,
+    /// It accepts "login as".
+    pub accepts_login_as: bool,
     /// Its addresses, by kind.
     pub addresses: Vec<(AddressKind, ReturnAddress)>,
     /// How it signs people in by OpenID Connect, if it does.
@@ -121,7 +124,7 @@ pub async fn create(
 ) -> Result<CreateOutcome, Fault> {
     let now = s.now();
     let id = ApplicationId::generate(now, &*s.entropy);
-    let name = match short_text(&draft.name, NAME_LENGTH) {
+    let name = match public_name(&draft.name, NAME_LENGTH) {
         Ok(name) => name,
         Err(error) => return Ok(CreateOutcome::Name(error)),
     };
@@ -138,8 +141,9 @@ pub async fn create(
     if AddressKind::ALL.iter().any(|kind| of_kind(*kind) > MOST) {
         return Ok(CreateOutcome::TooMany);
     }
-    let (new, origin) =
-        (applications::NewApplication { id, name, app_required: draft.app_required }, origin.clone());
+    let Draft { app_required, accepts_login_as, .. } = draft;
+    let new = applications::NewApplication { id, name, app_required, accepts_login_as };
+    let origin = origin.clone();
     s.store
         .write(move |tx| {
             if applications::list(tx, authority.organization())?.len() >= MOST {
@@ -162,5 +166,6 @@ pub async fn create(
             Ok(CreateOutcome::Done { id, secret, key: key.map(keys::Drawn::shown) })
         })
         .await
+        .inspect(|_| s.ring())
         .map_err(Into::into)
 }

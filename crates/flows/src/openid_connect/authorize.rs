@@ -3,7 +3,7 @@
 pub use super::request::NotAClient;
 use super::{
     CODE_LIFETIME, Kind, OFFLINE_LIFETIME, Parameters, asked,
-    live::admitted,
+    live::{admitted, login_as_denied},
     request::{Asker, Request},
 };
 use crate::{Fault, Services, activity, identity, second_step};
@@ -14,7 +14,7 @@ use countersign_core::{
     authorization::{AuthorizeError, Facts, NextStep, Present},
     event::{Detail, EventKind, Origin},
     ids::{ApplicationId, GrantId, UserId},
-    oauth::{OauthScope, ScopeSet},
+    oauth::{LoginAsDenied, OauthScope, ScopeSet},
     session::{OwnSession, Session},
     site_access::Level,
 };
@@ -46,6 +46,19 @@ pub enum Outcome {
     },
     /// Ask whether they agree, or whether they want to go on.
     Consent(ConsentView),
+    /// A page for the administrator: a "login as" does not enter this application.
+    LoginAsDenied(DeniedView),
+}
+
+/// What the page says to an administrator whose "login as" does not enter an application.
+#[derive(Clone, Debug)]
+pub struct DeniedView {
+    /// The application's name.
+    pub application: String,
+    /// Why.
+    pub why: LoginAsDenied,
+    /// Back to the application, with `access_denied`.
+    pub back: String,
 }
 
 /// What the page says that is shown before a code.
@@ -69,6 +82,7 @@ pub struct ConsentView {
 struct Known {
     present: Present,
     admitted: bool,
+    login_as_denied: Option<LoginAsDenied>,
     has_factor: bool,
     agreed_at: Option<Timestamp>,
     organization: String,
@@ -150,6 +164,12 @@ async fn go_on(
             redirect_uri: asker.redirect_uri.clone(),
         }),
         (NextStep::Refuse(error), _) => refused(s, asker, error),
+        (NextStep::DenyLoginAs(why), _) => {
+            count("login-as-denied");
+            tracing::info!(client = %asker.application.id, ?why, "a login as does not enter an application");
+            let back = asker.refuse(s, AuthorizeError::AccessDenied);
+            Outcome::LoginAsDenied(DeniedView { application: asker.application.name.clone(), why, back })
+        }
     })
 }
 
@@ -159,6 +179,7 @@ fn facts(s: &Services, asked: &Asked, known: &Known, page_answered: bool) -> Fac
     Facts {
         present: known.present,
         admitted: known.admitted,
+        login_as_denied: known.login_as_denied,
         prompt: request.prompt,
         demand: request.demand(*asked_at),
         has_factor: known.has_factor,
@@ -200,8 +221,8 @@ async fn look_up(
                 .ok_or(StoreError::Corrupt("applications.organization_id"))?;
             let Some(record) = record else {
                 let (present, agreed_at) = (Present::Nobody, None);
-                let (admitted, has_factor) = (false, false);
-                return Ok(Known { present, admitted, has_factor, agreed_at, organization });
+                let (admitted, login_as_denied, has_factor) = (false, None, false);
+                return Ok(Known { present, admitted, login_as_denied, has_factor, agreed_at, organization });
             };
             let bound = record.login_as.as_ref().map(|login_as| login_as.organization);
             let present = match &record.login_as {
@@ -217,6 +238,7 @@ async fn look_up(
             Ok(Known {
                 present,
                 admitted: admitted(tx, &application, record.user, bound)?,
+                login_as_denied: login_as_denied(&application, bound),
                 has_factor: steps.can_reach(&permitted, Level::TwoFactor),
                 agreed_at: agreed.filter(|agreed| agreed.scope.covers(&scope)).map(|agreed| agreed.at),
                 organization,

@@ -4,7 +4,7 @@ use crate::{Services, identity, members};
 use countersign_core::{
     Timestamp,
     ids::{GrantId, OrganizationId, SessionId, UserId},
-    oauth,
+    oauth::{self, LoginAsDenied},
 };
 use countersign_store::{
     StoreResult, Tx,
@@ -60,13 +60,26 @@ impl Look {
     }
 }
 
-/// Whether the account is one of the application's people.
+/// Why an administrator in a member's account, whose "login as" is bound to this organization, does not enter the application.
+pub(super) fn login_as_denied(
+    application: &Application,
+    bound: Option<OrganizationId>,
+) -> Option<LoginAsDenied> {
+    let denied =
+        |bound| oauth::admits_login_as(application.organization, application.accepts_login_as, bound).err();
+    bound.and_then(denied)
+}
+
+/// Whether the account is one of the application's people; in a "login as" (`bound`), whether that may enter at all.
 pub(super) fn admitted(
     tx: &mut Tx<'_>,
     application: &Application,
     user: UserId,
     bound: Option<OrganizationId>,
 ) -> StoreResult<bool> {
+    if login_as_denied(application, bound).is_some() {
+        return Ok(false);
+    }
     let counting = members::counting(tx, user, bound)?;
     let of: Vec<OrganizationId> = counting.into_iter().map(|own| own.organization).collect();
     Ok(oauth::admits(application.organization, application.for_everyone, &of))

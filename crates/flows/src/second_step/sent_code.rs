@@ -30,6 +30,8 @@ pub(super) struct Typed {
 pub(crate) enum Target {
     /// To the account's own mailbox or phone.
     Own,
+    /// To the account's own mailbox, whether or not codes by email are a second step here.
+    Mailbox,
     /// To a mailbox or phone that is to be proven.
     Address(Recipient),
     /// Nowhere, though everything else happens: the address is another account's, which is nobody's business. The code
@@ -181,7 +183,9 @@ fn recipient(
         }
         (Target::Own, Method::Sms) => phones::of_user(tx, account.id)?
             .map(|phone| (Recipient::Phone(phone.number), phone.id.to_string())),
-        (Target::Own, _) => Some((Recipient::Email(account.email.clone()), account.email.to_string())),
+        (Target::Own | Target::Mailbox, _) => {
+            Some((Recipient::Email(account.email.clone()), account.email.to_string()))
+        }
     })
 }
 

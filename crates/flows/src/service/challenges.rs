@@ -6,7 +6,7 @@
 mod answer;
 mod view;
 
-pub(super) use answer::{RESULT, Written, answer, asked, send_for, told, way_back};
+pub(super) use answer::{Handles, RESULT, Written, answer, asked, send_for, told, wanted, way_back};
 pub use view::{ChallengeStatus, ChallengeView, MethodView, Verified};
 
 use super::{Caller, users::known};
@@ -16,7 +16,7 @@ use crate::{
 };
 use countersign_core::{
     application::{AddressKind, ExternalId},
-    application_challenge::{ApplicationChallengeRecord, Pending},
+    application_challenge::{ApplicationChallengeRecord, Pending, Step},
     event::Origin,
     ids::{ApplicationChallengeId, ApplicationId, UserId},
     second_step::Method,
@@ -68,6 +68,9 @@ pub enum CreateOutcome {
     SetUp,
     /// There is no second step that could be shown, and none is to be set up.
     NothingToShow,
+    /// An app is to be set up, but nothing can show first that the account holder is there: there is no second step, the
+    /// mailbox takes no more codes, and the key may not vouch for them.
+    SetUpUnproven,
 }
 
 /// What became of a code.
@@ -102,7 +105,7 @@ pub async fn create<A: Send + 'static>(
     }
     let (now, application, permitted) = (s.now(), caller.application.clone(), second_step::permitted(s));
     let handle = PlainHandle::generate(&*s.entropy);
-    let hosted = draft.return_to.is_some();
+    let (hosted, vouched) = (draft.return_to.is_some(), caller.vouches());
     let url = hosted.then(|| format!("{}/second-step/{}", s.rules.public_url, handle.to_text()));
     let (id, expires_at) =
         (ApplicationChallengeId::generate(now, &*s.entropy), now.plus(s.rules.challenge_lifetime));
@@ -129,7 +132,10 @@ pub async fn create<A: Send + 'static>(
                 subject,
                 return_to,
                 state: draft.state,
+                vouched,
                 shown: None,
+                mailbox_confirmed: false,
+                browser: None,
                 session: None,
                 expires_at,
                 verified: None,
@@ -137,10 +143,14 @@ pub async fn create<A: Send + 'static>(
                 has_result: false,
             };
             let steps = second_steps::of(tx, &person)?;
-            let leads_on =
-                Pending::restore(record.clone(), now).is_some_and(|new| new.leads_on(&steps, &permitted));
-            if !leads_on {
-                return Ok(CreateOutcome::NothingToShow);
+            let new = Pending::restore(record.clone(), now);
+            if let Some(new) = new.filter(|new| !new.leads_on(&steps, &permitted)) {
+                let unproven = new.step(&steps, &permitted) == Step::ConfirmMailbox;
+                return Ok(if unproven {
+                    CreateOutcome::SetUpUnproven
+                } else {
+                    CreateOutcome::NothingToShow
+                });
             }
             let stored = hosted.then(|| handle.stored());
             application_challenges::insert(tx, &record, stored.as_ref(), now)?;

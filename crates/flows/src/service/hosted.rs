@@ -4,11 +4,19 @@
 //! ```text
 //!   the address in the answer ──► second step ──(right code)──────────────────────────► back, with a result
 //!                             │        └─(no app yet)─┐
-//!                             └─(none is due)─► set-up ──(right code)──► ten backup codes ──(go on)──► back, with a result
+//!                             ├─(none is due)─► a code to the mailbox ┤
+//!                             └─(nor that: the key vouches)─► set-up ──(right code)──► ten backup codes ──(go on)──► back, with a result
 //!                             └─(not now)──────────────────────────────────────────────► back, with error=access_denied
 //! ```
+//!
+//! The application's server has the address as well, and must not see what is set up here. So from the first right code on
+//! (where there is none, from the beginning of the set-up) the set-up belongs to one browser, by a cookie of 256 random bits
+//! of which the challenge keeps the hash. Another browser starts again at the second step; where none can be asked for, it is
+//! asked to continue in the first one. See decision 0026.
 
-use super::challenges::{RESULT, Written, all_active, answer, asked, send_for, told, way_back};
+use super::challenges::{
+    Handles, RESULT, Written, all_active, answer, asked, send_for, told, wanted, way_back,
+};
 use crate::{
     Fault, Recorder, Services, backup_codes,
     enrolment::{self, ConfirmOutcome, PendingView},
@@ -21,7 +29,7 @@ use countersign_core::{
     event::Origin,
     ids::SessionId,
     second_step::Method,
-    secret::PlainHandle,
+    secret::{PlainHandle, StoredHandle},
     session::HolderSession,
 };
 use countersign_store::{
@@ -58,6 +66,10 @@ pub struct About {
     pub way_out: Zeroizing<String>,
     /// The first app is set up before the person goes back.
     pub sets_up: bool,
+    /// Before that, a code to the mailbox: no second step is due.
+    pub confirms_mailbox: bool,
+    /// The set-up belongs to another browser, and starts again in this one.
+    pub elsewhere: bool,
 }
 
 /// Where a hosted challenge stands.
@@ -70,6 +82,8 @@ pub enum Stage {
     SettingUp(Pending, HolderSession),
     /// An app was set up; the backup codes are shown, and then the person goes on.
     Enrolled(ApplicationChallengeRecord, HolderSession),
+    /// The set-up belongs to another browser, and there is nothing by which this one could start again.
+    Elsewhere,
     /// It is answered, or over.
     Over,
 }
@@ -79,17 +93,28 @@ pub enum Stage {
 pub enum HostedOutcome {
     /// Right: the address to go to, with the result.
     Back(Zeroizing<String>),
-    /// Right, and now an app is set up.
-    SetUp,
+    /// Right, and now an app is set up, in the browser that gets this handle in a cookie.
+    SetUp(PlainHandle),
     /// Not, and why.
     Refused(CodeRefusal),
     /// The challenge is answered or over.
     Gone,
 }
 
-/// What the browser with this address sees; `None` for an address that was never given, for an application or a person
+/// A set-up that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// For the cookie, if the set-up belongs to this browser only from now on.
+    pub browser: Option<PlainHandle>,
+}
+
+/// What the browser with this address, and this cookie, sees; `None` for an address that was never given, for an application or a person
 /// that is switched off, and where the way back is no longer registered.
-pub async fn visit(s: &Services, handle: &PlainHandle) -> Result<Option<Visit>, Fault> {
+pub async fn visit(
+    s: &Services,
+    handle: &PlainHandle,
+    browser: Option<StoredHandle>,
+) -> Result<Option<Visit>, Fault> {
     let (now, stored, permitted) = (s.now(), handle.stored(), second_step::permitted(s));
     let found = s
         .store
@@ -107,12 +132,15 @@ pub async fn visit(s: &Services, handle: &PlainHandle) -> Result<Option<Visit>, 
                 None => None,
                 Some(subject) => Some(users::by_id(tx, subject)?.ok_or_else(gone)?.name),
             };
+            let elsewhere = record.verified.is_none() && record.is_elsewhere(browser.as_ref());
+            let record = record.seen_by(browser.as_ref());
             let session = match record.session {
                 None => None,
                 Some(session) => sessions::by_id(tx, session)?,
             };
             let steps = second_steps::of(tx, &user)?;
             let Some(about) = about(&application, user.name, subject, &record) else { return Ok(None) };
+            let about = About { elsewhere, ..about };
             Ok(Some((record, steps, session, application.id, about)))
         })
         .await?;
@@ -120,9 +148,12 @@ pub async fn visit(s: &Services, handle: &PlainHandle) -> Result<Option<Visit>, 
     let session = session.and_then(|session| HolderSession::restore(session, application, now));
     let pending = Pending::restore(record.clone(), now);
     about.sets_up = pending.as_ref().is_some_and(|pending| pending.sets_up(&steps, &permitted));
+    let step = pending.as_ref().map(|pending| pending.step(&steps, &permitted));
+    about.confirms_mailbox = step == Some(Step::ConfirmMailbox);
     let stage = match (pending, session) {
         (Some(pending), session) => match (pending.step(&steps, &permitted), session) {
-            (Step::Show, _) => Stage::Show(pending),
+            (Step::Show | Step::ConfirmMailbox, _) => Stage::Show(pending),
+            (Step::SetUp, _) if about.elsewhere => Stage::Elsewhere,
             (Step::SetUp, None) => Stage::SetUp(pending),
             (Step::SetUp, Some(session)) => Stage::SettingUp(pending, session),
         },
@@ -140,12 +171,16 @@ fn about(
 ) -> Option<About> {
     let origin = record.return_to.as_ref()?.origin();
     let way_out = way_back(record, ("error", "access_denied"))?;
-    Some(About { application: application.name.clone(), name, subject, origin, way_out, sets_up: false })
+    let application = application.name.clone();
+    let (sets_up, confirms_mailbox, elsewhere) = (false, false, false);
+    Some(About { application, name, subject, origin, way_out, sets_up, confirms_mailbox, elsewhere })
 }
 
 /// What the page of the second step offers.
 pub async fn step(s: &Services, pending: &Pending) -> Result<StepView, Fault> {
-    second_step::view(s, pending.user(), asked(pending)).await
+    let (step, methods) = wanted(s, pending).await?;
+    let view = second_step::view(s, pending.user(), asked(pending, step)).await?;
+    Ok(StepView { methods, ..view })
 }
 
 /// Sends a code.
@@ -166,51 +201,64 @@ pub async fn verify(
     code: &str,
     origin: &Origin,
 ) -> Result<HostedOutcome, Fault> {
-    let result = PlainHandle::generate(&*s.entropy);
-    let written = answer(s, pending, method, code, origin, Some(&result), Recorder::unkept()).await?;
+    let draw = || PlainHandle::generate(&*s.entropy);
+    let handles = Handles { result: draw(), browser: draw() };
+    let written = answer(s, pending, method, code, origin, Some(&handles), Recorder::unkept()).await?;
     Ok(match written {
         Written::Refused(refusal) => HostedOutcome::Refused(refusal),
-        Written::Shown => HostedOutcome::SetUp,
+        Written::Shown => HostedOutcome::SetUp(handles.browser),
         Written::Gone => HostedOutcome::Gone,
-        Written::Verified { record, .. } => back(&record, &result),
+        Written::Verified { record, .. } => back(&record, &handles.result),
     })
 }
 
-/// Begins the set-up of the first app, in a session of its own that ends with the challenge. `false` if it is not the
-/// set-up's turn: the challenge is answered or over, or somebody has set one up meanwhile.
-pub async fn begin_set_up(s: &Services, pending: Pending, origin: &Origin) -> Result<bool, Fault> {
-    let (now, origin, permitted) = (s.now(), origin.clone(), second_step::permitted(s));
+/// Begins the set-up of the first app, in a session of its own that ends with the challenge. `None` if it is not the set-up's
+/// turn: the challenge is answered or over, the set-up belongs to another browser, or an app has been set up meanwhile.
+pub async fn begin_set_up(
+    s: &Services,
+    pending: Pending,
+    browser: Option<StoredHandle>,
+    origin: &Origin,
+) -> Result<Option<Begun>, Fault> {
+    let (now, from, permitted) = (s.now(), origin.clone(), second_step::permitted(s));
     // Nobody ever holds this handle: the session is found through its challenge.
     let handle = PlainHandle::generate(&*s.entropy);
     let (id, stored) = (SessionId::generate(now, &*s.entropy), handle.stored());
-    let session = s
+    let fresh = PlainHandle::generate(&*s.entropy);
+    let drawn = fresh.stored();
+    let begun = s
         .store
         .write(move |tx| {
             let (user, application) = (pending.user(), pending.record().application);
             users::take_turn(tx, user)?;
             let Some(account) = users::by_id(tx, user)? else { return Ok(None) };
             let steps = second_steps::of(tx, &account)?;
+            let Some(record) = application_challenges::by_id(tx, pending.id())? else { return Ok(None) };
+            let (before, binds) = (record.session, record.browser.is_none());
+            let owner = if binds { drawn } else { browser.unwrap_or(drawn) };
+            let Some(pending) = Pending::restore(record.seen_by(Some(&owner)), now) else { return Ok(None) };
             let Some(grant) = pending.set_up_grant(&steps, &permitted, now) else { return Ok(None) };
-            // Of two browsers with this address the later one sets up: what the earlier one was shown is forgotten.
-            let before = application_challenges::by_id(tx, pending.id())?.and_then(|record| record.session);
-            if let Some(before) = before {
-                sessions::end(tx, before)?;
-            }
             // The pages of the set-up may be read for as long as the challenge lives, and a little longer: the backup
             // codes come last.
             let expires_at = pending.record().expires_at.plus(READING);
-            sessions::insert_held(tx, grant, id, &stored, &origin, now, expires_at)?;
-            if !application_challenges::set_up_in(tx, pending.id(), user, id, now)? {
+            sessions::insert_held(tx, grant, id, &stored, &from, now, expires_at)?;
+            if !application_challenges::set_up_in(tx, pending.id(), user, id, &owner, now)? {
                 sessions::end(tx, id)?;
                 return Ok(None);
             }
-            Ok(sessions::by_id(tx, id)?.and_then(|record| HolderSession::restore(record, application, now)))
+            // It begins again: what was shown before is forgotten.
+            if let Some(before) = before {
+                sessions::end(tx, before)?;
+            }
+            let session =
+                sessions::by_id(tx, id)?.and_then(|record| HolderSession::restore(record, application, now));
+            Ok(session.map(|session| (session, binds)))
         })
         .await?;
-    let Some(session) = session else { return Ok(false) };
-    let Ok(authority) = step_up::authority(s, session.own()) else { return Ok(false) };
+    let Some((session, binds)) = begun else { return Ok(None) };
+    let Ok(authority) = step_up::authority(s, session.own()) else { return Ok(None) };
     enrolment::begin(s, authority).await?;
-    Ok(true)
+    Ok(Some(Begun { browser: binds.then_some(fresh) }))
 }
 
 /// What the set-up page shows; `None` where the enrolment's ten minutes are over, and it has to begin again.

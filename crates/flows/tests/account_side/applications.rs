@@ -1,19 +1,21 @@
 //! Applications: who may look after them, what is shown to whom, and what is refused.
 
-use crate::world::{GOOD, MINUTE, Person, World, origin};
+use crate::world::{GOOD, MINUTE, Person, World, notices, on_both, origin};
 use countersign_core::{
     application::{AddressKind, ClientAuth, Scope, Scopes, SigningAlgorithm},
     authority::{ApplicationAuthority, OperatorAuthority},
     event::EventKind,
     ids::ApplicationId,
+    message::Notice,
     secret::{PlainHandle, StoredHandle},
     session::OwnSession,
+    text::TextError,
 };
 use countersign_flows::{
     accounts::{self, Created},
     applications::{
-        self, AddressOutcome, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft, KeyOutcome,
-        RegisterOutcome, SecretOf, UpdateOutcome,
+        self, AddressOutcome, ApplicationUpdate, ClientDraft, ClientOutcome, CreateOutcome, Draft, KeyDraft,
+        KeyOutcome, RegisterOutcome, SecretOf, UpdateOutcome,
     },
     sessions,
 };
@@ -169,7 +171,8 @@ async fn another_organization_reaches_nothing() {
     let made = applications::make_key(s, authority(&world, &theirs).await, id, key_draft(None), &from).await;
     assert!(matches!(made.unwrap(), KeyOutcome::NotFound));
     let a = authority(&world, &theirs).await;
-    let changed = applications::update(s, a, id, Some("Mine"), None, &from).await.unwrap();
+    let mine = ApplicationUpdate { name: Some("Mine".into()), ..ApplicationUpdate::default() };
+    let changed = applications::update(s, a, id, mine, &from).await.unwrap();
     assert_eq!(changed, UpdateOutcome::NotFound);
     let a = authority(&world, &theirs).await;
     let kind = AddressKind::SecondStep;
@@ -221,6 +224,7 @@ async fn the_operator_registers_all_or_nothing_and_names_the_organization_where_
     let draft = |client| Draft {
         name: "CRM".into(),
         app_required: true,
+        accepts_login_as: true,
         addresses: vec![(AddressKind::Redirect, "https://crm.example/back".parse().unwrap())],
         client: Some(client),
         key: Some(key_draft(None)),
@@ -243,5 +247,132 @@ async fn the_operator_registers_all_or_nothing_and_names_the_organization_where_
     let application = &view.application;
     assert_eq!(application.organization, all[1].0);
     assert!(application.first_party && application.for_everyone && application.app_required);
+    assert!(application.accepts_login_as);
     assert_eq!((view.keys.len(), view.keys[0].id, view.addresses.len()), (1, key.id, 1));
+}
+
+/// The scopes that change second steps, and one that does not.
+const GUARDED: [Scope; 2] = [Scope::Authenticators, Scope::FirstEnrolments];
+
+fn draft_of(scope: Scope) -> KeyDraft {
+    KeyDraft { scopes: Scopes::new([scope]).unwrap(), ..key_draft(None) }
+}
+
+#[tokio::test]
+async fn only_an_owner_grants_what_changes_second_steps() {
+    on_both(async |world| {
+        let (admin, _) = world.session(&world.adam()).await;
+        let (owner, _) = world.session(&world.olivia()).await;
+        let id = registered(world, &admin, "CRM").await;
+        let make = async |session: &OwnSession, scope| {
+            let a = authority(world, session).await;
+            applications::make_key(&world.s, a, id, draft_of(scope), &origin()).await.unwrap()
+        };
+        for scope in Scope::ALL {
+            let made = make(&admin, *scope).await;
+            let refused = matches!(made, KeyOutcome::OwnersOnly(which) if which == *scope);
+            assert_eq!(refused, GUARDED.contains(scope), "{scope}: {made:?}");
+        }
+        assert!(world.mail().await.is_empty());
+        let organization = authority(world, &owner).await.organization();
+        let keys = applications::show(&world.s, organization, id).await.unwrap().unwrap().keys;
+        assert!(keys.iter().all(|key| key.scopes.owners().next().is_none()), "nothing was stored");
+        for scope in GUARDED {
+            assert!(matches!(make(&owner, scope).await, KeyOutcome::Made(_)));
+        }
+        // A role that is lost while the request is under way grants nothing.
+        let before = authority(world, &owner).await;
+        world.sql("UPDATE memberships SET role = 'admin' WHERE role = 'owner'");
+        let late =
+            applications::make_key(&world.s, before, id, draft_of(GUARDED[0]), &origin()).await.unwrap();
+        assert!(matches!(late, KeyOutcome::OwnersOnly(_)), "{late:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_owner_is_notified_of_a_key_that_changes_second_steps() {
+    on_both(async |world| {
+        let (owner, _) = world.session(&world.olivia()).await;
+        let id = registered(world, &owner, "CRM").await;
+        world.sql("UPDATE memberships SET role = 'owner' WHERE role = 'admin'");
+        let a = authority(world, &owner).await;
+        applications::make_key(&world.s, a, id, key_draft(None), &origin()).await.unwrap();
+        assert!(world.mail().await.is_empty(), "an ordinary key");
+        let a = authority(world, &owner).await;
+        applications::make_key(&world.s, a, id, draft_of(Scope::FirstEnrolments), &origin()).await.unwrap();
+        let mut told = notices(world.mail().await);
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        let (to, told): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+        assert_eq!(to, [world.adam().email, world.olivia().email], "the one who created it as well");
+        let Notice::ApiKeyCreated { key, application, by, scopes, .. } = &told[0] else { panic!("{told:?}") };
+        assert_eq!((key.as_str(), application.as_str()), ("CRM server", "CRM"));
+        assert_eq!((by.as_deref(), scopes.as_str()), (Some("Olivia Hart"), "first-enrolments"));
+        assert!(world.recorded(&world.adam(), EventKind::OwnersKeyMade).await);
+        assert!(!world.recorded(&world.mia(), EventKind::OwnersKeyMade).await);
+
+        let operator = OperatorAuthority::at_the_console();
+        let console = applications::operators_authority_over(&world.s, &operator, id).await.unwrap().unwrap();
+        applications::make_key(&world.s, console, id, draft_of(Scope::Authenticators), &origin())
+            .await
+            .unwrap();
+        let told = notices(world.mail().await);
+        assert_eq!(told.len(), 2);
+        assert!(matches!(&told[0].1, Notice::ApiKeyCreated { by: None, .. }), "by the operator");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_an_owner_says_that_an_application_accepts_login_as() {
+    let world = World::new().await;
+    let (admin, _) = world.session(&world.adam()).await;
+    let (owner, _) = world.session(&world.olivia()).await;
+    let id = registered(&world, &admin, "CRM").await;
+    let say = async |session: &OwnSession, accepts| {
+        let update = ApplicationUpdate { accepts_login_as: Some(accepts), ..ApplicationUpdate::default() };
+        let a = authority(&world, session).await;
+        applications::update(&world.s, a, id, update, &origin()).await.unwrap()
+    };
+    assert_eq!(say(&admin, true).await, UpdateOutcome::OwnersOnly);
+    assert_eq!(say(&owner, true).await, UpdateOutcome::Done);
+    assert_eq!(say(&admin, false).await, UpdateOutcome::Done, "to take it back is anyone's");
+}
+
+#[tokio::test]
+async fn names_that_look_like_links_or_amounts_are_refused_wherever_they_are_set() {
+    let world = World::new().await;
+    let (session, _) = world.session(&world.olivia()).await;
+    let id = registered(&world, &session, "CRM").await;
+    let (s, from, operator) = (&world.s, origin(), OperatorAuthority::at_the_console());
+    for (bad, error) in [
+        ("https://win.example/x", TextError::Link),
+        ("Acme.io", TextError::Link),
+        ("Win $500", TextError::Amount),
+        ("Call 555 123 4567", TextError::PhoneNumber),
+    ] {
+        let a = authority(&world, &session).await;
+        let registered = applications::register(s, a, bad, false, &from).await.unwrap();
+        assert_eq!(registered, RegisterOutcome::Name(error), "{bad}");
+        let a = authority(&world, &session).await;
+        let update = ApplicationUpdate { name: Some(bad.into()), ..ApplicationUpdate::default() };
+        let renamed = applications::update(s, a, id, update, &from).await.unwrap();
+        assert_eq!(renamed, UpdateOutcome::Name(error), "{bad}");
+        let console =
+            applications::operators_authority(s, &operator, None, true, true).await.unwrap().unwrap();
+        let draft = Draft {
+            name: bad.into(),
+            app_required: false,
+            accepts_login_as: false,
+            addresses: Vec::new(),
+            client: None,
+            key: None,
+        };
+        let made = applications::create(s, console, draft, &from).await.unwrap();
+        assert!(matches!(made, CreateOutcome::Name(found) if found == error), "{bad}: {made:?}");
+        let console = OperatorAuthority::at_the_console();
+        let owner =
+            accounts::create_owner(s, console, "ida@quay.example", "Ida Roth", bad, GOOD).await.unwrap();
+        assert_eq!(owner, Created::Organization(error), "{bad}");
+    }
 }

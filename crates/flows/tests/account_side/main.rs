@@ -6,6 +6,7 @@ mod accounts;
 mod applications;
 mod assurance;
 mod email;
+mod forward_auth;
 mod organization;
 mod password;
 mod phone;

@@ -10,10 +10,11 @@ mod users;
 use crate::world::{MINUTE, World, app_code, origin};
 use countersign_core::{
     application::{AddressKind, ExternalId, Scope, Scopes},
+    application_challenge::Pending,
     authority::{ApplicationAuthority, OperatorAuthority},
     ids::{ApplicationChallengeId, ApplicationId},
     second_step::Method,
-    secret::PlainHandle,
+    secret::{PlainHandle, StoredHandle},
     session::HolderSession,
 };
 use countersign_flows::{
@@ -29,7 +30,7 @@ use countersign_flows::{
         users::{PutOutcome, UserView},
     },
 };
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 /// Where a hosted second step leads back to.
 const BACK: &str = "https://crm.example/signed-in?tenant=7";
@@ -43,6 +44,8 @@ struct Crm<'a> {
     id: ApplicationId,
     key: String,
     caller: Caller,
+    /// The cookie of the browser that looks at the hosted pages.
+    browser: Mutex<Option<StoredHandle>>,
 }
 
 async fn authority(world: &World) -> ApplicationAuthority {
@@ -57,6 +60,8 @@ async fn key(world: &World, application: ApplicationId, scopes: &[Scope]) -> (St
     let authority = authority(world).await;
     let made = applications::make_key(&world.s, authority, application, draft, &origin()).await.unwrap();
     let KeyOutcome::Made(made) = made else { panic!("{made:?}") };
+    // What the owners are told about such a key is looked at elsewhere.
+    world.mail().await;
     let key = made.key.to_string();
     let caller = service::caller(&world.s, &key).await.unwrap().unwrap();
     (key, caller)
@@ -83,7 +88,28 @@ impl<'a> Crm<'a> {
             applications::add_address(s, authority(world).await, id, kind, BACK, &from).await.unwrap();
         assert_eq!(added, AddressOutcome::Added);
         let (key, caller) = key(world, id, Scope::ALL).await;
-        Self { world, id, key, caller }
+        Self { world, id, key, caller, browser: Mutex::default() }
+    }
+
+    /// The same application by a key that allows only this, and in a browser without a cookie.
+    async fn by_key(&self, scopes: &[Scope]) -> Self {
+        let (key, caller) = key(self.world, self.id, scopes).await;
+        Self { world: self.world, id: self.id, key, caller, browser: Mutex::default() }
+    }
+
+    /// The same application, looked at in another browser.
+    fn in_another_browser(&self) -> Self {
+        let (key, caller) = (self.key.clone(), self.caller.clone());
+        Self { world: self.world, id: self.id, key, caller, browser: Mutex::default() }
+    }
+
+    /// The browser keeps a cookie that it is given.
+    fn keep(&self, browser: &PlainHandle) {
+        *self.browser.lock().unwrap() = Some(browser.stored());
+    }
+
+    fn cookie(&self) -> Option<StoredHandle> {
+        *self.browser.lock().unwrap()
     }
 
     async fn remove_address(&self) {
@@ -218,7 +244,7 @@ impl<'a> Crm<'a> {
     }
 
     async fn visit(&self, handle: &PlainHandle) -> Option<Visit> {
-        service::hosted::visit(&self.world.s, handle).await.unwrap()
+        service::hosted::visit(&self.world.s, handle, self.cookie()).await.unwrap()
     }
 
     async fn stage(&self, handle: &PlainHandle) -> Stage {
@@ -234,7 +260,26 @@ impl<'a> Crm<'a> {
         assert_eq!(sent, SendOutcome::Sent);
         let (_, code) = self.world.secret().await;
         let outcome = service::hosted::verify(s, pending, Method::Email, &code, &origin()).await.unwrap();
-        assert!(matches!(outcome, HostedOutcome::SetUp), "{outcome:?}");
+        let HostedOutcome::SetUp(browser) = outcome else { panic!("{outcome:?}") };
+        self.keep(&browser);
+    }
+
+    /// Begins a set-up, or begins it again; whether there was something to begin.
+    async fn begin(&self, handle: &PlainHandle) -> bool {
+        let (Stage::SetUp(pending) | Stage::SettingUp(pending, _)) = self.stage(handle).await else {
+            panic!("not to be set up")
+        };
+        self.begins(pending).await
+    }
+
+    async fn begins(&self, pending: Pending) -> bool {
+        let begun =
+            service::hosted::begin_set_up(&self.world.s, pending, self.cookie(), &origin()).await.unwrap();
+        let Some(begun) = begun else { return false };
+        if let Some(browser) = &begun.browser {
+            self.keep(browser);
+        }
+        true
     }
 
     async fn redeem(&self, result: &str) -> Option<service::challenges::Verified> {

@@ -226,6 +226,17 @@ impl World {
         assert_eq!(database.execute(sql, [person.id.to_string()]).unwrap(), 1);
     }
 
+    /// Changes something behind the server's back.
+    pub(crate) fn sql(&self, text: &str) {
+        match &self.database {
+            Some(database) => drop(database.query(text)),
+            None => {
+                let file = self.dir.path().join("test.db");
+                rusqlite::Connection::open(file).unwrap().execute_batch(text).unwrap();
+            }
+        }
+    }
+
     /// A session of this person, with a fresh identity proof; and the handle that their browser holds.
     pub(crate) async fn session(&self, person: &Person) -> (OwnSession, PlainHandle) {
         let (now, handle) = (self.s.now(), PlainHandle::generate(&*self.s.entropy));
@@ -310,7 +321,8 @@ impl World {
             | Content::ConfirmPhoneCode { code, .. }
             | Content::ConfirmIdentityCode { code, .. }
             | Content::SignInCode { code, .. }
-            | Content::SignInCodeElsewhere { code, .. } => code,
+            | Content::SignInCodeElsewhere { code, .. }
+            | Content::SetUpCode { code, .. } => code,
             Content::ResetPassword { link, .. } => link,
             _ => panic!("not a code and not a link"),
         };

@@ -4,12 +4,14 @@ use crate::applications::registered_by;
 use crate::harness::{DAY, MINUTE, NOW, World, later, on_both};
 use countersign_core::{
     application::{Scope, Scopes},
+    authority::{ApplicationAuthority, OperatorAuthority},
     ids::{ApiKeyId, ApplicationId},
+    role::Role,
     secret::StoredHandle,
 };
 use countersign_store::{
     api_keys::{self, NewApiKey},
-    applications,
+    applications, members,
 };
 
 fn new(w: &World, application: ApplicationId, handle: StoredHandle) -> NewApiKey {
@@ -66,7 +68,7 @@ async fn a_key_lives_until_it_expires_is_revoked_or_its_application_is_switched_
         assert_eq!(refused, (false, false));
         let authority = mia.own.application_authority(
             w.read(move |tx| applications::by_id(tx, application)).await.unwrap().organization,
-            countersign_core::role::Role::Owner,
+            Role::Owner,
             NOW,
             MINUTE,
         );
@@ -86,6 +88,46 @@ async fn a_key_lives_until_it_expires_is_revoked_or_its_application_is_switched_
         let listed = w.read(move |tx| api_keys::list(tx, application)).await;
         assert_eq!((listed.len(), listed[0].revoked_at), (1, Some(later(MINUTE))));
         assert_eq!(listed[0].scopes.to_string(), "users:read challenges");
+        // Mia is no member of this organization, as the administrator of these tests never is.
+        let creator = listed[0].creator.as_ref().unwrap();
+        assert_eq!((creator.role, listed[0].creator_still_may()), (None, false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_says_who_created_it_and_whether_they_still_could() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let (application, mine) = registered_by(&w, &mia, "CRM").await;
+        let organization = mine.organization();
+        let mut key = new(&w, application, w.handle());
+        key.scopes = Scopes::new([Scope::FirstEnrolments]).unwrap();
+        let mut operators = NewApiKey { id: ApiKeyId::generate(later(MINUTE), &*w.entropy), ..key.clone() };
+        operators.handle = w.handle();
+        let operator = || OperatorAuthority::at_the_console();
+        w.write(move |tx| {
+            let console = ApplicationAuthority::of_operator(&operator(), organization, false, false);
+            members::add(tx, &operator(), organization, mia.user, Role::Owner, NOW)?;
+            api_keys::insert(tx, &mine, &key, NOW)?;
+            api_keys::insert(tx, &console, &operators, later(MINUTE))
+        })
+        .await;
+        let listed = || w.read(move |tx| api_keys::list(tx, application));
+        let keys = listed().await;
+        assert!(keys[0].creator.is_none() && keys[0].creator_still_may(), "the operator's");
+        assert!(keys[1].creator.as_ref().is_some_and(|creator| creator.role == Some(Role::Owner)));
+        assert!(keys[1].creator_still_may());
+        for change in [
+            "UPDATE memberships SET role = 'admin'",
+            "UPDATE users SET disabled_at = 1",
+            "DELETE FROM memberships",
+        ] {
+            w.sql("UPDATE memberships SET role = 'owner'");
+            w.sql("UPDATE users SET disabled_at = NULL");
+            w.sql(change);
+            assert!(!listed().await[1].creator_still_may(), "{change}");
+        }
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     application_users::{application, known},
-    harness::{HOUR, MINUTE, NOW, World, later, on_both, origin},
+    harness::{HOUR, MINUTE, NOW, World, later, on_both, origin, winners},
 };
 use countersign_core::{
     Timestamp,
@@ -10,10 +10,10 @@ use countersign_core::{
     application_challenge::{ApplicationChallengeRecord, Pending, Progress},
     authority::HolderGrant,
     ids::{ApplicationChallengeId, ApplicationId, SessionId, UserId},
-    second_step::{Evidence, Method, SecondSteps},
+    second_step::{Evidence, Method, SecondSteps, Standing},
     secret::StoredHandle,
 };
-use countersign_store::{application_challenges as table, sessions};
+use countersign_store::{Tx, application_challenges as table, sessions};
 
 /// A challenge as it is asked for, and the handle of its address.
 #[derive(Clone)]
@@ -32,7 +32,10 @@ fn new(w: &World, application: ApplicationId, user: UserId) -> New {
         return_to: Some(ReturnAddress::web("https://crm.example/back").unwrap()),
         state: Some("a state".into()),
         set_up: true,
+        vouched: true,
         shown: None,
+        mailbox_confirmed: false,
+        browser: None,
         session: None,
         expires_at: later(15 * MINUTE),
         verified: None,
@@ -62,25 +65,38 @@ async fn insert(w: &World, new: &New) -> ApplicationChallengeId {
     id
 }
 
-/// Whether a code of this person, who must be the one who was asked, comes to anything: an answer, or with `sets_up` what is
-/// shown before a set-up.
-async fn progress(w: &World, id: ApplicationChallengeId, user: UserId, at: Timestamp, sets_up: bool) -> bool {
-    w.write(move |tx| {
-        let record = table::by_id(tx, id)?.unwrap();
-        let Some(pending) = Pending::restore(record, NOW) else { return Ok(false) };
-        let (steps, permitted): (_, &[Method]) =
-            (SecondSteps::default(), if sets_up { &Method::ALL } else { &[] });
-        let evidence = Evidence::of_claim(user, if sets_up { Method::Email } else { Method::App });
-        match pending.progress(&evidence, &steps, permitted).unwrap() {
-            Progress::Answered(answered) => table::answer(tx, answered, at),
-            Progress::Shown(shown) => table::shown(tx, shown, at),
-        }
+/// What a code of this person, who must be the one who was asked, comes to in a browser that has shown nothing yet, with these
+/// kinds of second step permitted.
+fn progress(record: ApplicationChallengeRecord, user: UserId, permitted: &[Method]) -> Option<Progress> {
+    let pending = Pending::restore(record.seen_by(None), NOW)?;
+    let steps = SecondSteps { email: Standing::Ready, ..SecondSteps::default() };
+    let method = if permitted.is_empty() { Method::App } else { Method::Email };
+    pending.progress(&Evidence::of_claim(user, method), &steps, permitted)
+}
+
+async fn answer(w: &World, id: ApplicationChallengeId, user: UserId, at: Timestamp) -> bool {
+    w.write(move |tx| match progress(table::by_id(tx, id)?.unwrap(), user, &[]) {
+        Some(Progress::Answered(answered)) => table::answer(tx, answered, at),
+        _ => Ok(false),
     })
     .await
 }
 
-async fn answer(w: &World, id: ApplicationChallengeId, user: UserId, at: Timestamp) -> bool {
-    progress(w, id, user, at, false).await
+/// Shows what is due before a set-up: a second step by email, or where only apps are permitted a code to the mailbox.
+async fn before_set_up(
+    w: &World,
+    id: ApplicationChallengeId,
+    user: UserId,
+    permitted: &'static [Method],
+    browser: StoredHandle,
+    at: Timestamp,
+) -> bool {
+    w.write(move |tx| match progress(table::by_id(tx, id)?.unwrap(), user, permitted) {
+        Some(Progress::Shown(shown)) => table::shown(tx, shown, &browser, at),
+        Some(Progress::MailboxConfirmed(confirmed)) => table::mailbox_confirmed(tx, confirmed, &browser, at),
+        _ => Ok(false),
+    })
+    .await
 }
 
 /// A session in which an app is set up for an application.
@@ -150,7 +166,8 @@ async fn what_is_ended_is_ended_whether_it_was_answered_or_not() {
         let (answered, kept, actors) = (ids[1], ids[2], ids[3]);
         assert!(answer(&w, answered, mia, NOW).await);
         let session = held(&w, mia, crm).await;
-        assert!(w.write(move |tx| table::set_up_in(tx, kept, mia, session, NOW)).await);
+        let browser = w.handle();
+        assert!(w.write(move |tx| table::set_up_in(tx, kept, mia, session, &browser, NOW)).await);
         assert_eq!(w.write(move |tx| table::end_others(tx, mia, session)).await, 2);
         let is_there = |id| w.read(move |tx| Ok(table::by_id(tx, id)?.is_some()));
         assert!(is_there(kept).await && !is_there(answered).await);
@@ -162,16 +179,59 @@ async fn what_is_ended_is_ended_whether_it_was_answered_or_not() {
 }
 
 #[tokio::test]
-async fn what_is_due_before_a_set_up_is_shown_once_and_in_time() {
+async fn a_set_up_belongs_to_the_browser_that_showed_what_was_due() {
+    on_both(async |w| {
+        let crm = application(&w).await;
+        let mia = known(&w, crm, "mia").await;
+        for permitted in [&Method::ALL[..], &[Method::App]] {
+            let mut challenge = new(&w, crm, mia);
+            challenge.record.vouched = false;
+            let id = insert(&w, &challenge).await;
+            let [one, other] = [w.handle(), w.handle()];
+            let record = || w.read(move |tx| Ok(table::by_id(tx, id)?.unwrap()));
+            let begins = async |browser: StoredHandle| {
+                let session = held(&w, mia, crm).await;
+                w.write(move |tx| table::set_up_in(tx, id, mia, session, &browser, NOW)).await
+            };
+            let over = later(15 * MINUTE);
+            assert!(!before_set_up(&w, id, mia, permitted, one, over).await, "over");
+            assert_eq!(record().await.browser, None);
+            assert!(before_set_up(&w, id, mia, permitted, one, NOW).await);
+            assert!(!begins(other).await, "another browser's");
+            assert!(begins(one).await && begins(one).await, "it begins again in its own");
+            let found = record().await;
+            assert_eq!((found.browser, found.verified), (Some(one), None));
+            assert_eq!(found.shown, (permitted.len() > 1).then_some(Method::Email));
+            assert_eq!(found.mailbox_confirmed, permitted.len() == 1);
+            assert!(found.session.is_some());
+            // Another browser shows it anew: what was begun is no longer this challenge's.
+            assert!(before_set_up(&w, id, mia, permitted, other, NOW).await);
+            let found = record().await;
+            assert_eq!((found.browser, found.session), (Some(other), None));
+            assert!(!begins(one).await && begins(other).await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_browsers_that_begin_a_set_up_one_has_it() {
     on_both(async |w| {
         let crm = application(&w).await;
         let mia = known(&w, crm, "mia").await;
         let id = insert(&w, &new(&w, crm, mia)).await;
-        assert!(!progress(&w, id, mia, later(15 * MINUTE), true).await, "over");
-        assert!(progress(&w, id, mia, NOW, true).await);
-        assert!(!progress(&w, id, mia, NOW, true).await, "twice");
+        let session = held(&w, mia, crm).await;
+        let begun = w
+            .burst(|| {
+                let browser = w.handle();
+                move |tx: &mut Tx<'_>| {
+                    Ok(table::set_up_in(tx, id, mia, session, &browser, NOW)?.then_some(browser))
+                }
+            })
+            .await;
+        assert_eq!(winners(&begun), 1);
         let found = w.read(move |tx| table::by_id(tx, id)).await.unwrap();
-        assert_eq!((found.shown, found.verified), (Some(Method::Email), None));
+        assert_eq!(found.browser, begun.into_iter().flatten().next());
     })
     .await;
 }
@@ -181,16 +241,18 @@ async fn a_token_for_a_set_up_says_what_was_shown_before_it() {
     on_both(async |w| {
         let crm = application(&w).await;
         let mia = known(&w, crm, "mia").await;
-        for shown in [true, false] {
-            let (id, result) = (insert(&w, &new(&w, crm, mia)).await, w.handle());
-            assert!(!shown || progress(&w, id, mia, NOW, true).await);
+        for (permitted, shown) in [(&Method::ALL[..], Some(Method::Email)), (&[Method::App], None)] {
+            let mut challenge = new(&w, crm, mia);
+            challenge.record.vouched = false;
+            let (id, result, browser) = (insert(&w, &challenge).await, w.handle(), w.handle());
+            assert!(before_set_up(&w, id, mia, permitted, browser, NOW).await);
             let session = held(&w, mia, crm).await;
-            assert!(w.write(move |tx| table::set_up_in(tx, id, mia, session, NOW)).await);
+            assert!(w.write(move |tx| table::set_up_in(tx, id, mia, session, &browser, NOW)).await);
             assert!(w.write(move |tx| table::enrolled(tx, id, session, NOW)).await);
             assert!(put_result(&w, id, result).await);
             assert!(w.write(move |tx| table::redeem(tx, crm, &result, NOW)).await.is_some());
             let taken = w.write(move |tx| table::take_token(tx, crm, mia, id, NOW, NOW)).await.unwrap();
-            assert_eq!(taken.second_step(), shown.then_some(Method::Email));
+            assert_eq!(taken.second_step(), shown, "a code to the mailbox is no second step");
         }
     })
     .await;
@@ -203,7 +265,9 @@ async fn a_set_up_answers_it_from_its_own_session_alone() {
         let (mia, ole) = (known(&w, crm, "mia").await, known(&w, crm, "ole").await);
         let id = insert(&w, &new(&w, crm, mia)).await;
         let [session, other] = [held(&w, mia, crm).await, held(&w, mia, crm).await];
-        let set_up_in = |id, user, at| w.write(move |tx| table::set_up_in(tx, id, user, session, at));
+        let browser = w.handle();
+        let set_up_in =
+            |id, user, at| w.write(move |tx| table::set_up_in(tx, id, user, session, &browser, at));
         let enrolled = |session| w.write(move |tx| table::enrolled(tx, id, session, later(MINUTE)));
         assert!(!enrolled(session).await, "not begun");
         assert!(!set_up_in(id, ole, NOW).await, "somebody else's");
@@ -223,7 +287,7 @@ async fn a_set_up_answers_it_from_its_own_session_alone() {
         let actors = about(new(&w, crm, mia), ole);
         for challenge in [only_show, actors] {
             let id = insert(&w, &challenge).await;
-            let begun = w.write(move |tx| table::set_up_in(tx, id, mia, other, NOW)).await;
+            let begun = w.write(move |tx| table::set_up_in(tx, id, mia, other, &browser, NOW)).await;
             assert!(!begun, "nothing is to be set up");
         }
     })
@@ -302,10 +366,10 @@ async fn of_two_hundred_one_redeems_and_one_takes_a_token() {
         let (id, result) = (insert(&w, &new(&w, crm, mia)).await, w.handle());
         assert!(answer(&w, id, mia, NOW).await);
         assert!(put_result(&w, id, result).await);
-        let redeem = move |tx: &mut countersign_store::Tx<'_>| table::redeem(tx, crm, &result, NOW);
-        assert_eq!(crate::harness::winners(&w.burst(|| redeem).await), 1);
-        let take = move |tx: &mut countersign_store::Tx<'_>| table::take_token(tx, crm, mia, id, NOW, NOW);
-        assert_eq!(crate::harness::winners(&w.burst(|| take).await), 1);
+        let redeem = move |tx: &mut Tx<'_>| table::redeem(tx, crm, &result, NOW);
+        assert_eq!(winners(&w.burst(|| redeem).await), 1);
+        let take = move |tx: &mut Tx<'_>| table::take_token(tx, crm, mia, id, NOW, NOW);
+        assert_eq!(winners(&w.burst(|| take).await), 1);
     })
     .await;
 }

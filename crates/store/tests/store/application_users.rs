@@ -20,7 +20,7 @@ pub(crate) async fn application(w: &World) -> ApplicationId {
         let operator = OperatorAuthority::at_the_console();
         members::create_organization(tx, &operator, organization, "Harbour & Pine", NOW)?;
         let authority = ApplicationAuthority::of_operator(&operator, organization, false, false);
-        let new = NewApplication { id, name: "CRM".into(), app_required: false };
+        let new = NewApplication { id, name: "CRM".into(), app_required: false, accepts_login_as: false };
         applications::insert(tx, &authority, &new, NOW)
     })
     .await;

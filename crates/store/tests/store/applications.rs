@@ -9,7 +9,7 @@ use countersign_core::{
 };
 use countersign_store::{
     application_reveals::{self, Reveal, SecretOf},
-    applications::{self, Client, NewApplication},
+    applications::{self, ApplicationUpdate, Client, NewApplication},
     members, sessions,
 };
 use zeroize::Zeroizing;
@@ -31,11 +31,15 @@ pub(crate) async fn registered_by(
     w.write(move |tx| {
         let operator = OperatorAuthority::at_the_console();
         members::create_organization(tx, &operator, organization, "Harbour & Pine", NOW)?;
-        let new = NewApplication { id, name, app_required: false };
+        let new = NewApplication { id, name, app_required: false, accepts_login_as: false };
         applications::insert(tx, &authority, &new, NOW)
     })
     .await;
     (id, administrator(person, organization))
+}
+
+fn named(name: &str) -> ApplicationUpdate {
+    ApplicationUpdate { name: Some(name.into()), ..ApplicationUpdate::default() }
 }
 
 fn with(auth: ClientAuth, id_token_alg: SigningAlgorithm) -> Client {
@@ -58,7 +62,7 @@ async fn an_application_is_changed_by_its_own_organization_alone() {
             .write(move |tx| {
                 let client = with(ClientAuth::ClientSecret, SigningAlgorithm::Es256);
                 Ok([
-                    applications::update(tx, &theirs, id, Some("Mine"), Some(true))?,
+                    applications::update(tx, &theirs, id, &named("Mine"))?,
                     applications::set_client(tx, &theirs, id, &client, Some(&handle))?,
                     applications::set_secret(tx, &theirs, id, &handle)?,
                     applications::set_signing_of_secret_client(tx, &theirs, id, SigningAlgorithm::EdDsa)?,
@@ -74,11 +78,14 @@ async fn an_application_is_changed_by_its_own_organization_alone() {
         let after = w.read(move |tx| applications::by_id(tx, id)).await.unwrap();
         assert_eq!(format!("{before:?}"), format!("{after:?}"));
 
+        let required = ApplicationUpdate { app_required: Some(true), ..ApplicationUpdate::default() };
+        let accepts = ApplicationUpdate { accepts_login_as: Some(true), ..ApplicationUpdate::default() };
         let done = w
             .write(move |tx| {
                 Ok([
-                    applications::update(tx, &mine, id, None, Some(true))?,
-                    applications::update(tx, &mine, id, Some("Pipeline"), None)?,
+                    applications::update(tx, &mine, id, &required)?,
+                    applications::update(tx, &mine, id, &named("Pipeline"))?,
+                    applications::update(tx, &mine, id, &accepts)?,
                     applications::add_address(tx, &mine, id, kind, &address)?,
                     applications::disable(tx, &mine, id, NOW)?,
                     !applications::add_address(tx, &mine, id, kind, &address)?,
@@ -86,9 +93,10 @@ async fn an_application_is_changed_by_its_own_organization_alone() {
                 ])
             })
             .await;
-        assert_eq!(done, [true; 6]);
+        assert_eq!(done, [true; 7]);
         let after = w.read(move |tx| applications::by_id(tx, id)).await.unwrap();
         assert_eq!((after.name.as_str(), after.app_required, after.active), ("Pipeline", true, false));
+        assert!(!before.accepts_login_as && after.accepts_login_as);
     })
     .await;
 }

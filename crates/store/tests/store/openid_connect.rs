@@ -32,7 +32,12 @@ async fn application(w: &World) -> (ApplicationId, OrganizationId) {
         let operator = OperatorAuthority::at_the_console();
         members::create_organization(tx, &operator, organization, "Harbour & Pine", NOW)?;
         let authority = ApplicationAuthority::of_operator(&operator, organization, true, true);
-        let new = applications::NewApplication { id, name: "CRM".into(), app_required: false };
+        let new = applications::NewApplication {
+            id,
+            name: "CRM".into(),
+            app_required: false,
+            accepts_login_as: false,
+        };
         applications::insert(tx, &authority, &new, NOW)
     })
     .await;

@@ -47,7 +47,8 @@ pub(crate) struct Draft {
     #[schema(nullable = false, max_length = 500)]
     state: Option<String>,
     /// Whether a person without an authenticator app sets one up on the hosted pages, after showing the second step that they
-    /// have. Unless it is said, the application’s own setting holds.
+    /// have. If they have none, they first enter a code sent to their email address, unless the key has the scopes
+    /// `authenticators` and `first-enrolments`. Unless it is said, the application’s own setting holds.
     #[schema(nullable = false)]
     set_up: Option<bool>,
 }
@@ -251,7 +252,7 @@ impl Body for Redeem {
     request_body = Draft,
     responses((status = 201, description = "It waits for its answer.", body = Challenge)),
     extensions(("x-problems" = json!([
-        "user-not-found", "user-inactive", "return-address-not-registered", "no-second-step"
+        "user-not-found", "user-inactive", "return-address-not-registered", "no-second-step", "set-up-needs-proof"
     ]))),
 )]
 pub(crate) async fn create(State(app): State<App>, posted: Posted<Key<Challenges>, Draft>) -> Answer {
@@ -296,6 +297,7 @@ fn creation(outcome: CreateOutcome) -> Answer {
             "An app is set up on the hosted pages, by the account holder. Send “return_to” and no actor, or leave it out.",
         )),
         CreateOutcome::NothingToShow => Err(ApiProblem::plain(kinds::NO_SECOND_STEP)),
+        CreateOutcome::SetUpUnproven => Err(ApiProblem::plain(kinds::SET_UP_NEEDS_PROOF)),
     }
 }
 

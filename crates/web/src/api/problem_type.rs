@@ -166,6 +166,11 @@ problem_types! {
         "Set `set_up` to have the hosted pages offer the set-up, or set up an app by the API with a token for the first enrolment."
         &[]
     }
+    SET_UP_NEEDS_PROOF "set-up-needs-proof" 409 "Nothing can show that the account holder is there" {
+        "The user has no second step, and their email address takes no more codes after too many incorrect ones. So nothing can be asked before the set-up of a first app, and the key may not vouch for the user."
+        "Create the challenge with a key that has the scopes `authenticators` and `first-enrolments`, once you have identified the account holder yourself."
+        &[]
+    }
     NOT_FIRST_ENROLMENT "not-first-enrolment" 409 "The user has an authenticator app" {
         "A token without a second step is for people who have no authenticator app. This user has one."
         "Take the account holder through a second step and exchange its challenge for a token."

@@ -61,11 +61,19 @@ impl FromRequest<App> for Form {
         let bytes = read_body(body).await?;
         let fields = if is_form(&parts.headers) { Fields::parse(&bytes) } else { Fields::default() };
         let browser = Browser::read(&parts, app);
-        let fits = match (&browser.handle, fields.get("csrf_token")) {
-            (Some(handle), Some(token)) => csrf::fits(&app.services.csrf_key, handle, token),
-            _ => false,
+        let page = || routes::page_of(&parts);
+        let Some(handle) = &browser.handle else {
+            // A form from one of our pages, in a browser that has not kept the cookie that came with it.
+            let blocked = fields.get("csrf_token").is_some();
+            return Err(if blocked {
+                Problem::NoCookies { page: page() }
+            } else {
+                Problem::StaleForm { page: page() }
+            });
         };
-        if fits { Ok(Self(fields)) } else { Err(Problem::StaleForm { page: routes::page_of(&parts) }) }
+        let token = fields.get("csrf_token");
+        let fits = token.is_some_and(|token| csrf::fits(&app.services.csrf_key, handle, token));
+        if fits { Ok(Self(fields)) } else { Err(Problem::StaleForm { page: page() }) }
     }
 }
 

@@ -14,11 +14,14 @@ use axum::{
     extract::{FromRequestParts, Path},
     response::Response,
 };
-use countersign_core::{event::Origin, secret::PlainHandle};
+use countersign_core::{
+    event::Origin,
+    secret::{PlainHandle, StoredHandle},
+};
 use countersign_flows::service::hosted::{self, About, Stage};
 use http::{StatusCode, request::Parts};
 
-/// The challenge of the address, for whoever has it: no session is looked at, and none is shown.
+/// The challenge of the address, as this browser may see it: no session is looked at, and none is shown.
 pub(crate) struct Hosted {
     /// Where it stands.
     pub(crate) stage: Stage,
@@ -31,18 +34,24 @@ pub(crate) struct HostedPages {
     handle: PlainHandle,
     about: About,
     visitor: Visitor,
+    browser: Option<StoredHandle>,
 }
 
 impl Hosted {
     /// As it stands now, after something was refused.
     pub(crate) async fn again(app: &App, pages: HostedPages) -> Result<Self, Problem> {
-        let HostedPages { handle, visitor, .. } = pages;
-        Self::of(app, handle, visitor).await
+        let HostedPages { handle, visitor, browser, .. } = pages;
+        Self::of(app, handle, visitor, browser).await
     }
 
-    async fn of(app: &App, handle: PlainHandle, visitor: Visitor) -> Result<Self, Problem> {
-        let visit = hosted::visit(&app.services, &handle).await?.ok_or(Problem::NoChallenge)?;
-        Ok(Self { stage: visit.stage, pages: HostedPages { handle, about: visit.about, visitor } })
+    async fn of(
+        app: &App,
+        handle: PlainHandle,
+        visitor: Visitor,
+        browser: Option<StoredHandle>,
+    ) -> Result<Self, Problem> {
+        let visit = hosted::visit(&app.services, &handle, browser).await?.ok_or(Problem::NoChallenge)?;
+        Ok(Self { stage: visit.stage, pages: HostedPages { handle, about: visit.about, visitor, browser } })
     }
 }
 
@@ -53,8 +62,9 @@ impl FromRequestParts<App> for Hosted {
         let path = Path::<String>::from_request_parts(parts, app).await;
         let handle =
             path.ok().and_then(|Path(text)| PlainHandle::parse(&text)).ok_or(Problem::NoChallenge)?;
+        let browser = app.cookies.set_up(&parts.headers).map(|handle| handle.stored());
         let Ok(visitor) = Visitor::from_request_parts(parts, app).await;
-        Self::of(app, handle, visitor).await
+        Self::of(app, handle, visitor, browser).await
     }
 }
 
@@ -67,6 +77,11 @@ impl HostedPages {
     /// From where they are looked at.
     pub(crate) fn origin(&self) -> &Origin {
         &self.visitor.browser.origin
+    }
+
+    /// The browser that shows them, if a set-up has been bound to it.
+    pub(crate) fn browser(&self) -> Option<StoredHandle> {
+        self.browser
     }
 
     /// The path of one of them: `""` for the first, else with a leading slash.
@@ -86,9 +101,11 @@ impl HostedPages {
 
     /// What their templates say.
     pub(crate) fn view(&self) -> HostedAbout {
-        let About { application, name, subject, origin, sets_up, .. } = self.about.clone();
+        let About { application, name, subject, origin, sets_up, confirms_mailbox, elsewhere, .. } =
+            self.about.clone();
         let site = origin.strip_prefix("https://").unwrap_or(&origin).to_owned();
-        HostedAbout { application, name, subject, site, origin, sets_up, path: self.path("") }
+        let path = self.path("");
+        HostedAbout { application, name, subject, site, origin, sets_up, confirms_mailbox, elsewhere, path }
     }
 
     /// One of them, whose forms may end at the application.

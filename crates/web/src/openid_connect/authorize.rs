@@ -8,13 +8,13 @@ use crate::{
     respond::{self, Answer, ResponseExt as _, see_other},
     return_to,
     shell::shell,
-    views::ConsentPage,
+    views::{ConsentPage, ErrorAction, SitePage},
     words,
 };
 use axum::extract::State;
 use countersign_flows::{
     identity,
-    openid_connect::authorize::{self, ConsentView, Outcome},
+    openid_connect::authorize::{self, ConsentView, DeniedView, Outcome},
 };
 use http::{Method, StatusCode, Uri};
 
@@ -57,7 +57,25 @@ async fn answered(app: &App, browser: Browser, outcome: Outcome) -> Answer {
         Outcome::SignIn { return_to } => see_other(&return_to::with("/sign-in", Some(&return_to))),
         Outcome::StepUp { return_to } => see_other(&return_to::with("/confirm-identity", Some(&return_to))),
         Outcome::Consent(view) => return consent(app, browser, view).await,
+        Outcome::LoginAsDenied(view) => return login_as_denied(app, browser, view).await,
     })
+}
+
+/// 403 in words for an administrator whose "login as" does not enter the application.
+async fn login_as_denied(app: &App, browser: Browser, view: DeniedView) -> Answer {
+    let Some(session) = browser.session(app).await? else {
+        return Err(Problem::Elsewhere("/sign-in".into()));
+    };
+    let who = identity::who(&app.services, &session).await?;
+    let DeniedView { application, why, back } = view;
+    let page = SitePage {
+        shell: shell(app, &browser, Some(&who)),
+        heading: format!("You can’t open {application} as {}", who.name),
+        text: words::login_as_denied(why, &application),
+        link: Some(ErrorAction { label: format!("Go back to {application}"), href: back }),
+        sign_out: false,
+    };
+    respond::page(StatusCode::FORBIDDEN, &page)
 }
 
 async fn consent(app: &App, browser: Browser, view: ConsentView) -> Answer {

@@ -111,10 +111,12 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::ApplicationRegistered => quoted("Application registered"),
         EventKind::ApplicationChanged => quoted("Application changed"),
         EventKind::ApiKeyMade => quoted("API key made"),
+        EventKind::OwnersKeyMade => quoted("API key that can change second steps made"),
         EventKind::ApiKeyRevoked => quoted("API key revoked"),
         EventKind::ClientSecretMade => quoted("New secret made for the application"),
         EventKind::KnownToApplication => quoted("Account made known by the application"),
         EventKind::VerifiedForApplication => quoted("Second step shown to the application"),
+        EventKind::MailboxConfirmed => quoted("Email address confirmed before a set-up for the application"),
         EventKind::SignedInToApplication => quoted("Signed in to the application"),
         EventKind::ConsentGiven => quoted("Access given to the application"),
         EventKind::ConsentWithdrawn => quoted("Access taken back from the application"),
@@ -144,6 +146,8 @@ fn method(detail: &Detail) -> Option<&'static str> {
 /// Who it was, as far as that is known: a wrong password is no proof of anybody.
 fn who(event: &EventRow) -> String {
     match (&event.actor_name, event.kind) {
+        (Some(actor), EventKind::OwnersKeyMade) => actor.clone(),
+        (None, EventKind::OwnersKeyMade) => "The operator".into(),
         (Some(actor), _) => format!("{actor} (login as)"),
         (None, _) if event.actor.is_some() => "An administrator (login as)".into(),
         (None, EventKind::PasswordWrong | EventKind::PasswordResetAsked) => {

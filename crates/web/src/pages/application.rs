@@ -8,7 +8,7 @@ mod view;
 use super::{applications::path, once::is_read_by_a_person};
 use crate::{
     app::App,
-    extract::{Administrator, Change, Id, Own},
+    extract::{Administrator, Change, Form, Id, Own},
     notice::Done,
     problem::Problem,
     respond::{self, Answer, see_other},
@@ -17,7 +17,7 @@ use crate::{
 };
 use axum::extract::State;
 use countersign_core::{application::AddressKind, ids::ApplicationId};
-use countersign_flows::applications::{self, ApplicationView, UpdateOutcome};
+use countersign_flows::applications::{self, ApplicationUpdate, ApplicationView, UpdateOutcome};
 use http::{HeaderMap, Method, StatusCode};
 
 /// One of the page's forms that was refused.
@@ -49,27 +49,25 @@ pub(crate) async fn show(
     render(&app, &own, found, new_secrets, Refused::default(), StatusCode::OK)
 }
 
-/// `POST /organization/applications/{id}/update`: the name, or whether an authenticator app is required; what is not sent
-/// stays.
+/// `POST /organization/applications/{id}/update`: the name, whether an authenticator app is required, or whether the application
+/// accepts "login as"; what is not sent stays.
 pub(crate) async fn update(
     State(app): State<App>,
     Change { own, at: Id(id), authority, form }: Change,
 ) -> Answer {
-    let app_required = match form.get("app_required") {
-        "" => None,
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => {
-            return Err(Problem::CannotBeDone("Choose whether an authenticator app is required: on or off."));
-        }
-    };
+    let app_required =
+        switched(&form, "app_required", "Choose whether an authenticator app is required: on or off.")?;
+    let accepts_login_as =
+        switched(&form, "accepts_login_as", "Choose whether the application accepts “login as”: on or off.")?;
     let error = match form.defect() {
         Some(defect) => defect.error.to_string(),
         None => {
-            // A form that brings neither is one that lacks its name.
-            let name = form.given("name").or(app_required.is_none().then_some(""));
-            let origin = &own.browser.origin;
-            match applications::update(&app.services, authority, id, name, app_required, origin).await? {
+            // A form that brings none of them is one that lacks its name.
+            let nothing = app_required.is_none() && accepts_login_as.is_none();
+            let name = form.given("name").or(nothing.then_some("")).map(str::to_owned);
+            let update = ApplicationUpdate { name, app_required, accepts_login_as };
+            match applications::update(&app.services, authority, id, update, &own.browser.origin).await? {
+                UpdateOutcome::OwnersOnly => return Err(Problem::OnlyOwners),
                 UpdateOutcome::Done => return Ok(see_other(&Done::ApplicationChanged.at(&path(id)))),
                 UpdateOutcome::Name(error) => words::text(error, "a name, for example CRM"),
                 UpdateOutcome::NotFound => return Err(Problem::NotFound),
@@ -78,6 +76,16 @@ pub(crate) async fn update(
     };
     let name = TextForm { value: form.get("name").to_owned(), error: Some(error) };
     again(&app, &own, id, Refused { name, ..Refused::default() }).await
+}
+
+/// A switch in a form: on, off, or not sent.
+fn switched(form: &Form, field: &str, otherwise: &'static str) -> Result<Option<bool>, Problem> {
+    match form.get(field) {
+        "" => Ok(None),
+        "on" => Ok(Some(true)),
+        "off" => Ok(Some(false)),
+        _ => Err(Problem::CannotBeDone(otherwise)),
+    }
 }
 
 /// `POST /organization/applications/{id}/switch-off`

@@ -1,7 +1,8 @@
 //! `/second-step/{handle}/…`: the second step that an application asks for, on this server's pages.
 //!
 //! An address that was never given is 404; what is over leads back to the application. Each page belongs to a stage of
-//! the challenge, and asked for in another one it leads to the page of that stage.
+//! the challenge, and asked for in another one it leads to the page of that stage. A browser that a set-up does not belong to
+//! sees no page of it: see the flow.
 
 pub(crate) mod set_up;
 
@@ -32,6 +33,7 @@ pub(crate) async fn show(State(app): State<App>, query: Query, hosted: Hosted) -
             None => begin(&app, pages),
         },
         Stage::Enrolled(..) => Ok(pages.at("/backup-codes")),
+        Stage::Elsewhere => end(&app, pages, HostedEnd::Elsewhere, StatusCode::FORBIDDEN),
         Stage::Over => end(&app, pages, HostedEnd::Over, StatusCode::OK),
     }
 }
@@ -49,7 +51,7 @@ pub(crate) async fn verify(State(app): State<App>, hosted: Hosted, form: Form) -
     let outcome = hosted::verify(&app.services, pending, method, form.get("code"), pages.origin()).await?;
     match outcome {
         HostedOutcome::Back(address) => Ok(see_other(&address)),
-        HostedOutcome::SetUp => Ok(pages.at("")),
+        HostedOutcome::SetUp(browser) => Ok(pages.at("").with_cookie(app.cookies.set_set_up(&browser))),
         HostedOutcome::Refused(refusal) => {
             again(&app, pages, Some(method), Errors::refused(refusal, method)).await
         }
@@ -78,7 +80,9 @@ pub(crate) async fn cancel(hosted: Hosted, form: Form) -> Answer {
     let Hosted { stage, pages } = hosted;
     form.only_a_button()?;
     match stage {
-        Stage::Show(_) | Stage::SetUp(_) | Stage::SettingUp(..) => Ok(see_other(&pages.about().way_out)),
+        Stage::Show(_) | Stage::SetUp(_) | Stage::SettingUp(..) | Stage::Elsewhere => {
+            Ok(see_other(&pages.about().way_out))
+        }
         Stage::Enrolled(..) | Stage::Over => Ok(pages.at("")),
     }
 }

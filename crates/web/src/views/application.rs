@@ -72,6 +72,10 @@ pub struct ApplicationPage {
     pub key_form: KeyForm,
     /// At its second step, whoever has no authenticator app sets one up.
     pub app_required: bool,
+    /// An administrator may enter it in a member's account.
+    pub accepts_login_as: bool,
+    /// The reader is an owner, who may say that.
+    pub by_owner: bool,
     /// Where people come back to from the second step.
     pub return_addresses: AddressList,
     /// How it signs people in.
@@ -114,6 +118,10 @@ pub struct KeyRow {
     pub last_used: Option<String>,
     /// `"works until 12 March 2027"`, `"revoked 12 March 2026"`, `"expired …"`, or `"does not expire"`.
     pub standing: String,
+    /// Who created it, for example `"Adam Berg"` or `"the operator"`.
+    pub made_by: String,
+    /// That they no longer could, if so, and what to do.
+    pub warning: Option<String>,
 }
 
 /// Something to choose.
@@ -129,13 +137,24 @@ pub struct Choice {
     pub chosen: bool,
 }
 
+/// What a key may allow.
+#[derive(Clone)]
+pub struct ScopeChoice {
+    /// The checkbox.
+    pub choice: Choice,
+    /// The reader cannot grant it.
+    pub closed: bool,
+    /// Why not.
+    pub note: &'static str,
+}
+
 /// The form that makes an API key.
 #[derive(Clone, Default)]
 pub struct KeyForm {
     /// The name.
     pub name: TextForm,
     /// What it is to allow, as checkboxes.
-    pub scopes: Vec<Choice>,
+    pub scopes: Vec<ScopeChoice>,
     /// Why no key can be made of these.
     pub scopes_error: Option<String>,
     /// How long it is to work.
@@ -204,7 +223,7 @@ impl ApplicationPage {
     /// Errors of every form with the id of the field that they belong to, for the summary above the page.
     #[must_use]
     pub fn errors(&self) -> Vec<(String, &str)> {
-        let first_scope = self.key_form.scopes.first().map_or("", |scope| scope.word.as_str());
+        let first_scope = self.key_form.scopes.first().map_or("", |scope| scope.choice.word.as_str());
         let mut errors = vec![
             ("name".to_owned(), &self.name_form.error),
             ("key-name".to_owned(), &self.key_form.name.error),

@@ -21,6 +21,10 @@ pub struct HostedAbout {
     pub site: String,
     /// The first app is set up before the person goes back.
     pub sets_up: bool,
+    /// Before that, a code to the mailbox: no second step is due.
+    pub confirms_mailbox: bool,
+    /// The set-up was begun in another browser.
+    pub elsewhere: bool,
     /// The pages' own path: `/second-step/{handle}`.
     pub path: String,
 }
@@ -80,6 +84,8 @@ pub struct HostedCodesPage {
 pub enum HostedEnd {
     /// Answered, or not in time.
     Over,
+    /// The set-up was begun in another browser, and continues only there.
+    Elsewhere,
     /// A second step is due, and none of the account's works.
     NothingLeft,
 }
@@ -102,6 +108,7 @@ impl HostedEndPage {
     pub fn heading(&self) -> &'static str {
         match self.end {
             HostedEnd::Over => "This second step is over",
+            HostedEnd::Elsewhere => "Continue in your other browser",
             HostedEnd::NothingLeft => "No second step is left",
         }
     }

@@ -27,8 +27,8 @@ pub(crate) fn scope(scope: Scope) -> (&'static str, &'static str) {
         ),
         Scope::FirstEnrolments => (
             "Set up the first app without a code",
-            "In addition: set up an authenticator app for somebody who has none on the application’s word alone, without \
-             a code by e-mail. Whoever steals such a key can do that too.",
+            "In addition: set up an authenticator app for someone who has none on the application’s word, without a code by \
+             email. Anyone who steals such a key can do that too.",
         ),
     }
 }
@@ -106,6 +106,21 @@ pub(crate) const ADDRESS_DOUBLED: &str = "This address is on the list already. T
 
 /// A key that would allow nothing.
 pub(crate) const NO_SCOPE: &str = "Choose at least one thing that the key allows.";
+
+/// Beside what only an owner can grant, for an administrator.
+pub(crate) const OWNERS_GRANT: &str = "Only an owner can grant this. Ask one of them to create the key; the list of members shows who they are.";
+
+/// The same where it was sent all the same.
+pub(crate) fn owners_only(asked: Scope) -> String {
+    format!("Only an owner can allow “{}”. Leave it out, or ask an owner to create the key.", scope(asked).0)
+}
+
+/// Who created a key can no longer grant what it allows.
+pub(crate) fn creator_lost(name: &str) -> String {
+    format!(
+        "{name} no longer has permission to create this key. The key still works. If you don’t need it, revoke it."
+    )
+}
 
 /// Neither of the lifetimes on offer.
 pub(crate) const LIFETIME: &str = "Choose how long the key works from the list.";

@@ -1,6 +1,6 @@
-//! How sure it is who somebody is: `prompt`, `max_age`, `acr_values`, and the look into somebody's account.
+//! How sure it is who somebody is: `prompt`, `max_age`, `acr_values`, and where nobody may be asked.
 
-use super::{Answer, App, claims, json, signed_in, text, userinfo};
+use super::{Answer, App, claims, json, signed_in, text};
 use countersign_testkit::{Client, Engine, Kind, Page, Person, Server, ServerOptions};
 use serde_json::json;
 use std::time::Duration;
@@ -213,85 +213,4 @@ async fn nobody_is_asked_where_nobody_may_be() {
     server.advance(Duration::from_secs(100));
     let old = client.get(&app.request(&[("prompt", "none"), ("max_age", "60")])).await;
     assert_eq!(Answer::of(&old).error(), "login_required");
-}
-
-/// An administrator in a member's account.
-async fn looking_in(server: &Server) -> Client {
-    let (admin, member) = (server.people().admin.clone(), server.people().members[0].clone());
-    let client = signed_in(server, &admin).await;
-    let members = client.get("/members").await.expect_status(200);
-    for path in members.attributes("a[href^='/members/']", "href") {
-        if client.get(&path).await.words().contains(&member.email) {
-            client.post(&format!("{path}/login-as"), &[("reason", "a test")]).await.expect_status(303);
-            return client;
-        }
-    }
-    panic!("no such member")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_into_an_account_is_told_gives_no_consent_and_lasts_no_longer() {
-    let server = crate::server(Engine::Sqlite).await;
-    let (app, third) = (App::own(&server), App::third_party(&server));
-    let own = claims(text(
-        &app.tokens(&server, &signed_in(&server, &server.people().admin.clone()).await, &[]).await,
-        "id_token",
-    ));
-    let client = looking_in(&server).await;
-    let scope = [("scope", "openid organizations offline_access")];
-    let tokens = app.tokens(&server, &client, &scope).await;
-    let token = claims(text(&tokens, "id_token"));
-    assert_eq!(text(&token["act"], "sub"), text(&own, "sub"), "who is at the keyboard");
-    assert_ne!(text(&token, "sub"), text(&own, "sub"), "whose account it is");
-    assert_eq!((text(&token, "acr"), &token["amr"]), (ONE, &own["amr"]), "what the administrator has shown");
-    assert!(tokens.get("refresh_token").is_none(), "{tokens}");
-    assert_eq!(text(&tokens, "scope"), "openid organizations");
-    let access = text(&tokens, "access_token");
-    let told = json(&userinfo(&server, access).await.expect_status(200));
-    assert_eq!(
-        (text(&told["act"], "sub"), told["organizations"].as_array().unwrap().len()),
-        (text(&own, "sub"), 1)
-    );
-    assert_eq!(text(&app.introspect(&server, access).await["act"], "sub"), text(&own, "sub"));
-    for (app, changes, error) in [
-        (&third, ("scope", "openid"), "consent_required"),
-        (&app, ("prompt", "consent"), "consent_required"),
-        (&app, ("prompt", "login"), "login_required"),
-        (&app, ("max_age", "0"), "login_required"),
-        (&app, ("acr_values", "urn:other"), "unmet_authentication_requirements"),
-    ] {
-        server.advance(Duration::from_secs(1));
-        assert_eq!(Answer::of(&client.get(&app.request(&[changes])).await).error(), error, "{changes:?}");
-    }
-    client.post_from("/login-as", "/login-as/stop", &[]).await.expect_status(303);
-    userinfo(&server, access).await.expect_status(401);
-}
-
-/// The member belongs to a second organization, of which the administrator knows nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_into_an_account_does_not_reach_another_organization() {
-    const QUAY: &str = "01890000-0000-7000-8000-000000000001";
-    let server = crate::server(Engine::Postgres).await;
-    let ours = App::own(&server);
-    let (database, member) = (server.database().unwrap(), server.people().members[0].clone());
-    database.query(&format!("INSERT INTO organizations VALUES ('{QUAY}', 'Quay', 0)"));
-    database.query(&format!(
-        "INSERT INTO memberships (organization_id, user_id, role, created_at) \
-         SELECT '{QUAY}', id, 'member', 9000000000000 FROM users WHERE email = '{}'",
-        member.email
-    ));
-    let theirs =
-        App::register(&server, &["--first-party", "--client", "client-secret", "--organization", QUAY]);
-    let organizations = [("scope", "openid organizations")];
-    let told = async |client: &Client, app: &App| {
-        let tokens = app.tokens(&server, client, &organizations).await;
-        let told = json(&userinfo(&server, text(&tokens, "access_token")).await.expect_status(200));
-        told["organizations"].as_array().unwrap().len()
-    };
-    let own = signed_in(&server, &member).await;
-    assert_eq!((told(&own, &ours).await, told(&own, &theirs).await), (2, 2));
-    let client = looking_in(&server).await;
-    assert_eq!(told(&client, &ours).await, 1);
-    let refused = client.get(&theirs.request(&organizations)).await;
-    assert_eq!(Answer::of(&refused).error(), "access_denied");
 }

@@ -11,7 +11,13 @@ use countersign_flows::{
         hosted::{self as flow, HostedOutcome},
     },
 };
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Two hundred of these at once: how many of them won.
 async fn winners<F: Future<Output = bool> + Send + 'static>(one: impl Fn(usize) -> F) -> usize {
@@ -102,15 +108,15 @@ async fn a_set_up_is_confirmed_once_and_leads_back_once() {
         let (_, handle) = crm.hosted(set_up("mia")).await;
         crm.shown(&handle).await;
         let Stage::SetUp(pending) = crm.stage(&handle).await else { panic!("not to be set up") };
-        assert!(flow::begin_set_up(&world.s, pending, &origin()).await.unwrap());
+        assert!(crm.begins(pending).await);
         let Stage::SettingUp(_, session) = crm.stage(&handle).await else { panic!("not being set up") };
         let key = flow::pending_app(&world.s, &session).await.unwrap().unwrap().key_plain;
         let code = crm.code(&key);
         let won = winners(|_| {
-            let (s, text, code) = (world.s.clone(), handle.to_text(), code.clone());
+            let (s, text, code, cookie) = (world.s.clone(), handle.to_text(), code.clone(), crm.cookie());
             async move {
                 let handle = super::PlainHandle::parse(&text).unwrap();
-                let stage = flow::visit(&s, &handle).await.unwrap().unwrap().stage;
+                let stage = flow::visit(&s, &handle, cookie).await.unwrap().unwrap().stage;
                 let Stage::SettingUp(pending, session) = stage else { return false };
                 let outcome = flow::confirm_set_up(&s, pending, &session, &code, "Phone", &origin()).await;
                 // Each makes ten backup codes first, and not everybody's hashes find a place.
@@ -121,15 +127,64 @@ async fn a_set_up_is_confirmed_once_and_leads_back_once() {
         assert_eq!(won.await, 1);
         assert_eq!(crm.user("mia").await.apps, 1);
         let won = winners(|_| {
-            let (s, text) = (world.s.clone(), handle.to_text());
+            let (s, text, cookie) = (world.s.clone(), handle.to_text(), crm.cookie());
             async move {
                 let handle = super::PlainHandle::parse(&text).unwrap();
-                let stage = flow::visit(&s, &handle).await.unwrap().unwrap().stage;
+                let stage = flow::visit(&s, &handle, cookie).await.unwrap().unwrap().stage;
                 let Stage::Enrolled(record, session) = stage else { return false };
                 matches!(flow::finish(&s, record, session).await.unwrap(), HostedOutcome::Back(_))
             }
         });
         assert_eq!(won.await, 1);
+    })
+    .await;
+}
+
+/// The application's server, or anyone else with the address, while the person enters the code, begins and begins again:
+/// no one but the person's browser is ever shown a secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_shown_only_in_the_browser_that_entered_the_code() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(set_up("mia")).await;
+        let spying = Arc::new(AtomicBool::new(true));
+        let spies: Vec<_> = (0..20)
+            .map(|_| {
+                let (s, text, spying) = (world.s.clone(), handle.to_text(), Arc::clone(&spying));
+                tokio::spawn(async move {
+                    let (handle, mut seen) = (super::PlainHandle::parse(&text).unwrap(), 0);
+                    while spying.load(Ordering::SeqCst) {
+                        match flow::visit(&s, &handle, None).await.unwrap().unwrap().stage {
+                            Stage::Show(_) | Stage::Over => {}
+                            Stage::SetUp(pending) => {
+                                flow::begin_set_up(&s, pending, None, &origin()).await.unwrap();
+                                seen += 1;
+                            }
+                            Stage::SettingUp(..) | Stage::Enrolled(..) | Stage::Elsewhere => seen += 1,
+                        }
+                    }
+                    seen
+                })
+            })
+            .collect();
+        for _ in 0..5 {
+            let crm = crm.in_another_browser();
+            crm.shown(&handle).await;
+            assert!(crm.begin(&handle).await && crm.begin(&handle).await);
+            world.advance(super::STEP);
+        }
+        crm.shown(&handle).await;
+        assert!(crm.begin(&handle).await);
+        let Stage::SettingUp(pending, session) = crm.stage(&handle).await else { panic!("not being set up") };
+        let key = flow::pending_app(&world.s, &session).await.unwrap().unwrap().key_plain;
+        let code = crm.code(&key);
+        let added = flow::confirm_set_up(&world.s, pending, &session, &code, "Phone", &origin()).await;
+        assert!(matches!(added, Ok(ConfirmOutcome::Added { .. })), "{added:?}");
+        spying.store(false, Ordering::SeqCst);
+        for spy in spies {
+            assert_eq!(spy.await.unwrap(), 0);
+        }
     })
     .await;
 }

@@ -1,10 +1,10 @@
 //! A second step on this server's own pages.
 
-use super::{BACK, Basis, Crm, STEP, Stage, hosted, id, in_login_as, result, set_up};
+use super::{BACK, Basis, CreateOutcome, Crm, STEP, Stage, hosted, id, in_login_as, result, set_up};
 use crate::world::{MINUTE, another_code, app_code, on_both, origin};
 use countersign_core::{
-    application_challenge::Pending, message::Content, second_step::Method, secret::PlainHandle,
-    session::HolderSession,
+    application::Scope, application_challenge::Pending, message::Content, second_step::Method,
+    secret::PlainHandle, session::HolderSession,
 };
 use countersign_flows::{
     Recorder,
@@ -28,16 +28,6 @@ async fn setting_up(crm: &Crm<'_>, handle: &PlainHandle) -> (Pending, HolderSess
     match crm.stage(handle).await {
         Stage::SettingUp(pending, session) => (pending, session),
         _ => panic!("not being set up"),
-    }
-}
-
-/// Begins, or begins again; whether there was something to begin.
-async fn begin(crm: &Crm<'_>, handle: &PlainHandle) -> bool {
-    match crm.stage(handle).await {
-        Stage::SetUp(pending) | Stage::SettingUp(pending, _) => {
-            flow::begin_set_up(&crm.world.s, pending, &origin()).await.unwrap()
-        }
-        _ => panic!("not to be set up"),
     }
 }
 
@@ -167,7 +157,7 @@ async fn in_a_login_as_the_page_is_the_actors_and_sets_nothing_up() {
         assert_eq!(about.subject.as_deref(), Some("Mia Lund"));
         let pending = to_show(&crm, &handle).await;
         assert_eq!(flow::step(&world.s, &pending).await.unwrap().email_masked, "a•••@crm.example");
-        assert!(!flow::begin_set_up(&world.s, pending, &origin()).await.unwrap(), "not even if it is forged");
+        assert!(!crm.begins(pending).await, "not even if it is forged");
         let pending = to_show(&crm, &handle).await;
         flow::send_code(&world.s, &pending, Method::Email, &origin()).await.unwrap();
         let (to, code) = world.secret().await;
@@ -187,7 +177,7 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once_before_the_way_back(
         let (_, handle) = crm.hosted(set_up("mia")).await;
         crm.shown(&handle).await;
         assert!(matches!(crm.stage(&handle).await, Stage::SetUp(_)));
-        assert!(begin(&crm, &handle).await);
+        assert!(crm.begin(&handle).await);
         let (_, session) = setting_up(&crm, &handle).await;
         let page = flow::pending_app(&world.s, &session).await.unwrap().unwrap();
         assert!(page.uri.starts_with("otpauth://totp/Harbour%20CRM:mia%40crm.example?"), "{}", page.uri);
@@ -230,12 +220,12 @@ async fn a_set_up_does_not_stand_in_for_a_second_step_that_is_there() {
         let (_, handle) = crm.hosted(set_up("mia")).await;
         assert!(crm.visit(&handle).await.unwrap().about.sets_up);
         let forged = to_show(&crm, &handle).await;
-        assert!(!flow::begin_set_up(&world.s, forged, &origin()).await.unwrap());
+        assert!(!crm.begins(forged).await);
         let pending = to_show(&crm, &handle).await;
         let guess = flow::verify(&world.s, pending, Method::Email, "123456", &origin()).await.unwrap();
         assert!(matches!(guess, HostedOutcome::Refused(CodeRefusal::NotSent)));
         crm.shown(&handle).await;
-        assert!(begin(&crm, &handle).await);
+        assert!(crm.begin(&handle).await);
     })
     .await;
 }
@@ -265,7 +255,7 @@ async fn where_apps_are_not_permitted_none_is_set_up() {
     assert!(!challenges::get(&world.s, &crm.caller, id).await.unwrap().unwrap().set_up);
     assert!(!crm.visit(&handle).await.unwrap().about.sets_up);
     let pending = to_show(&crm, &handle).await;
-    assert!(!flow::begin_set_up(&world.s, pending, &origin()).await.unwrap());
+    assert!(!crm.begins(pending).await);
 }
 
 #[tokio::test]
@@ -276,7 +266,7 @@ async fn where_only_apps_are_permitted_the_first_one_is_set_up_at_once_and_moves
     let crm = Crm::new(&world, "Harbour CRM").await;
     crm.know("mia").await;
     let (id, handle) = crm.hosted(set_up("mia")).await;
-    assert!(begin(&crm, &handle).await);
+    assert!(crm.begin(&handle).await);
     let key = key(&crm, &handle).await.unwrap();
     assert!(matches!(confirm(&crm, &handle, &crm.code(&key)).await, ConfirmOutcome::Added { .. }));
     let Stage::Enrolled(record, session) = crm.stage(&handle).await else { panic!("not enrolled") };
@@ -307,7 +297,7 @@ async fn an_interrupted_set_up_goes_on_and_one_that_took_too_long_begins_again()
         crm.know("mia").await;
         let (_, handle) = crm.hosted(set_up("mia")).await;
         crm.shown(&handle).await;
-        assert!(begin(&crm, &handle).await);
+        assert!(crm.begin(&handle).await);
         let first = key(&crm, &handle).await.unwrap();
         world.advance(9 * MINUTE);
         assert_eq!(key(&crm, &handle).await.as_deref(), Some(first.as_str()), "the page shows the same key");
@@ -315,7 +305,7 @@ async fn an_interrupted_set_up_goes_on_and_one_that_took_too_long_begins_again()
         assert_eq!(key(&crm, &handle).await, None);
         let late = confirm(&crm, &handle, &crm.code(&first)).await;
         assert!(matches!(late, ConfirmOutcome::NotPending));
-        assert!(begin(&crm, &handle).await);
+        assert!(crm.begin(&handle).await);
         let second = key(&crm, &handle).await.unwrap();
         assert_ne!(first, second);
         assert!(matches!(confirm(&crm, &handle, &crm.code(&first)).await, ConfirmOutcome::Wrong { .. }));
@@ -339,7 +329,7 @@ async fn after_its_time_nothing_is_set_up() {
         let (_, handle) = crm.hosted(set_up("mia")).await;
         world.advance(10 * MINUTE);
         crm.shown(&handle).await;
-        assert!(begin(&crm, &handle).await);
+        assert!(crm.begin(&handle).await);
         let (pending, session) = setting_up(&crm, &handle).await;
         let code = key(&crm, &handle).await.unwrap();
         world.advance(5 * MINUTE);
@@ -355,26 +345,154 @@ async fn after_its_time_nothing_is_set_up() {
     .await;
 }
 
+/// The application's server has the address as well, and no cookie; nor has an attacker who was given it.
 #[tokio::test]
-async fn of_two_browsers_the_later_one_sets_up() {
+async fn another_browser_with_the_address_sees_neither_the_secret_nor_the_codes() {
     on_both(async |world| {
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
         let (_, handle) = crm.hosted(set_up("mia")).await;
+        let thief = crm.in_another_browser();
         crm.shown(&handle).await;
-        assert!(begin(&crm, &handle).await);
+        let Stage::SetUp(pending) = crm.stage(&handle).await else { panic!("not to be set up") };
+        // It starts again at the second step, and a request that was forged from what its page said comes to nothing.
+        let visit = thief.visit(&handle).await.unwrap();
+        assert!(visit.about.elsewhere && matches!(visit.stage, Stage::Show(_)));
+        assert!(!thief.begins(pending).await);
+        thief.keep(&PlainHandle::generate(&*world.s.entropy));
+        assert!(matches!(thief.stage(&handle).await, Stage::Show(_)));
+
+        assert!(crm.begin(&handle).await);
+        assert!(!crm.visit(&handle).await.unwrap().about.elsewhere);
+        let (pending, _) = setting_up(&crm, &handle).await;
+        assert!(matches!(thief.stage(&handle).await, Stage::Show(_)));
+        assert!(!thief.begins(pending).await, "nor does the secret change");
+        let code = crm.code(&key(&crm, &handle).await.unwrap());
+        assert!(matches!(confirm(&crm, &handle, &code).await, ConfirmOutcome::Added { .. }));
+        assert!(matches!(thief.stage(&handle).await, Stage::Over), "nor the backup codes, nor the result");
+        assert!(matches!(crm.stage(&handle).await, Stage::Enrolled(..)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_browser_continues_after_a_second_step_of_its_own() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        crm.know("mia").await;
+        let (_, handle) = crm.hosted(set_up("mia")).await;
+        let phone = crm.in_another_browser();
+        crm.shown(&handle).await;
+        assert!(crm.begin(&handle).await);
         let (pending, earlier) = setting_up(&crm, &handle).await;
         let old = key(&crm, &handle).await.unwrap();
-        assert!(begin(&crm, &handle).await);
-        let new = key(&crm, &handle).await.unwrap();
-        let gone = flow::confirm_set_up(&world.s, pending, &earlier, &crm.code(&old), "Mine", &origin())
-            .await
-            .unwrap();
+        world.advance(MINUTE);
+        phone.shown(&handle).await;
+        assert!(matches!(crm.stage(&handle).await, Stage::Show(_)), "the first one has to start again");
+        assert!(flow::pending_app(&world.s, &earlier).await.unwrap().is_none(), "what it was shown is gone");
+        assert!(matches!(phone.stage(&handle).await, Stage::SetUp(_)), "nothing is taken over");
+        assert!(phone.begin(&handle).await);
+        let new = key(&phone, &handle).await.unwrap();
+        assert_ne!(old, new);
+        let code = crm.code(&old);
+        let gone = flow::confirm_set_up(&world.s, pending, &earlier, &code, "Mine", &origin()).await.unwrap();
         assert!(matches!(gone, ConfirmOutcome::NotPending));
-        assert!(matches!(confirm(&crm, &handle, &crm.code(&new)).await, ConfirmOutcome::Added { .. }));
+        assert!(matches!(confirm(&phone, &handle, &crm.code(&new)).await, ConfirmOutcome::Added { .. }));
         assert_eq!(crm.user("mia").await.apps, 1);
     })
     .await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_due_the_set_up_belongs_to_the_browser_that_began_it() {
+    use crate::world::{World, rules};
+    use countersign_flows::Rules;
+    let world = World::with(Rules { methods: vec![Method::App], ..rules() }).await;
+    let crm = Crm::new(&world, "Harbour CRM").await;
+    crm.know("mia").await;
+    let (_, handle) = crm.hosted(set_up("mia")).await;
+    let other = crm.in_another_browser();
+    let Stage::SetUp(late) = other.stage(&handle).await else { panic!("not to be set up") };
+    assert!(crm.begin(&handle).await);
+    let first = key(&crm, &handle).await.unwrap();
+    assert!(!other.begins(late).await);
+    assert!(matches!(other.stage(&handle).await, Stage::Elsewhere));
+    assert!(crm.begin(&handle).await, "it may begin again");
+    let code = crm.code(&key(&crm, &handle).await.unwrap());
+    assert!(matches!(confirm(&crm, &handle, &crm.code(&first)).await, ConfirmOutcome::Wrong { .. }));
+    assert!(matches!(confirm(&crm, &handle, &code).await, ConfirmOutcome::Added { .. }));
+    assert!(matches!(other.stage(&handle).await, Stage::Over));
+}
+
+/// A key that may only ask for second steps proves nothing: whoever holds it, and the password, could set up an app.
+#[tokio::test]
+async fn a_key_that_vouches_for_nobody_has_the_mailbox_confirmed_before_a_first_app() {
+    use crate::world::{World, rules};
+    use countersign_flows::Rules;
+    let world = World::with(Rules { methods: vec![Method::App], ..rules() }).await;
+    let crm = Crm::new(&world, "Harbour CRM").await;
+    crm.know("mia").await;
+    for scopes in [&[Scope::Challenges][..], &[Scope::Challenges, Scope::FirstEnrolments]] {
+        let crm = crm.by_key(scopes).await;
+        let (id, handle) = crm.hosted(set_up("mia")).await;
+        let about = crm.visit(&handle).await.unwrap().about;
+        assert!(about.sets_up && about.confirms_mailbox);
+        let pending = to_show(&crm, &handle).await;
+        assert!(!crm.begins(pending).await, "the set-up is not begun by the address only");
+        let pending = to_show(&crm, &handle).await;
+        let step = flow::step(&world.s, &pending).await.unwrap();
+        assert_eq!((step.methods, step.email_masked.as_str()), (vec![Method::Email], "m•••@crm.example"));
+        for method in [Method::App, Method::Sms, Method::BackupCode] {
+            let pending = to_show(&crm, &handle).await;
+            let other = flow::verify(&world.s, pending, method, "123456", &origin()).await.unwrap();
+            assert!(matches!(other, HostedOutcome::Refused(CodeRefusal::NotAvailable)), "{method}");
+        }
+        world.mail().await;
+        let pending = to_show(&crm, &handle).await;
+        let sent = flow::send_code(&world.s, &pending, Method::Email, &origin()).await.unwrap();
+        assert_eq!(sent, SendOutcome::Sent);
+        let mail = world.mail().await;
+        let Content::SetUpCode { code, .. } = &mail[0].content else { panic!("another letter") };
+        assert_eq!((mail.len(), mail[0].to.as_str()), (1, "mia@crm.example"));
+        let wrong =
+            flow::verify(&world.s, pending, Method::Email, another_code(code), &origin()).await.unwrap();
+        assert!(matches!(wrong, HostedOutcome::Refused(CodeRefusal::Wrong)));
+        let pending = to_show(&crm, &handle).await;
+        let right = flow::verify(&world.s, pending, Method::Email, code, &origin()).await.unwrap();
+        let HostedOutcome::SetUp(browser) = right else { panic!("{right:?}") };
+        crm.keep(&browser);
+        assert!(matches!(crm.in_another_browser().stage(&handle).await, Stage::Show(_)));
+        assert!(matches!(crm.stage(&handle).await, Stage::SetUp(_)));
+        // It is no second step: neither for the application nor for a token that moves the mailbox.
+        let view = challenges::get(&world.s, &crm.caller, id).await.unwrap().unwrap();
+        assert!(view.methods.is_empty() && view.verified.is_none() && view.set_up);
+        world.advance(MINUTE);
+    }
+    // With a second step that is due, the key makes no difference.
+    let crm = crm.by_key(Scope::ALL).await;
+    let (_, handle) = crm.hosted(set_up("mia")).await;
+    assert!(matches!(crm.stage(&handle).await, Stage::SetUp(_)), "this one vouches");
+}
+
+#[tokio::test]
+async fn a_mailbox_that_takes_no_more_codes_confirms_nothing() {
+    use crate::world::{World, rules};
+    use countersign_flows::Rules;
+    let world = World::with(Rules { methods: vec![Method::App], disable_after: 1, ..rules() }).await;
+    let crm = Crm::new(&world, "Harbour CRM").await;
+    crm.know("mia").await;
+    let crm = crm.by_key(&[Scope::Challenges]).await;
+    let (_, handle) = crm.hosted(set_up("mia")).await;
+    let pending = to_show(&crm, &handle).await;
+    world.mail().await;
+    flow::send_code(&world.s, &pending, Method::Email, &origin()).await.unwrap();
+    let (_, code) = world.secret().await;
+    flow::verify(&world.s, pending, Method::Email, another_code(&code), &origin()).await.unwrap();
+    let refused = crm.create(set_up("mia")).await;
+    assert!(matches!(refused, CreateOutcome::SetUpUnproven), "{refused:?}");
+    assert!(matches!(crm.create(hosted("mia")).await, CreateOutcome::NothingToShow));
+    let vouching = crm.by_key(Scope::ALL).await;
+    assert!(matches!(vouching.create(set_up("mia")).await, CreateOutcome::Created(_)));
 }
 
 #[tokio::test]
@@ -385,10 +503,10 @@ async fn an_app_that_was_set_up_elsewhere_meanwhile_ends_what_waits() {
         let (_, not_begun) = crm.hosted(set_up("mia")).await;
         let (_, begun) = crm.hosted(set_up("mia")).await;
         crm.shown(&not_begun).await;
+        let Stage::SetUp(stale) = crm.stage(&not_begun).await else { panic!("not to be set up") };
         world.advance(MINUTE);
         crm.shown(&begun).await;
-        let Stage::SetUp(stale) = crm.stage(&not_begun).await else { panic!("not to be set up") };
-        assert!(begin(&crm, &begun).await);
+        assert!(crm.begin(&begun).await);
         let (pending, session) = setting_up(&crm, &begun).await;
         let forgotten = key(&crm, &begun).await.unwrap();
 
@@ -407,7 +525,7 @@ async fn an_app_that_was_set_up_elsewhere_meanwhile_ends_what_waits() {
         .await;
         assert!(matches!(added.unwrap(), ConfirmApp::Added { .. }));
 
-        assert!(!flow::begin_set_up(&world.s, stale, &origin()).await.unwrap());
+        assert!(!crm.begins(stale).await);
         let code = crm.code(&forgotten);
         let late = flow::confirm_set_up(&world.s, pending, &session, &code, "Mine", &origin()).await.unwrap();
         assert!(matches!(late, ConfirmOutcome::NotPending));

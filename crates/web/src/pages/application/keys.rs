@@ -7,13 +7,14 @@ use crate::{
     notice::Done,
     problem::Problem,
     respond::{Answer, see_other},
-    views::{Choice, KeyForm, TextForm},
+    views::{Choice, KeyForm, ScopeChoice, TextForm},
     words,
 };
 use axum::extract::State;
 use countersign_core::{
     application::{Scope, Scopes},
     ids::{ApiKeyId, ApplicationId},
+    role::Role,
 };
 use countersign_flows::applications::{self, KeyDraft, KeyOutcome};
 use std::time::Duration;
@@ -47,8 +48,8 @@ fn field(scope: Scope) -> String {
     format!("scope-{scope}")
 }
 
-/// The form, fresh or as it was typed.
-pub(super) fn form(typed: Option<Typed>) -> KeyForm {
+/// The form, fresh or as it was typed, for someone with this role: what only an owner can grant is shown to others as such.
+pub(super) fn form(typed: Option<Typed>, role: Option<Role>) -> KeyForm {
     let fresh = || Typed { lifetime: USUAL.to_owned(), ..Typed::default() };
     let typed = typed.unwrap_or_else(fresh);
     // The one that most applications need stands first.
@@ -56,7 +57,10 @@ pub(super) fn form(typed: Option<Typed>) -> KeyForm {
     scopes.sort_by_key(|scope| *scope != Scope::Challenges);
     let scopes = scopes.into_iter().map(|scope| {
         let (label, text) = words::applications::scope(scope);
-        Choice { word: field(scope), label, text, chosen: typed.scopes.contains(&scope) }
+        let closed = scope.is_owners() && role != Some(Role::Owner);
+        let note = if closed { words::applications::OWNERS_GRANT } else { "" };
+        let choice = Choice { word: field(scope), label, text, chosen: typed.scopes.contains(&scope) };
+        ScopeChoice { choice, closed, note }
     });
     let lifetimes = LIFETIMES.iter().map(|(word, label, _)| Choice {
         word: (*word).to_owned(),
@@ -112,6 +116,9 @@ pub(crate) async fn make(
             KeyOutcome::NotFound => return Err(Problem::NotFound),
             KeyOutcome::Name(error) => {
                 typed.name.error = Some(words::text(error, "a name, for example CRM server"));
+            }
+            KeyOutcome::OwnersOnly(scope) => {
+                typed.scopes_error = Some(words::applications::owners_only(scope));
             }
             KeyOutcome::TooMany => typed.name.error = Some(words::applications::too_many("keys")),
         }

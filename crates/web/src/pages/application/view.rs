@@ -12,6 +12,7 @@ use countersign_core::{
     Timestamp,
     application::{AddressKind, Scope},
     ids::ApiKeyId,
+    role::Role,
 };
 use countersign_flows::applications::{ApiKeyRow, ApplicationView, Reveal, SecretOf};
 
@@ -30,6 +31,7 @@ pub(super) fn page(
         .map(|kind| list(&found, kind, &mut refused));
     let [return_addresses, redirect_addresses, post_logout_addresses] = addresses;
     let application = found.application;
+    let role = own.who.runs.as_ref().map(|run| run.role);
     let name = match &refused.name.error {
         Some(_) => refused.name.value.clone(),
         None => application.name.clone(),
@@ -47,8 +49,10 @@ pub(super) fn page(
         name_form: TextForm { value: name, error: refused.name.error },
         keys: rows(live),
         ended_keys: rows(ended),
-        key_form: keys::form(refused.key),
+        key_form: keys::form(refused.key, role),
         app_required: application.app_required,
+        accepts_login_as: application.accepts_login_as,
+        by_owner: role == Some(Role::Owner),
         return_addresses,
         client: client::form(application.client.as_ref(), refused.client),
         redirect_addresses,
@@ -84,6 +88,15 @@ fn row(key: &ApiKeyRow, now: Timestamp) -> KeyRow {
         made: times::day(key.created_at),
         last_used: key.last_used_at.map(|at| times::ago(at, now)),
         standing,
+        made_by: key
+            .creator
+            .as_ref()
+            .map_or_else(|| "the operator".to_owned(), |creator| creator.name.clone()),
+        warning: key
+            .creator
+            .as_ref()
+            .filter(|_| lives(key, now) && !key.creator_still_may())
+            .map(|creator| words::applications::creator_lost(&creator.name)),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         once::is_read_by_a_person,
         set_up::{self, Errors, NAME, Place},
     },
-    respond::{Answer, see_other},
+    respond::{Answer, ResponseExt as _, see_other},
     views::{HostedCodesPage, HostedSetUpPage},
 };
 use axum::extract::State;
@@ -34,8 +34,13 @@ pub(crate) async fn begin(State(app): State<App>, hosted: Hosted, form: Form) ->
         return Ok(hosted.pages.at(""));
     };
     form.only_a_button()?;
-    let begun = hosted::begin_set_up(&app.services, pending, pages.origin()).await?;
-    Ok(pages.at(if begun { "/set-up" } else { "" }))
+    match hosted::begin_set_up(&app.services, pending, pages.browser(), pages.origin()).await? {
+        None => Ok(pages.at("")),
+        Some(begun) => {
+            let cookie = begun.browser.and_then(|browser| app.cookies.set_set_up(&browser));
+            Ok(pages.at("/set-up").with_cookie(cookie))
+        }
+    }
 }
 
 /// `POST /second-step/{handle}/set-up/confirm`
@@ -82,8 +87,8 @@ pub(crate) async fn go_on(State(app): State<App>, hosted: Hosted, form: Form) ->
     };
     form.only_a_button()?;
     match hosted::finish(&app.services, record, session).await? {
-        HostedOutcome::Back(address) => Ok(see_other(&address)),
-        HostedOutcome::SetUp | HostedOutcome::Refused(_) | HostedOutcome::Gone => Ok(pages.at("")),
+        HostedOutcome::Back(address) => Ok(see_other(&address).with_cookie(app.cookies.clear_set_up())),
+        HostedOutcome::SetUp(_) | HostedOutcome::Refused(_) | HostedOutcome::Gone => Ok(pages.at("")),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Sample, admin, push, some, with_notice};
 use crate::views::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
-    NewSecret, NoticeKind, TextForm,
+    NewSecret, NoticeKind, ScopeChoice, TextForm,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -48,16 +48,35 @@ fn choice(word: &str, label: &'static str, text: &'static str, chosen: bool) -> 
     Choice { word: word.into(), label, text, chosen }
 }
 
+fn open(choice: Choice) -> ScopeChoice {
+    ScopeChoice { choice, closed: false, note: "" }
+}
+
 fn key_form() -> KeyForm {
     KeyForm {
         scopes: vec![
-            choice(
+            open(choice(
                 "scope-challenges",
                 "Ask for second steps",
                 "Ask for a code, and learn whether it was right.",
                 true,
-            ),
-            choice("scope-users:read", "See who its people are", "See the people whom it made known.", false),
+            )),
+            open(choice(
+                "scope-users:read",
+                "See who its people are",
+                "See the people whom it made known.",
+                false,
+            )),
+            ScopeChoice {
+                choice: choice(
+                    "scope-authenticators",
+                    "Set up second steps",
+                    "Set up and remove apps.",
+                    false,
+                ),
+                closed: true,
+                note: "Only an owner can grant this.",
+            },
         ],
         lifetimes: vec![choice("30", "30 days", "", false), choice("365", "A year", "", true)],
         ..KeyForm::default()
@@ -96,6 +115,8 @@ fn page(name: &str) -> ApplicationPage {
         ended_keys: Vec::new(),
         key_form: key_form(),
         app_required: false,
+        accepts_login_as: false,
+        by_owner: true,
         return_addresses: list("second-step", &[]),
         client: client(),
         redirect_addresses: list("redirect", &[]),
@@ -112,17 +133,24 @@ fn key(id: &str, name: &str, last_used: Option<&str>, standing: &str) -> KeyRow 
         made: "12 March 2026".into(),
         last_used: last_used.map(str::to_owned),
         standing: standing.into(),
+        made_by: "Olivia Owner".into(),
+        warning: None,
     }
 }
 
 fn in_use() -> ApplicationPage {
     ApplicationPage {
+        accepts_login_as: true,
         app_required: true,
         first_party: true,
         for_everyone: true,
         keys: vec![
             key("k1", "CRM server", Some("7 minutes ago"), "works until 12 March 2027"),
-            key("k2", "Nightly import", None, "works until it is revoked"),
+            KeyRow {
+                warning: some("Adam Admin no longer has permission to create this key. The key still works."),
+                made_by: "Adam Admin".into(),
+                ..key("k2", "Nightly import", None, "works until it is revoked")
+            },
         ],
         ended_keys: vec![key("k3", "An older server", None, "revoked 2 March 2026")],
         return_addresses: list("second-step", &["https://crm.brightwater.example/second-step/back"]),

@@ -29,6 +29,8 @@ fn about() -> HostedAbout {
         origin: "https://crm.harbour.example".into(),
         site: "crm.harbour.example".into(),
         sets_up: false,
+        confirms_mailbox: false,
+        elsewhere: false,
         path: PATH.into(),
     }
 }
@@ -53,6 +55,12 @@ fn second_step(pages: &mut Vec<Sample>) -> askama::Result<()> {
         some("Too many wrong codes. For the safety of your account, wait 15 minutes, then try again.");
     let closed = HostedStepPage { form_error, ..page(hosted(Method::App, SentState::NotSent)) };
     push(pages, "hosted-closed", &closed)?;
+    let elsewhere = HostedAbout { sets_up: true, elsewhere: true, ..about() };
+    let again = HostedStepPage { about: elsewhere, ..page(hosted(Method::Email, SentState::NotSent)) };
+    push(pages, "hosted-elsewhere", &again)?;
+    let mailbox = HostedAbout { sets_up: true, confirms_mailbox: true, ..about() };
+    let mailbox = HostedStepPage { about: mailbox, ..page(hosted(Method::Email, SentState::NotSent)) };
+    push(pages, "hosted-mailbox", &mailbox)?;
     let about = HostedAbout { name: "Ada Admin".into(), subject: some("Mia Member"), ..about() };
     let login_as = HostedStepPage { about, ..page(hosted(Method::App, SentState::NotSent)) };
     push(pages, "hosted-login-as", &login_as)
@@ -84,5 +92,6 @@ fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
 fn end(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let page = |end| HostedEndPage { shell: stranger(), about: about(), end };
     push(pages, "hosted-over", &page(HostedEnd::Over))?;
+    push(pages, "hosted-set-up-elsewhere", &page(HostedEnd::Elsewhere))?;
     push(pages, "hosted-nothing-left", &page(HostedEnd::NothingLeft))
 }
