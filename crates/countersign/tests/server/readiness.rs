@@ -3,7 +3,6 @@
 use super::BINARY;
 use countersign_testkit::{Client, Database, Engine, Network, Page, Server, ServerOptions};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
@@ -34,20 +33,9 @@ fn probes(metrics: &str, outcome: &str) -> u64 {
     metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
 }
 
-/// The server, started by a shell that ignores SIGXFSZ, as a supervisor may.
-fn without_sigxfsz(folder: &tempfile::TempDir) -> String {
-    let script = folder.path().join("countersign");
-    let binary = countersign_testkit::program(BINARY);
-    let text = format!("#!/bin/sh\ntrap '' XFSZ\nexec '{}' \"$@\"\n", binary.display());
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
-    script.to_str().unwrap().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_is_told_and_so_is_that_there_is_room_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(ServerOptions::new(Engine::Sqlite, without_sigxfsz(&folder))).await;
+    let server = super::server(Engine::Sqlite).await;
     let client = server.client();
     let log = server.data().join("countersign.db-wal");
     // The log only grows until its first checkpoint, a long way off.

@@ -122,7 +122,7 @@ async fn a_silence_before_the_commit_leaves_nothing() {
         Ok(())
     };
     let error = w.store.write(job).await.unwrap_err();
-    assert!(matches!(error, StoreError::Refused(_)), "{error}");
+    assert!(matches!(error, StoreError::Away(_)), "{error}");
     w.network.come_back();
     // What is held back reaches a server that has heard the end of the connection, or not yet.
     w.database.query("SELECT pg_sleep(0.2)");

@@ -212,7 +212,10 @@ impl PgTx<'_> {
     /// Commits. An error that the server did not report itself leaves open whether it has happened.
     pub(crate) fn commit(self) -> StoreResult<()> {
         // PostgreSQL answers COMMIT with a rollback, and no error, where a statement has failed.
-        if self.waits.failed.get() || self.waits.silent.get() {
+        if self.waits.silent.get() {
+            return Err(StoreError::Away("the database does not answer".into()));
+        }
+        if self.waits.failed.get() {
             return Err(StoreError::Refused("a statement failed, and nothing was kept".into()));
         }
         let mut answered = false;
