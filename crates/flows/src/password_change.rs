@@ -1,7 +1,9 @@
 //! Changing one's own password: the session's identity proof, and the current password once more (ASVS 5.0 V6.2.3).
 
 use crate::{
-    Fault, Services, activity, enrolment, letter, second_step, sessions,
+    Fault, Services, activity, enrolment,
+    hashing::Share,
+    letter, second_step, sessions,
     step_up::{self, OwnPassword},
 };
 use countersign_core::{
@@ -64,7 +66,7 @@ pub async fn change(
         OwnPassword::Wrong => return Ok(PasswordChange::WrongCurrent),
         OwnPassword::Closed { retry_after } => return Ok(PasswordChange::Closed { retry_after }),
     };
-    let hash = s.hashing.hash(new).await?;
+    let hash = s.hashing.hash(Share::account(user), new).await?;
     let (now, origin) = (s.now(), origin.clone());
     let only_email = second_step::permitted(s).iter().all(|method| *method == Method::Email);
     let outcome = s

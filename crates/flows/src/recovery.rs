@@ -9,7 +9,7 @@
 //! sign-in asks for one of them (ASVS 5.0 V6.4.3). What it does take back are wrong codes *by e-mail*: whoever holds the
 //! link has just proven the mailbox anew, which is all that enrolling it again would be (NIST SP 800-63B-4 §3.2.2).
 
-use crate::{Fault, Services, activity, letter, password_change::chosen, sign_in::network};
+use crate::{Fault, Services, activity, hashing::Share, letter, password_change::chosen, sign_in::network};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
@@ -124,7 +124,7 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
         Ok(password) => password,
         Err(error) => return Ok(Reset::Password(error)),
     };
-    let hash = s.hashing.hash(password).await?;
+    let hash = s.hashing.hash(Share::new(account.id, origin.address), password).await?;
     let holder = account.id;
     let (now, origin) = (s.now(), origin.clone());
     let outcome = s

@@ -28,7 +28,7 @@ pub(crate) use sent_code::{Target, send, send_recorded};
 pub use view::{SentView, StepView};
 pub(crate) use view::{permitted, usable, view};
 
-use crate::{Fault, Services, activity, letter};
+use crate::{Fault, Services, activity, hashing::Share, letter};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
@@ -184,21 +184,28 @@ async fn guess_to_the_end(
         Ok(typed) => typed,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    // A backup code costs a hash: its turn on the pool comes before the charge, so that a full pool charges nobody.
-    let turn = match &typed {
-        Typed::BackupCode(_) => Some(s.hashing.turn().await?),
-        Typed::App(_) | Typed::Sent(_) => None,
-    };
     let (now, limits) = (s.now(), s.rules.second_step);
     let charged = s.store.write(move |tx| throttles::charge(tx, &counter(user), now, &limits)).await?;
     let ticket = match charged {
         Ok(ticket) => ticket,
         Err(closed) => return Ok(Err(CodeRefusal::Closed { retry_after: closed.until.since(now) })),
     };
-    let (found, authenticators) = match typed {
-        Typed::App(code) => app::compare(s, user, code).await?,
-        Typed::Sent(typed) => sent_code::compare(s, typed).await?,
-        Typed::BackupCode(typed) => backup_code::compare(s, turn, typed).await?,
+    // A backup code costs a hash. Its turn on the pool comes after the charge, so of many at once the counter refuses most
+    // and the pool sees no more than the counter admits.
+    let compared = match typed {
+        Typed::App(code) => app::compare(s, user, code).await,
+        Typed::Sent(typed) => sent_code::compare(s, typed).await,
+        Typed::BackupCode(typed) => backup_code::compare(s, Share::new(user, origin.address), typed).await,
+    };
+    let (found, authenticators) = match compared {
+        Err(Fault::Busy) => {
+            // The pool was full: nothing was compared.
+            s.store
+                .write(move |tx| throttles::settle(tx, &counter(user), ticket, Verdict::NotAGuess))
+                .await?;
+            return Err(Fault::Busy);
+        }
+        compared => compared?,
     };
     match found {
         Found::Claim(spendable) => Ok(Ok(Claim::new(user, method, authenticators, ticket, spendable))),

@@ -3,6 +3,7 @@
 
 use crate::{
     Fault, Services, activity,
+    hashing::Share,
     second_step::{self, Asked, Claim, CodeRefusal, Purpose, SendOutcome, StepView, Target},
 };
 use countersign_core::{
@@ -198,7 +199,7 @@ pub(crate) async fn own_password(
     typed: PlainPassword,
 ) -> Result<OwnPassword, Fault> {
     let key = format!("password-own:{user}");
-    let turn = s.hashing.turn().await?;
+    let turn = s.hashing.turn(Share::account(user)).await?;
     let (now, limits, charged_key) = (s.now(), s.rules.password_pair, key.clone());
     let (account, charged) = s
         .store

@@ -5,7 +5,7 @@
 //! counter of its own, so that strangers cannot lock the owner out (OWASP, "device cookies").
 
 use super::{SignedIn, finish::Finish, network};
-use crate::{Fault, Services, activity};
+use crate::{Fault, Services, activity, hashing::Share};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
@@ -98,7 +98,8 @@ async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fa
         return Ok(closed_outcome(s, closed));
     }
     // The charge comes when it is this attempt's turn to be hashed: at most as many are in flight as there are threads.
-    let turn = s.hashing.turn().await?;
+    let share = share(&email, user.as_ref(), known.then_some(attempt.browser).flatten(), attempt.origin);
+    let turn = s.hashing.turn(share.clone()).await?;
     let tickets = match charge(s, counters.clone()).await? {
         Ok(tickets) => tickets,
         Err(closed) => return Ok(closed_outcome(s, closed)),
@@ -113,7 +114,7 @@ async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fa
         wrong(s, id, attempt.origin);
         return Ok(PasswordOutcome::Wrong);
     };
-    let rehash = if checked.outdated { rehashed(s, attempt.password, stored).await? } else { None };
+    let rehash = if checked.outdated { rehashed(s, share, attempt.password, stored).await? } else { None };
     let origin = attempt.origin;
     let begun =
         begin(s, verified, user, attempt, counters.into_iter().zip(tickets).collect(), rehash).await?;
@@ -141,6 +142,19 @@ async fn look_up(
         .map_err(Into::into)
 }
 
+/// Whose places on the pool it takes: those of the address that was entered. A known browser has a share of its own, so
+/// strangers who try the address don't make its owner wait.
+fn share(email: &EmailAddress, user: Option<&User>, known: Option<StoredHandle>, origin: &Origin) -> Share {
+    match (user, known) {
+        (Some(user), Some(browser)) => Share::account(format!("{}:{}", user.id, hex(&browser))),
+        _ => Share::new(email, origin.address),
+    }
+}
+
+fn hex(browser: &StoredHandle) -> String {
+    browser.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn counters(
     s: &Services,
     email: &EmailAddress,
@@ -150,8 +164,7 @@ fn counters(
 ) -> Vec<Counted> {
     let counted = |key, limits, on_success| Counted { key, limits, on_success };
     if let (Some(user), Some(browser)) = (user, known) {
-        let browser = browser.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<String>();
-        let key = format!("password-known:{}:{browser}", user.id);
+        let key = format!("password-known:{}:{}", user.id, hex(&browser));
         return vec![counted(key, s.rules.password_pair, Verdict::Right)];
     }
     let network = network(origin.address);
@@ -208,9 +221,14 @@ fn wrong(s: &Services, user: Option<UserId>, origin: &Origin) {
 
 /// The old hash and a new one, where the parameters have changed since the old one was made. A full pool is no reason to
 /// refuse anybody: next time will do.
-async fn rehashed(s: &Services, typed: &str, old: Option<String>) -> Result<Option<(String, String)>, Fault> {
+async fn rehashed(
+    s: &Services,
+    share: Share,
+    typed: &str,
+    old: Option<String>,
+) -> Result<Option<(String, String)>, Fault> {
     let (Ok(password), Some(old)) = (PlainPassword::typed(typed), old) else { return Ok(None) };
-    match s.hashing.hash(password).await {
+    match s.hashing.hash(share, password).await {
         Ok(new) => Ok(Some((old, new))),
         Err(Fault::Busy) => Ok(None),
         Err(fault) => Err(fault),
