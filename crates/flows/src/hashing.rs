@@ -94,6 +94,7 @@ impl Drop for Place {
 /// How many hashes are being computed at this moment: counted where the work is done, not where it is admitted.
 #[derive(Default)]
 struct Gauge {
+    /// Now, and the most there ever were.
     now: Mutex<(usize, usize)>,
 }
 
@@ -229,11 +230,13 @@ impl Pool {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reports how many wait.
+    /// Reports how many wait; under the lock, so that the last report is the latest.
     fn report(&self) {
-        let (_, waiting) = self.queue().load();
+        let queue = self.queue();
+        let (_, waiting) = queue.load();
         #[expect(clippy::cast_precision_loss, reason = "there are at most 10,000")]
         metrics::gauge!(WAITING).set(waiting as f64);
+        drop(queue);
     }
 
     fn hash(&self, password: &[u8]) -> Result<String, Fault> {
