@@ -25,7 +25,10 @@ pub(super) fn text(message: &Message, words: &Words) -> Option<String> {
         }
         Content::ConfirmIdentityCode { code, minutes } => (code, *minutes, "code to confirm that it is you"),
         Content::ConfirmPhoneCode { code, minutes } => (code, *minutes, "code to confirm this phone"),
-        Content::ConfirmEmailCode { .. } | Content::ResetPassword { .. } | Content::Notice(_) => return None,
+        Content::ConfirmEmailCode { .. }
+        | Content::ResetPassword { .. }
+        | Content::ConfirmBrowser { .. }
+        | Content::Notice(_) => return None,
     };
     let advice = format!("It works once, within {}. Never share it.", span(minutes));
     let service = message.application.as_ref().unwrap_or(&words.service_name);
