@@ -6,6 +6,7 @@ mod accounts;
 mod applications;
 mod assurance;
 mod email;
+mod guessing;
 mod organization;
 mod password;
 mod phone;

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 pub(in crate::service) const RESULT: Duration = Duration::from_secs(120);
 
 pub(in crate::service) fn asked(challenge: &Pending) -> Asked {
-    Asked { purpose: Purpose::SignIn, owner: challenge.id().to_string() }
+    Asked { purpose: Purpose::SignIn, owner: challenge.id().to_string(), browser: None }
 }
 
 /// A code for a waiting challenge.
