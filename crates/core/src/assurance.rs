@@ -24,7 +24,7 @@
 use crate::ambient::Timestamp;
 use crate::second_step::{Evidence, Method};
 use crate::site_access::Level;
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// An authentication context class (OpenID Connect Core §2, `acr`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,6 +156,13 @@ pub struct Proofs {
     pub password: PasswordOrigin,
     /// The second step that counts, and when it was shown. See [`Proofs::renewed`].
     pub second_step: Option<(Method, Timestamp)>,
+}
+
+impl Proofs {
+    /// Whether a second step was shown within `max_age`. One from the future (the clock was set back) counts as none.
+    pub fn second_step_within(&self, now: Timestamp, max_age: Duration) -> bool {
+        self.second_step.is_some_and(|(_, at)| at <= now && now.since(at) <= max_age)
+    }
 }
 
 /// What an ID token says.

@@ -54,6 +54,10 @@ event_kinds! {
     PasswordResetAsked = "password-reset-asked";
     /// A new password was chosen by such a link.
     PasswordReset = "password-reset";
+    /// A link to confirm a browser was sent, after too many wrong passwords.
+    BrowserLinkSent = "browser-link-sent";
+    /// A browser was confirmed by such a link.
+    BrowserConfirmed = "browser-confirmed";
     /// The address was changed.
     EmailChanged = "email-changed";
     /// The phone was changed.

@@ -8,7 +8,7 @@
 //! - [`session`] and [`authority`]: who is asking, and the proof without which no credential changes.
 //! - [`sign_in`]: a password that was right, a challenge, a person who is in; one type per state.
 //! - [`second_step`]: which kinds of second step an account has, and which it may use.
-//! - [`throttle`]: how wrong guesses are counted and when they are refused.
+//! - [`throttle`]: how wrong guesses are counted and when they are refused; [`network`]: over which networks.
 //! - [`password`], [`email`], [`phone`]: what people type, parsed once.
 //! - [`application`]: what uses this server, what it may ask for, and where it may send people back to.
 //! - [`assurance`], [`authorization`], [`oauth`], [`signing`]: what an application that signs people in may be told, what
@@ -26,6 +26,7 @@ pub mod enrolment;
 pub mod event;
 pub mod ids;
 pub mod message;
+pub mod network;
 pub mod oauth;
 pub mod password;
 pub mod phone;

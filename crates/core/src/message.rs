@@ -90,6 +90,13 @@ pub enum Content {
         /// For how long it can be used.
         minutes: u64,
     },
+    /// A link that lets one browser try the password of an account that has had too many wrong ones.
+    ConfirmBrowser {
+        /// The whole link.
+        link: String,
+        /// For how long it can be used.
+        minutes: u64,
+    },
     /// Something happened to the account that its holder should know.
     Notice(Notice),
 }

@@ -11,8 +11,8 @@
 //!   closed: charge is refused, and costs nothing
 //! ```
 //!
-//! Two shapes ([`Pace`]): the second step closes after every `allowed` failures, for twice as long each time; passwords
-//! slow down with every failure past `allowed`.
+//! Three shapes ([`Pace`]): the second step closes after every `allowed` failures, for twice as long each time; passwords
+//! slow down with every failure past `allowed`; and an account's run of wrong passwords over all networks stops there.
 
 use crate::ambient::Timestamp;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub enum Pace {
     Closing,
     /// A pause after the `allowed`-th failure and after each one that follows, doubling each time.
     Slowing,
+    /// Nothing more after the `allowed`-th failure, however much time passes, until the counter is forgotten.
+    Stopping,
 }
 
 /// The limits of one kind of counter.
@@ -84,6 +86,13 @@ pub struct Closed {
     pub until: Timestamp,
 }
 
+impl Closed {
+    /// Whether no passing of time opens it again ([`Pace::Stopping`]).
+    pub fn is_for_good(&self) -> bool {
+        self.until == Timestamp::from_millis(i64::MAX)
+    }
+}
+
 impl Counter {
     /// Charges one guess.
     pub fn charge(mut self, now: Timestamp, limits: &Limits) -> Result<(Self, Ticket), Closed> {
@@ -129,12 +138,20 @@ impl Counter {
 }
 
 impl Limits {
+    /// The same pauses for something that is allowed `times` as many failures: a wider network
+    /// ([`Network::weight`](crate::network::Network::weight)).
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { allowed: self.allowed.saturating_mul(times), ..self }
+    }
+
     /// The pause that the `failures`-th failure in a row brings about.
     fn pause_after(&self, failures: u32) -> Option<Duration> {
         let allowed = self.allowed.max(1);
         let doublings = match self.pace {
             Pace::Closing if failures.is_multiple_of(allowed) => failures / allowed - 1,
             Pace::Slowing if failures >= allowed => failures - allowed,
+            Pace::Stopping if failures >= allowed => return Some(Duration::MAX),
             _ => return None,
         };
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
@@ -196,6 +213,40 @@ mod tests {
         assert_eq!(counter.failures, 1);
     }
 
+    const ACCOUNT: Limits = Limits {
+        allowed: 100,
+        pace: Pace::Stopping,
+        forgotten_after: Some(Duration::from_secs(365 * 24 * 3600)),
+        ..PASSWORD
+    };
+
+    #[test]
+    fn a_hundred_wrong_passwords_stop_however_long_one_waits() {
+        let mut now = Timestamp::from_millis(0);
+        let mut counter = Counter::default();
+        let mut last = None;
+        for _ in 0..100 {
+            now = now.plus(100 * 24 * 60 * MINUTE);
+            let (charged, ticket) = counter.charge(now, &ACCOUNT).unwrap();
+            (counter, last) = (charged, Some(ticket));
+        }
+        let later = now.plus(100 * 365 * 24 * 60 * MINUTE);
+        assert!(counter.charge(later, &ACCOUNT).unwrap_err().is_for_good());
+        assert_eq!(
+            counter.settle(last.unwrap(), Verdict::NotAGuess).check(later),
+            Ok(()),
+            "the last was right"
+        );
+        let paused = Counter::default().charge(now, &Limits { allowed: 1, ..SECOND_STEP }).unwrap().0;
+        assert!(!paused.check(now).unwrap_err().is_for_good());
+    }
+
+    #[test]
+    fn a_wider_network_is_allowed_more_and_then_waits_as_long() {
+        let wider = PASSWORD.times(4);
+        assert_eq!(wider, Limits { allowed: 20, ..PASSWORD });
+    }
+
     #[test]
     fn the_tenth_guess_reopens_if_it_was_right() {
         let now = Timestamp::from_millis(0);
@@ -231,6 +282,24 @@ mod tests {
             }
             prop_assert!(wrong <= 10);
             prop_assert_eq!(counter.check(now).is_err(), wrong == 10);
+        }
+
+        /// However guesses and waits alternate, no more than `allowed` that stay wrong are admitted without a quiet year.
+        #[test]
+        fn never_more_than_a_hundred_wrong_passwords_in_a_row(
+            steps in proptest::collection::vec((any::<bool>(), 0_u64..364), 1..400),
+        ) {
+            let mut now = Timestamp::from_millis(0);
+            let (mut counter, mut wrong) = (Counter::default(), 0);
+            for (right, days) in steps {
+                now = now.plus(Duration::from_secs(days * 24 * 3600));
+                if let Ok((charged, ticket)) = counter.charge(now, &ACCOUNT) {
+                    // A right password takes back its own charge only.
+                    counter = if right { charged.settle(ticket, Verdict::NotAGuess) } else { charged };
+                    wrong += u32::from(!right);
+                }
+            }
+            prop_assert!(wrong <= 100);
         }
 
         /// A success forgets what came before it, and keeps what was charged after it.

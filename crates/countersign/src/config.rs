@@ -296,6 +296,8 @@ pub struct Password {
     pub parallelism: u32,
     /// Wrong passwords for one account from one network before it has to wait.
     pub wrong_before_delay: u32,
+    /// Wrong passwords in a row for one account, over all networks, before an unknown browser has to be confirmed.
+    pub wrong_before_confirmation: u32,
 }
 
 /// Logging.

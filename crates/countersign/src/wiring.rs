@@ -237,6 +237,15 @@ fn rules(config: &Config) -> Rules {
         pace: Pace::Slowing,
         forgotten_after: Some(DAY),
     };
+    // What remains for the owner while the account's counter is closed. See docs/decisions/0019.
+    let of_the_owner = |first_pause, longest_pause| Limits {
+        allowed: config.second_step.wrong_codes_before_pause.min(5),
+        first_pause,
+        longest_pause,
+        pace: Pace::Closing,
+        // The authenticator's own row of failures is never forgotten; this only lets housekeeping delete old browsers' rows.
+        forgotten_after: Some(365 * DAY),
+    };
     let methods = config.second_step.methods.iter().map(|method| match method {
         SecondStepMethod::App => Method::App,
         SecondStepMethod::Sms => Method::Sms,
@@ -261,8 +270,17 @@ fn rules(config: &Config) -> Rules {
             pace: Pace::Closing,
             forgotten_after: None,
         },
+        second_step_known_browser: of_the_owner(config.second_step.pause, 7 * DAY),
+        second_step_after_reset: of_the_owner(DAY, DAY),
         disable_after: config.second_step.wrong_codes_before_disable,
         password_pair: slowing(config.password.wrong_before_delay, MINUTE / 2, 15 * MINUTE),
+        password_account: Limits {
+            allowed: config.password.wrong_before_confirmation,
+            first_pause: Duration::MAX,
+            longest_pause: Duration::MAX,
+            pace: Pace::Stopping,
+            forgotten_after: Some(365 * DAY),
+        },
         password_network: slowing(config.network_wrong_before_delay, MINUTE / 6, 5 * MINUTE),
         sends: Limits { forgotten_after: Some(HOUR), ..slowing(20, 5 * MINUTE, HOUR) },
         code_lifetime: config.code.lifetime,

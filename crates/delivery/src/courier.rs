@@ -255,7 +255,8 @@ fn is_too_old(message: &Message, now: Timestamp) -> bool {
         | Content::ConfirmIdentityCode { minutes, .. }
         | Content::ConfirmPhoneCode { minutes, .. }
         | Content::ConfirmEmailCode { minutes, .. }
-        | Content::ResetPassword { minutes, .. } => *minutes,
+        | Content::ResetPassword { minutes, .. }
+        | Content::ConfirmBrowser { minutes, .. } => *minutes,
         Content::Notice(_) => return false,
     };
     now.since(Timestamp::from_millis(message.at_millis)) >= Duration::from_secs(minutes.saturating_mul(60))

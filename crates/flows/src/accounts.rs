@@ -1,6 +1,6 @@
 //! Accounts that come from the server's own console: the first owner, and the people of the demonstration.
 
-use crate::{Fault, Services, activity};
+use crate::{Fault, Services, activity, hashing::Share};
 use countersign_core::{
     Entropy, Timestamp,
     ambient::random,
@@ -90,7 +90,7 @@ pub async fn create_owner(
         Ok(password) => password,
         Err(error) => return Ok(Created::Password(error)),
     };
-    let password_hash = Some(s.hashing.hash(password).await?);
+    let password_hash = Some(s.hashing.hash(Share::operator(), password).await?);
     let now = s.now();
     let id = UserId::generate(now, &*s.entropy);
     let organization_id = OrganizationId::generate(now, &*s.entropy);
@@ -205,7 +205,7 @@ fn join(
 async fn hash_all(s: &Services, people: &[DemoPerson]) -> Result<Vec<String>, Fault> {
     let hash = async |person: &DemoPerson| {
         let typed = PlainPassword::typed(&person.password).map_err(|e| Fault::Internal(e.to_string()))?;
-        s.hashing.hash(typed).await
+        s.hashing.hash(Share::operator(), typed).await
     };
     let mut hashes = Vec::with_capacity(people.len());
     for pair in people.chunks(2) {

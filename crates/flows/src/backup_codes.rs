@@ -1,12 +1,12 @@
 //! Backup codes: made, shown once, counted.
 
-use crate::{Fault, Recorder, Services, activity, letter, sessions};
+use crate::{Fault, Recorder, Services, activity, hashing::Share, letter, sessions};
 use countersign_core::{
     Timestamp,
     ambient::random,
     authority::CredentialAuthority,
     event::{Detail, EventKind, Origin},
-    ids::{BackupCodeId, BackupCodeSetId},
+    ids::{BackupCodeId, BackupCodeSetId, UserId},
     message::Notice,
     session::OwnSession,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Fresh {
 
 impl Fresh {
     /// Draws ten codes and hashes them: ten hashes in one turn on the pool, outside any transaction.
-    pub(crate) async fn draw(s: &Services) -> Result<Self, Fault> {
+    pub(crate) async fn draw(s: &Services, user: UserId) -> Result<Self, Fault> {
         let (now, entropy) = (s.now(), &*s.entropy);
         let mut codes: Vec<BackupCode> = Vec::with_capacity(SET);
         while codes.len() < SET {
@@ -50,7 +50,7 @@ impl Fresh {
             .zip(&salts)
             .map(|(code, salt)| (Zeroizing::new(code.secret().to_owned()), salt.to_vec()))
             .collect();
-        let hashes = s.hashing.derive(inputs).await?;
+        let hashes = s.hashing.derive(Share::account(user), inputs).await?;
         let stored = codes
             .iter()
             .zip(salts)
@@ -98,7 +98,7 @@ pub(crate) async fn reset_recorded<A: Send + 'static>(
     if s.store.read(move |tx| apps::list(tx, user)).await?.is_empty() {
         return recorder.refuse(s, false).await;
     }
-    let fresh = Fresh::draw(s).await?;
+    let fresh = Fresh::draw(s, user).await?;
     let (now, origin) = (s.now(), origin.clone());
     let done = recorder
         .write(s, move |tx| {

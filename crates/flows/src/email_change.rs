@@ -18,7 +18,7 @@ use countersign_core::{
     session::OwnSession,
 };
 use countersign_store::{
-    StoreError, StoreResult, Tx, password_resets, sent_codes,
+    StoreError, StoreResult, Tx, browser_links, confirmed_browsers, password_resets, sent_codes,
     users::{self, User},
 };
 use std::time::Duration;
@@ -117,6 +117,8 @@ pub async fn confirm(
                 return Ok(Confirm::Code(CodeRefusal::NotAvailable));
             }
             password_resets::end_of_user(tx, user)?;
+            browser_links::end_of_user(tx, user)?;
+            confirmed_browsers::forget_all(tx, user)?;
             sent_codes::end_of_user(tx, user)?;
             let ended = enrolment::end_the_rest(tx, &authority)?;
             let to = new.masked();

@@ -192,7 +192,7 @@ pub(crate) async fn confirm_with<A: Send + 'static>(
         return recorder.refuse(s, ConfirmOutcome::Wrong { phone_off_by_seconds }).await;
     };
     let first = before.is_empty();
-    let fresh = if first { Some(Fresh::draw(s).await?) } else { None };
+    let fresh = if first { Some(Fresh::draw(s, user).await?) } else { None };
     let enrolment = pending.record().id;
     let app = AuthenticatorId::from(enrolment);
     let authority = pending.authority();

@@ -1,15 +1,27 @@
 //! Password hashing: Argon2id (RFC 9106) on a bounded pool of its own.
 //!
-//! Each thread keeps its block of memory, so that a burst of sign-ins costs `threads` blocks and no more. Work beyond
-//! `queue` waiting jobs is refused at once ([`Fault::Busy`]): a queue that cannot be emptied in seconds helps nobody.
+//! At most `threads` hashes run at once, whatever clients do: a place belongs to the work and not to the request that asked
+//! for it, so a client that disconnects frees its place when its hash is done, and not before. Each running hash keeps its
+//! block of memory for the next one, so the pool never holds more than `threads` blocks. At most `queue` more may wait;
+//! beyond them the answer is [`Fault::Busy`], because a queue that can't be emptied in seconds helps no one. Who comes
+//! next, and who has to go, is decided fairly between accounts and networks ([`Share`]).
+
+mod queue;
+
+pub use queue::Share;
 
 use crate::Fault;
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version, password_hash::phc};
 use countersign_core::{Entropy, ambient::random, password::PlainPassword};
-use std::sync::{Arc, Mutex, PoisonError};
+use queue::{Entered, Queue};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
+
+const RUNNING: &str = "countersign_password_hashes_running";
+const WAITING: &str = "countersign_password_hashes_waiting";
+const REFUSED: &str = "countersign_password_hashes_refused_total";
 
 /// Argon2id for backup codes: OWASP's 19 MiB, two passes, one lane, whatever passwords are hashed with. Their strength is
 /// in their 80 random bits, and a setting that changes must not make the codes of everybody worthless.
@@ -41,9 +53,10 @@ struct Pool {
     params: Params,
     backup_code_params: Params,
     entropy: Arc<dyn Entropy>,
-    running: Semaphore,
-    admitted: Semaphore,
+    queue: Mutex<Queue<oneshot::Sender<()>>>,
+    threads: usize,
     memory: Mutex<Vec<Vec<Block>>>,
+    gauge: Gauge,
     /// The hash that is compared when there is none to compare: same cost, same time.
     dummy: String,
 }
@@ -58,10 +71,41 @@ pub struct Checked {
 }
 
 /// A turn on the pool: [`Hashing::turn`].
-pub struct Turn<'a> {
-    pool: &'a Arc<Pool>,
-    _admitted: tokio::sync::SemaphorePermit<'a>,
-    _running: tokio::sync::SemaphorePermit<'a>,
+pub struct Turn(Place);
+
+/// A place in the queue, waiting or running, until it is dropped. The work that it admits owns it.
+struct Place {
+    pool: Arc<Pool>,
+    share: Share,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let woken = self.pool.queue().leave(&self.share, self.number);
+        for wake in woken {
+            // If that request is gone as well, its own place is given back where it is dropped.
+            let _ = wake.send(());
+        }
+        self.pool.report();
+    }
+}
+
+/// How many hashes are being computed at this moment: counted where the work is done, not where it is admitted.
+#[derive(Default)]
+struct Gauge {
+    /// Now, and the most there ever were.
+    now: Mutex<(usize, usize)>,
+}
+
+impl Gauge {
+    fn change(&self, by: isize) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.0 = now.0.saturating_add_signed(by);
+        now.1 = now.1.max(now.0);
+        #[expect(clippy::cast_precision_loss, reason = "there are as many as threads")]
+        metrics::gauge!(RUNNING).set(now.0 as f64);
+    }
 }
 
 impl Hashing {
@@ -78,42 +122,64 @@ impl Hashing {
             params,
             backup_code_params,
             entropy,
-            running: Semaphore::new(threads),
-            admitted: Semaphore::new(threads + settings.queue),
+            queue: Mutex::new(Queue::new(threads, settings.queue)),
+            threads,
             memory: Mutex::new(Vec::new()),
+            gauge: Gauge::default(),
             dummy: String::new(),
         };
         pool.dummy = pool.hash(&random::<32>(&*pool.entropy))?;
         Ok(Self(Arc::new(pool)))
     }
 
-    /// Waits for a turn, or refuses because too many wait already.
-    pub async fn turn(&self) -> Result<Turn<'_>, Fault> {
-        let admitted = self.0.admitted.try_acquire().map_err(|_| Fault::Busy)?;
-        let running = self.0.running.acquire().await.map_err(|_| Fault::Busy)?;
-        Ok(Turn { pool: &self.0, _admitted: admitted, _running: running })
+    /// Waits for a turn. [`Fault::Busy`] where the queue is full of others that come first.
+    pub async fn turn(&self, share: Share) -> Result<Turn, Fault> {
+        let (wake, woken) = oneshot::channel();
+        let entered = self.0.queue().enter(&share, wake);
+        let refused = || {
+            metrics::counter!(REFUSED).increment(1);
+            Fault::Busy
+        };
+        let place = |number| Place { pool: Arc::clone(&self.0), share, number };
+        let place = match entered {
+            Entered::Full => return Err(refused()),
+            Entered::Running(number) => place(number),
+            Entered::Waiting(number) => {
+                let place = place(number);
+                self.0.report();
+                woken.await.map_err(|_| refused())?;
+                place
+            }
+        };
+        Ok(Turn(place))
     }
 
     /// Hashes a password for storage, as a PHC string with today's parameters and a salt of 128 random bits.
-    pub async fn hash(&self, password: PlainPassword) -> Result<String, Fault> {
-        self.turn().await?.hash(password).await
+    pub async fn hash(&self, share: Share, password: PlainPassword) -> Result<String, Fault> {
+        self.turn(share).await?.hash(password).await
     }
 
     /// Compares a password with a stored hash; without one, spends the same time and answers no.
-    pub async fn verify(&self, password: PlainPassword, stored: Option<String>) -> Result<Checked, Fault> {
-        self.turn().await?.verify(password, stored).await
+    pub async fn verify(
+        &self,
+        share: Share,
+        password: PlainPassword,
+        stored: Option<String>,
+    ) -> Result<Checked, Fault> {
+        self.turn(share).await?.verify(password, stored).await
     }
 
     /// The raw Argon2id outputs of several (secret, salt) pairs, in one turn: for backup codes.
     pub async fn derive(
         &self,
+        share: Share,
         inputs: Vec<(Zeroizing<String>, Vec<u8>)>,
     ) -> Result<Vec<Zeroizing<[u8; OUTPUT]>>, Fault> {
-        self.turn().await?.derive(inputs).await
+        self.turn(share).await?.derive(inputs).await
     }
 }
 
-impl Turn<'_> {
+impl Turn {
     /// See [`Hashing::hash`].
     pub async fn hash(self, password: PlainPassword) -> Result<String, Fault> {
         self.run(move |pool| pool.hash(password.as_bytes())).await
@@ -143,16 +209,36 @@ impl Turn<'_> {
         .await
     }
 
+    /// Runs the work on a thread for blocking work. The place goes with it: if this future is dropped, the work still runs
+    /// to its end, and holds its place until then.
     async fn run<T: Send + 'static>(
         self,
         job: impl FnOnce(&Pool) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let pool = Arc::clone(self.pool);
-        tokio::task::spawn_blocking(move || job(&pool)).await.map_err(|e| Fault::Internal(e.to_string()))?
+        let Self(place) = self;
+        let work = move || {
+            let result = job(&place.pool);
+            drop(place);
+            result
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|e| Fault::Internal(e.to_string()))?
     }
 }
 
 impl Pool {
+    fn queue(&self) -> MutexGuard<'_, Queue<oneshot::Sender<()>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports how many wait; under the lock, so that the last report is the latest.
+    fn report(&self) {
+        let queue = self.queue();
+        let (_, waiting) = queue.load();
+        #[expect(clippy::cast_precision_loss, reason = "there are at most 10,000")]
+        metrics::gauge!(WAITING).set(waiting as f64);
+        drop(queue);
+    }
+
     fn hash(&self, password: &[u8]) -> Result<String, Fault> {
         let salt: [u8; SALT] = random(&*self.entropy);
         let output = self.raw(&self.params, password, &salt)?;
@@ -190,12 +276,19 @@ impl Pool {
 
     /// One Argon2id run, in a block of memory that is kept for the next one.
     fn raw(&self, params: &Params, secret: &[u8], salt: &[u8]) -> Result<Zeroizing<[u8; OUTPUT]>, Fault> {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let blocks = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = blocks().pop().unwrap_or_default();
         memory.resize(params.block_count(), Block::default());
         let mut output = Zeroizing::new([0; OUTPUT]);
+        self.gauge.change(1);
         let result = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
             .hash_password_into_with_memory(secret, salt, output.as_mut_slice(), &mut memory);
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        self.gauge.change(-1);
+        let mut kept = blocks();
+        if kept.len() < self.threads {
+            kept.push(memory);
+        }
+        drop(kept);
         result.map_err(|e| Fault::Internal(e.to_string()))?;
         Ok(output)
     }
@@ -218,45 +311,106 @@ mod tests {
     #[tokio::test]
     async fn a_hash_knows_its_password_and_its_age() {
         let pool = new_pool(1024, 8);
-        let hash = pool.hash(typed("tulip-ferry-oak")).await.unwrap();
+        let hash = pool.hash(Share::operator(), typed("tulip-ferry-oak")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=1024,t=2,p=1$"), "{hash}");
-        let right = pool.verify(typed("tulip-ferry-oak"), Some(hash.clone())).await.unwrap();
+        let right =
+            pool.verify(Share::operator(), typed("tulip-ferry-oak"), Some(hash.clone())).await.unwrap();
         assert!(right.matched && !right.outdated);
-        let wrong = pool.verify(typed("tulip-ferry-elm"), Some(hash.clone())).await.unwrap();
+        let wrong =
+            pool.verify(Share::operator(), typed("tulip-ferry-elm"), Some(hash.clone())).await.unwrap();
         assert!(!wrong.matched);
-        let stronger = new_pool(2048, 8).verify(typed("tulip-ferry-oak"), Some(hash)).await.unwrap();
+        let stronger =
+            new_pool(2048, 8).verify(Share::operator(), typed("tulip-ferry-oak"), Some(hash)).await.unwrap();
         assert!(stronger.matched && stronger.outdated);
-        assert!(!pool.verify(typed("tulip-ferry-oak"), None).await.unwrap().matched);
+        assert!(!pool.verify(Share::operator(), typed("tulip-ferry-oak"), None).await.unwrap().matched);
     }
 
     #[tokio::test]
     async fn beyond_the_queue_the_answer_is_busy() {
         let pool = new_pool(1024, 1);
-        let running = pool.turn().await.unwrap();
+        let running = pool.turn(Share::operator()).await.unwrap();
         let waiting = tokio::spawn({
             let pool = pool.clone();
-            async move { pool.hash(typed("tulip-ferry-oak")).await }
+            async move { pool.hash(Share::operator(), typed("tulip-ferry-oak")).await }
         });
-        while pool.0.admitted.available_permits() > 0 {
+        while pool.0.queue().load() != (1, 1) {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(pool.turn().await, Err(Fault::Busy)));
+        assert!(matches!(pool.turn(Share::operator()).await, Err(Fault::Busy)));
         drop(running);
         assert!(waiting.await.unwrap().is_ok());
+    }
+
+    /// A hundred requests whose clients hang up at every stage: before their turn, in it, and while the hash runs.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_dropped_request_keeps_its_place_until_its_hash_is_done() {
+        let settings =
+            HashingSettings { threads: 2, queue: 64, memory_kib: 4096, iterations: 2, parallelism: 1 };
+        let pool = Hashing::new(settings, Arc::new(OsEntropy)).unwrap();
+        for n in 0..100_u32 {
+            let hash = tokio::spawn({
+                let pool = pool.clone();
+                async move { pool.hash(Share::account(n), typed("tulip-ferry-oak")).await }
+            });
+            for _ in 0..n % 40 {
+                tokio::task::yield_now().await;
+            }
+            hash.abort();
+        }
+        while pool.0.queue().load() != (0, 0) {
+            tokio::task::yield_now().await;
+        }
+        let (now, most) = *pool.0.gauge.now.lock().unwrap();
+        assert_eq!(now, 0);
+        assert!((1..=2).contains(&most), "{most} hashes ran at once");
+        assert!(pool.0.memory.lock().unwrap().len() <= 2);
+        pool.hash(Share::operator(), typed("tulip-ferry-oak")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_the_queue_is_full_the_share_with_the_most_places_gives_one_up() {
+        let pool = new_pool(1024, 3);
+        let running = pool.turn(Share::account("mia")).await.unwrap();
+        let ask = |who: &'static str| {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.turn(Share::account(who)).await.map(drop) })
+        };
+        let mut waiting = Vec::new();
+        for n in 1..=3 {
+            waiting.push(ask("mia"));
+            while pool.0.queue().load() != (1, n) {
+                tokio::task::yield_now().await;
+            }
+        }
+        let other = ask("ben");
+        let outcome = waiting.pop().unwrap().await.unwrap();
+        assert!(matches!(outcome, Err(Fault::Busy)), "the last of mia's makes room");
+        drop(running);
+        other.await.unwrap().unwrap();
+        for waiting in waiting {
+            waiting.await.unwrap().unwrap();
+        }
+        assert_eq!(pool.0.queue().load(), (0, 0));
     }
 
     /// RFC 9106's reference implementation made this hash (libargon2, `argon2` command line).
     #[tokio::test]
     async fn reads_what_others_have_made() {
         let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        assert!(new_pool(1024, 8).verify(typed("password"), Some(phc.into())).await.unwrap().matched);
+        assert!(
+            new_pool(1024, 8)
+                .verify(Share::operator(), typed("password"), Some(phc.into()))
+                .await
+                .unwrap()
+                .matched
+        );
     }
 
     #[tokio::test]
     async fn backup_codes_outlive_a_change_of_the_password_settings() {
         let derive = async |pool: Hashing| {
             let input = (Zeroizing::new("0123456789ABCDEF".to_owned()), vec![7; SALT]);
-            pool.derive(vec![input]).await.unwrap().remove(0)
+            pool.derive(Share::operator(), vec![input]).await.unwrap().remove(0)
         };
         assert_eq!(*derive(new_pool(1024, 8)).await, *derive(new_pool(2048, 8)).await);
     }

@@ -17,7 +17,8 @@ use countersign_core::{
     text::{TextError, short_text},
 };
 use countersign_store::{
-    StoreResult, Tx, application_challenges, apps, backup_codes, challenges,
+    StoreResult, Tx, application_challenges, apps, backup_codes, browser_links, challenges,
+    confirmed_browsers,
     events::{self, EventRow},
     failures, known_browsers,
     members::{self, Membership},
@@ -206,7 +207,7 @@ pub async fn reset_second_step(
             let phone = phones::remove_by_operator(tx, &operator, id)?;
             backup_codes::remove_all_by_operator(tx, &operator, id)?;
             failures::clear_all(tx, id)?;
-            throttles::forget(tx, &second_step::counter(id))?;
+            second_step::lift(tx, id)?;
             known_browsers::forget_all(tx, id)?;
             end_everything(tx, id)?;
             let detail = Detail { text: Some(reason.clone()), ..Detail::default() };
@@ -231,6 +232,8 @@ fn end_everything(tx: &mut Tx<'_>, id: UserId) -> StoreResult<u32> {
     application_challenges::end_all(tx, id)?;
     sent_codes::end_of_user(tx, id)?;
     password_resets::end_of_user(tx, id)?;
+    browser_links::end_of_user(tx, id)?;
+    confirmed_browsers::forget_all(tx, id)?;
     sessions::end_all(tx, id)
 }
 

@@ -1,7 +1,10 @@
 //! Changing one's own password: the session's identity proof, and the current password once more (ASVS 5.0 V6.2.3).
 
 use crate::{
-    Fault, Services, activity, enrolment, letter, second_step, sessions,
+    Fault, Services, activity, enrolment,
+    hashing::Share,
+    letter, second_step, sessions,
+    sign_in::confirm_browser,
     step_up::{self, OwnPassword},
 };
 use countersign_core::{
@@ -14,7 +17,7 @@ use countersign_core::{
 use countersign_store::{
     known_browsers,
     members::{self, Membership},
-    password_resets,
+    password_resets, sessions as stored_sessions,
     users::{self, User},
 };
 use std::time::Duration;
@@ -39,7 +42,8 @@ pub enum PasswordChange {
 }
 
 /// Changes the password. The account's other sessions, waiting sign-ins and reset links end, and no browser counts as
-/// known any more. What is wrong with the new password is said first, because it costs nothing to say.
+/// known any more. Where the session has shown a second step as freshly as the password, a pause of the second step ends:
+/// someone with the old password had caused it. What is wrong with the new password is said first, because it costs nothing.
 pub async fn change(
     s: &Services,
     authority: CredentialAuthority,
@@ -56,7 +60,7 @@ pub async fn change(
         Err(error) => return Ok(PasswordChange::New(error)),
     };
     // Without a password there is no current one; the first is set by a link to the mailbox.
-    let (Ok(typed), Some(old)) = (PlainPassword::typed(current), account.password_hash) else {
+    let (Ok(typed), Some(old)) = (PlainPassword::typed(current), account.password_hash.clone()) else {
         return Ok(PasswordChange::WrongCurrent);
     };
     let verified = match step_up::own_password(s, user, typed).await? {
@@ -64,8 +68,8 @@ pub async fn change(
         OwnPassword::Wrong => return Ok(PasswordChange::WrongCurrent),
         OwnPassword::Closed { retry_after } => return Ok(PasswordChange::Closed { retry_after }),
     };
-    let hash = s.hashing.hash(new).await?;
-    let (now, origin) = (s.now(), origin.clone());
+    let hash = s.hashing.hash(Share::account(user), new).await?;
+    let (now, max_age, origin) = (s.now(), s.rules.step_up_max_age, origin.clone());
     let only_email = second_step::permitted(s).iter().all(|method| *method == Method::Email);
     let outcome = s
         .store
@@ -82,6 +86,12 @@ pub async fn change(
             password_resets::end_of_user(tx, user)?;
             known_browsers::forget_all(tx, user)?;
             let ended = enrolment::end_the_rest(tx, &authority)?;
+            confirm_browser::forget(tx, &account)?;
+            // Whoever closed the second step knew the old password. The new one was set by someone who has both.
+            let session = stored_sessions::by_id(tx, authority.session())?;
+            if session.is_some_and(|session| session.proofs().second_step_within(now, max_age)) {
+                second_step::lift(tx, user)?;
+            }
             let detail = Detail { count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::PasswordChanged, detail, origin, now)?;
             letter::tell(tx, user, Notice::PasswordChanged, now)?;

@@ -62,7 +62,7 @@ pub async fn overview(s: &Services, session: &OwnSession) -> Result<Overview, Fa
 
 /// A code to a new address or number belongs to the session that asked for it, and to what it was asked for.
 pub(crate) fn asked(purpose: Purpose, session: SessionId) -> Asked {
-    Asked { purpose, owner: session.to_string() }
+    Asked { purpose, owner: session.to_string(), browser: None }
 }
 
 /// The address or number that this session is about to prove: to which a code was sent that can still be used.

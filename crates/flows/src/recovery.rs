@@ -9,7 +9,13 @@
 //! sign-in asks for one of them (ASVS 5.0 V6.4.3). What it does take back are wrong codes *by e-mail*: whoever holds the
 //! link has just proven the mailbox anew, which is all that enrolling it again would be (NIST SP 800-63B-4 §3.2.2).
 
-use crate::{Fault, Services, activity, letter, password_change::chosen, sign_in::network};
+use crate::{
+    Fault, Services, activity,
+    hashing::Share,
+    letter,
+    password_change::chosen,
+    sign_in::{by_network, confirm_browser},
+};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
@@ -62,8 +68,9 @@ pub async fn ask(s: &Services, email: &str, origin: &Origin) -> Result<Asked, Fa
         Ok(email) => email,
         Err(error) => return Ok(Asked::Invalid(error)),
     };
-    let keys = [format!("reset-net:{}", network(origin.address)), asks(&email)];
-    let (now, limits, lifetime, origin) = (s.now(), s.rules.sends, s.rules.reset_lifetime, origin.clone());
+    let mut counters = by_network("reset-net", origin.address, s.rules.sends);
+    counters.push((asks(&email), s.rules.sends));
+    let (now, lifetime, origin) = (s.now(), s.rules.reset_lifetime, origin.clone());
     let link = PlainHandle::generate(&*s.entropy);
     let (stored, expires_at) = (link.stored(), now.plus(lifetime));
     let content = Content::ResetPassword {
@@ -73,7 +80,7 @@ pub async fn ask(s: &Services, email: &str, origin: &Origin) -> Result<Asked, Fa
     let charged = s
         .store
         .write(move |tx| {
-            let counters = keys.iter().map(|key| (key.as_str(), &limits));
+            let counters = counters.iter().map(|(key, limits)| (key.as_str(), limits));
             if let Err(closed) = throttles::charge_all(tx, counters, now)? {
                 return Ok(Err(closed));
             }
@@ -124,7 +131,7 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
         Ok(password) => password,
         Err(error) => return Ok(Reset::Password(error)),
     };
-    let hash = s.hashing.hash(password).await?;
+    let hash = s.hashing.hash(Share::new(account.id, origin.address), password).await?;
     let holder = account.id;
     let (now, origin) = (s.now(), origin.clone());
     let outcome = s
@@ -142,6 +149,7 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
             known_browsers::forget_all(tx, user)?;
             failures::clear_method(tx, user, Method::Email)?;
             throttles::forget(tx, &asks(&account.email))?;
+            confirm_browser::forget(tx, &account)?;
             let detail = Detail { count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::PasswordReset, detail, origin, now)?;
             letter::tell(tx, user, Notice::PasswordChanged, now)?;

@@ -19,10 +19,16 @@ pub struct Rules {
     pub methods: Vec<Method>,
     /// The account's one counter of wrong second-step codes.
     pub second_step: Limits,
+    /// The separate allowance of a browser that the account knows, while the account's counter is closed.
+    pub second_step_known_browser: Limits,
+    /// The separate allowance of sign-ins after a password reset, while the account's counter is closed.
+    pub second_step_after_reset: Limits,
     /// Wrong codes in a row that switch an authenticator off.
     pub disable_after: u32,
     /// Wrong passwords of one account from one network.
     pub password_pair: Limits,
+    /// Wrong passwords in a row for one account over all networks, before unknown browsers go through the mailbox.
+    pub password_account: Limits,
     /// Wrong passwords of one network.
     pub password_network: Limits,
     /// Codes and links sent to one account without one of them being used.

@@ -7,7 +7,7 @@
 //!   raw text ─(not a code)─────────────► refusal that names the typing error; costs nothing
 //!      │
 //!      ▼
-//!   charge ─(closed)───────────────────► Closed { retry_after }
+//!   charge ─(closed)───────────────────► Closed { retry_after }; which counter, and what stays open for the owner: `budget`
 //!      │
 //!      ▼
 //!   compare ─(wrong)───────────────────► the charge stays; the authenticator's own row of failures grows
@@ -19,27 +19,31 @@
 
 mod app;
 mod backup_code;
+mod budget;
 mod claim;
 mod sent_code;
 mod view;
 
+pub(crate) use budget::{counter, lift};
 pub(crate) use claim::Claim;
 pub(crate) use sent_code::{Target, send, send_recorded};
 pub use view::{SentView, StepView};
 pub(crate) use view::{permitted, usable, view};
 
-use crate::{Fault, Services, activity, letter};
+use crate::{Fault, Services, activity, hashing::Share, letter};
+use budget::{Charge, Guesser};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
     ids::UserId,
     message::Notice,
     second_step::Method,
-    throttle::{Ticket, Verdict},
+    secret::StoredHandle,
+    throttle::Verdict,
 };
 use countersign_otp::{BackupCodeError, CodeError};
 pub use countersign_store::sent_codes::Purpose;
-use countersign_store::{StoreResult, Tx, backup_codes as codes, failures, second_steps, throttles, users};
+use countersign_store::{StoreResult, Tx, backup_codes as codes, failures, second_steps, users};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -116,6 +120,8 @@ pub(crate) struct Asked {
     pub(crate) purpose: Purpose,
     /// The challenge's or session's id.
     pub(crate) owner: String,
+    /// The known-browser handle of the browser, where there is one: a known browser has a budget of its own.
+    pub(crate) browser: Option<StoredHandle>,
 }
 
 /// What a comparison found.
@@ -130,11 +136,6 @@ enum Typed {
     App(countersign_otp::Code),
     Sent(sent_code::Typed),
     BackupCode(backup_code::Typed),
-}
-
-/// The account's one counter, over all kinds of second step, sign-ins, sessions and restarts.
-pub(crate) fn counter(user: UserId) -> String {
-    format!("second-step:{user}")
 }
 
 /// Reads, charges and compares one code. See the module's drawing.
@@ -180,34 +181,40 @@ async fn guess_to_the_end(
     {
         return Ok(Err(CodeRefusal::NotAvailable));
     }
+    let guesser = Guesser { user, browser: asked.browser };
     let typed = match read(s, user, asked, method, raw).await? {
         Ok(typed) => typed,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    // A backup code costs a hash: its turn on the pool comes before the charge, so that a full pool charges nobody.
-    let turn = match &typed {
-        Typed::BackupCode(_) => Some(s.hashing.turn().await?),
-        Typed::App(_) | Typed::Sent(_) => None,
-    };
-    let (now, limits) = (s.now(), s.rules.second_step);
-    let charged = s.store.write(move |tx| throttles::charge(tx, &counter(user), now, &limits)).await?;
-    let ticket = match charged {
-        Ok(ticket) => ticket,
+    let (now, services) = (s.now(), s.clone());
+    let charged = s.store.write(move |tx| budget::charge(tx, guesser, &services.rules, now)).await?;
+    let charge = match charged {
+        Ok(charge) => charge,
         Err(closed) => return Ok(Err(CodeRefusal::Closed { retry_after: closed.until.since(now) })),
     };
-    let (found, authenticators) = match typed {
-        Typed::App(code) => app::compare(s, user, code).await?,
-        Typed::Sent(typed) => sent_code::compare(s, typed).await?,
-        Typed::BackupCode(typed) => backup_code::compare(s, turn, typed).await?,
+    // A backup code costs a hash. Its turn on the pool comes after the charge, so of many at once the counter refuses most
+    // and the pool sees no more than the counter admits.
+    let compared = match typed {
+        Typed::App(code) => app::compare(s, user, code).await,
+        Typed::Sent(typed) => sent_code::compare(s, typed).await,
+        Typed::BackupCode(typed) => backup_code::compare(s, Share::new(user, origin.address), typed).await,
+    };
+    let (found, authenticators) = match compared {
+        Err(Fault::Busy) => {
+            // The pool was full: nothing was compared.
+            s.store.write(move |tx| charge.settle(tx, Verdict::NotAGuess)).await?;
+            return Err(Fault::Busy);
+        }
+        compared => compared?,
     };
     match found {
-        Found::Claim(spendable) => Ok(Ok(Claim::new(user, method, authenticators, ticket, spendable))),
+        Found::Claim(spendable) => Ok(Ok(Claim::new(user, method, authenticators, charge, spendable))),
         Found::Spent => {
-            replayed(s, user, method, ticket, origin).await?;
+            replayed(s, user, method, charge, origin).await?;
             Ok(Err(CodeRefusal::AlreadyUsed))
         }
         Found::Wrong => {
-            wrong(s, user, method, authenticators, ticket, origin).await?;
+            wrong(s, user, method, authenticators, charge, origin).await?;
             Ok(Err(CodeRefusal::Wrong))
         }
     }
@@ -238,7 +245,7 @@ async fn wrong(
     user: UserId,
     method: Method,
     authenticators: Vec<String>,
-    ticket: Ticket,
+    charge: Charge,
     origin: &Origin,
 ) -> Result<(), Fault> {
     let (now, limit, origin) = (s.now(), s.rules.disable_after, origin.clone());
@@ -249,7 +256,7 @@ async fn wrong(
                 disabled |= failures::record(tx, user, method, authenticator, limit, now)?;
             }
             record(tx, user, EventKind::CodeWrong, method, &origin, now)?;
-            if let Some(until) = ticket.closes_until() {
+            if let Some(until) = charge.closes_until() {
                 record(tx, user, EventKind::SecondStepPaused, method, &origin, now)?;
                 let minutes = until.since(now).as_secs().div_ceil(60);
                 letter::tell(tx, user, Notice::SecondStepPaused { minutes }, now)?;
@@ -275,13 +282,13 @@ async fn replayed(
     s: &Services,
     user: UserId,
     method: Method,
-    ticket: Ticket,
+    charge: Charge,
     origin: &Origin,
 ) -> Result<(), Fault> {
     let (now, origin) = (s.now(), origin.clone());
     s.store
         .write(move |tx| {
-            throttles::settle(tx, &counter(user), ticket, Verdict::NotAGuess)?;
+            charge.settle(tx, Verdict::NotAGuess)?;
             record(tx, user, EventKind::CodeReplayed, method, &origin, now)
         })
         .await

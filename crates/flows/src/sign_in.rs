@@ -1,12 +1,13 @@
 //! Signing in: the password, then the second step, then out again.
 
+pub mod confirm_browser;
 mod finish;
 mod network;
 mod out;
 mod password;
 mod verify;
 
-pub(crate) use network::network;
+pub(crate) use network::{by_network, hex};
 pub use out::sign_out;
 pub use password::{Attempt, PasswordOutcome, password};
 pub use verify::{VerifyOutcome, send_code, step, verify};

@@ -3,6 +3,7 @@
 
 use crate::{
     Fault, Services, activity,
+    hashing::Share,
     second_step::{self, Asked, Claim, CodeRefusal, Purpose, SendOutcome, StepView, Target},
 };
 use countersign_core::{
@@ -11,7 +12,7 @@ use countersign_core::{
     message::Content,
     password::{PasswordError, PlainPassword},
     second_step::Method,
-    secret::PlainHandle,
+    secret::{PlainHandle, StoredHandle},
     session::{OwnSession, ProofTooOld, ProvenAgain, Session},
     sign_in::PasswordVerified,
     site_access::Level,
@@ -48,8 +49,8 @@ pub(crate) enum OwnPassword {
     Closed { retry_after: Duration },
 }
 
-fn asked(session: &OwnSession) -> Asked {
-    Asked { purpose: Purpose::ConfirmIdentity, owner: session.id().to_string() }
+fn asked(session: &OwnSession, browser: Option<StoredHandle>) -> Asked {
+    Asked { purpose: Purpose::ConfirmIdentity, owner: session.id().to_string(), browser }
 }
 
 /// The authority to change this account's credentials, if the proof is fresh.
@@ -65,7 +66,7 @@ pub fn login_as_authority(s: &Services, session: &OwnSession) -> Result<LoginAsA
 /// What the page offers: the methods of a sign-in. Where an application or a protected site wants a certain level
 /// (`wanted`), only those that reach it.
 pub async fn view(s: &Services, session: &OwnSession, wanted: Level) -> Result<StepView, Fault> {
-    let mut view = second_step::view(s, session.user(), asked(session)).await?;
+    let mut view = second_step::view(s, session.user(), asked(session, None)).await?;
     let (_, methods) = due(s, session, wanted).await?;
     view.methods.retain(|method| methods.contains(method));
     Ok(view)
@@ -79,32 +80,45 @@ async fn due(s: &Services, session: &OwnSession, wanted: Level) -> Result<(bool,
     Ok((steps.is_due(&permitted), steps.usable_for(&permitted, wanted)))
 }
 
-/// Sends a code for this step-up. `wanted` as for [`view`].
+/// Sends a code for this step-up. `wanted` as for [`view`]; `browser` is the known-browser cookie.
 pub async fn send_code(
     s: &Services,
     session: &OwnSession,
     method: Method,
     wanted: Level,
     origin: &Origin,
+    browser: Option<StoredHandle>,
 ) -> Result<SendOutcome, Fault> {
     if !due(s, session, wanted).await?.1.contains(&method) {
         return Ok(SendOutcome::NotAvailable);
     }
     let content = |code, minutes| Content::ConfirmIdentityCode { code, minutes };
-    second_step::send(s, session.user(), asked(session), method, Target::Own, content, origin).await
+    let asked = asked(session, browser);
+    second_step::send(s, session.user(), asked, method, Target::Own, content, origin).await
+}
+
+/// What a person enters to confirm their identity, and in which browser.
+#[derive(Clone, Copy)]
+pub struct Entered<'a> {
+    /// The password.
+    pub password: &'a str,
+    /// The kind of second step, where one was chosen.
+    pub method: Option<Method>,
+    /// Its code.
+    pub code: &'a str,
+    /// The known-browser cookie, if there is one.
+    pub browser: Option<StoredHandle>,
 }
 
 /// Checks password and code; one write spends the code and renews the proof. `wanted` as for [`view`].
 pub async fn confirm(
     s: &Services,
     session: &OwnSession,
-    password: &str,
-    method: Option<Method>,
-    code: &str,
+    entered: Entered<'_>,
     wanted: Level,
     origin: &Origin,
 ) -> Result<StepUpOutcome, Fault> {
-    let shown = match check(s, session, password, method, code, wanted, origin).await? {
+    let shown = match check(s, session, entered, wanted, origin).await? {
         Ok(shown) => shown,
         Err(refusal) => return Ok(refusal),
     };
@@ -159,13 +173,11 @@ struct Shown {
 async fn check(
     s: &Services,
     session: &OwnSession,
-    password: &str,
-    method: Option<Method>,
-    code: &str,
+    entered: Entered<'_>,
     wanted: Level,
     origin: &Origin,
 ) -> Result<Result<Shown, StepUpOutcome>, Fault> {
-    let typed = match PlainPassword::typed(password) {
+    let typed = match PlainPassword::typed(entered.password) {
         Ok(typed) => typed,
         Err(error) => return Ok(Err(StepUpOutcome::BadPassword(error))),
     };
@@ -175,14 +187,15 @@ async fn check(
         OwnPassword::Closed { retry_after } => return Ok(Err(StepUpOutcome::Closed { retry_after })),
     };
     let (due, methods) = due(s, session, wanted).await?;
-    let claim = match (due, method) {
+    let claim = match (due, entered.method) {
         (false, _) => None,
         (true, None) => return Ok(Err(StepUpOutcome::Code(CodeRefusal::Empty))),
         (true, Some(method)) if !methods.contains(&method) => {
             return Ok(Err(StepUpOutcome::Code(CodeRefusal::NotAvailable)));
         }
         (true, Some(method)) => {
-            match second_step::guess(s, session.user(), asked(session), method, code, origin).await? {
+            let asked = asked(session, entered.browser);
+            match second_step::guess(s, session.user(), asked, method, entered.code, origin).await? {
                 Ok(claim) => Some(claim),
                 Err(refusal) => return Ok(Err(StepUpOutcome::Code(refusal))),
             }
@@ -198,7 +211,7 @@ pub(crate) async fn own_password(
     typed: PlainPassword,
 ) -> Result<OwnPassword, Fault> {
     let key = format!("password-own:{user}");
-    let turn = s.hashing.turn().await?;
+    let turn = s.hashing.turn(Share::account(user)).await?;
     let (now, limits, charged_key) = (s.now(), s.rules.password_pair, key.clone());
     let (account, charged) = s
         .store

@@ -15,6 +15,8 @@ sql! {
     APPLICATION_REVEALS = "DELETE FROM application_reveals WHERE expires_at <= $1";
     SENT_CODES = "DELETE FROM sent_codes WHERE expires_at <= $1";
     PASSWORD_RESETS = "DELETE FROM password_resets WHERE expires_at <= $1";
+    BROWSER_LINKS = "DELETE FROM browser_links WHERE expires_at <= $1";
+    CONFIRMED_BROWSERS = "DELETE FROM confirmed_browsers WHERE expires_at <= $1";
     OUTBOX = "DELETE FROM outbox WHERE finished_at <= $1";
     THROTTLES_AT_REST = "DELETE FROM throttles WHERE failures = 0 AND charged_at <= $1";
     THROTTLES_FORGOTTEN = "DELETE FROM throttles WHERE forgotten_at <= $1 \
@@ -49,6 +51,8 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (APPLICATION_REVEALS, now),
         (SENT_CODES, now.minus(DAY)),
         (PASSWORD_RESETS, now),
+        (BROWSER_LINKS, now),
+        (CONFIRMED_BROWSERS, now),
         (OUTBOX, now.minus(7 * DAY)),
         (THROTTLES_AT_REST, now.minus(30 * DAY)),
         (THROTTLES_FORGOTTEN, now),

@@ -25,5 +25,5 @@ pub fn of(tx: &mut Tx<'_>, user: &User) -> StoreResult<SecondSteps> {
     let set = backup_codes::set_of(tx, user.id)?.filter(|_| unspent);
     let backup_code = set.map_or(Standing::Absent, |set| standing(Method::BackupCode, &set.to_string()));
     let email = standing(Method::Email, user.email.as_str());
-    Ok(SecondSteps { app, sms, email, backup_code, password_by_link: user.password_by_link })
+    Ok(SecondSteps { app, sms, email, backup_code, password_by_link: user.password_by_link_at.is_some() })
 }

@@ -50,8 +50,8 @@ pub struct User {
     pub password_hash: Option<String>,
     /// Whether it may be used at all.
     pub active: bool,
-    /// A link to the mailbox replaced the password, and no second step but email has been used since.
-    pub password_by_link: bool,
+    /// When a link to the mailbox replaced the password, if no second step but email has been used since.
+    pub password_by_link_at: Option<Timestamp>,
     /// The application that knows this account by an id of its own; `None` for those who sign in here.
     pub application: Option<ApplicationId>,
 }
@@ -88,7 +88,7 @@ fn read(mut row: Row) -> StoreResult<User> {
         name: row.text()?,
         password_hash: row.maybe_text()?,
         active: row.maybe_time()?.is_none(),
-        password_by_link: row.maybe_time()?.is_some(),
+        password_by_link_at: row.maybe_time()?,
         application: row.maybe_parsed()?,
     })
 }

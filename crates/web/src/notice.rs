@@ -31,6 +31,7 @@ pub(crate) enum Done {
     AddressAdded,
     AddressRemoved,
     AccessWithdrawn,
+    BrowserConfirmed,
 }
 
 impl Done {
@@ -60,6 +61,7 @@ impl Done {
         Self::AddressAdded,
         Self::AddressRemoved,
         Self::AccessWithdrawn,
+        Self::BrowserConfirmed,
     ];
 
     fn word(self) -> &'static str {
@@ -89,6 +91,7 @@ impl Done {
             Self::AddressAdded => "address-added",
             Self::AddressRemoved => "address-removed",
             Self::AccessWithdrawn => "access-withdrawn",
+            Self::BrowserConfirmed => "browser-confirmed",
         }
     }
 
@@ -129,6 +132,7 @@ impl Done {
             Self::AddressAdded => "The address is registered.",
             Self::AddressRemoved => "The address is removed. Nobody is sent back to it any more.",
             Self::AccessWithdrawn => "That application no longer has access to your account.",
+            Self::BrowserConfirmed => "This browser is confirmed. Sign in now.",
         }
     }
 

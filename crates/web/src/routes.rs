@@ -8,7 +8,7 @@ use crate::{
     forward_auth, guard,
     openid_connect::{authorize, logout, metadata, token},
     pages::{
-        activity, app as authenticator_app, application, applications, assets, backup_codes,
+        activity, app as authenticator_app, application, applications, assets, backup_codes, confirm_browser,
         confirm_identity, connected, dev, email, forgot_password, home, hosted, login_as, machine, members,
         password, phone, profile, reset_password, sessions, sign_in, sign_out, verify, well_known,
     },
@@ -127,6 +127,10 @@ static TABLE: &[RouteInfo] = &[
     shown("/sign-in/verify", Waiting, || get(verify::show)),
     posted("/sign-in/verify", Waiting, "/sign-in/verify", || post(verify::submit)),
     posted("/sign-in/send-code", Waiting, "/sign-in/verify", || post(verify::send_code)),
+    shown("/sign-in/confirm-browser/{token}", Anyone, || get(confirm_browser::show)),
+    posted("/sign-in/confirm-browser/{token}", Anyone, "/sign-in/confirm-browser/{token}", || {
+        post(confirm_browser::submit)
+    }),
     posted("/sign-out", Anyone, "/", || post(sign_out::submit)),
     shown("/forgot-password", Anyone, || get(forgot_password::show)),
     posted("/forgot-password", Anyone, "/forgot-password", || post(forgot_password::submit)),

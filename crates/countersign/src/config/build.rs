@@ -260,6 +260,7 @@ impl Settings {
             iterations: self.number("password.iterations")?,
             parallelism: self.number("password.parallelism")?,
             wrong_before_delay: self.number("password.wrong_before_delay")?,
+            wrong_before_confirmation: self.number("password.wrong_before_confirmation")?,
         })
     }
 

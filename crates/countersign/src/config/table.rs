@@ -303,7 +303,13 @@ pub const SETTINGS: &[Setting] = &[
         "password.wrong_before_delay",
         number(1, 1000),
         Value("5"),
-        "Wrong passwords for one account from one network before it has to wait",
+        "Wrong passwords for one account from one network before it has to wait; a wider IPv6 network is allowed more",
+    ),
+    setting(
+        "password.wrong_before_confirmation",
+        number(1, 100),
+        Value("100"),
+        "Wrong passwords in a row for one account, over all networks, before a browser it doesn't know must be confirmed by email",
     ),
     setting(
         "network.wrong_before_delay",

@@ -173,7 +173,7 @@ mod tests {
     use crate::config::Overrides;
     use crate::wiring::Start;
     use countersign_core::password::PlainPassword;
-    use countersign_flows::ambient::SystemClock;
+    use countersign_flows::{ambient::SystemClock, hashing::Share};
     use countersign_store::users;
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Arc;
@@ -221,7 +221,8 @@ mod tests {
             let email = person.email.parse().unwrap();
             let user = services.store.read(move |tx| users::by_email(tx, &email)).await.unwrap().unwrap();
             let typed = PlainPassword::typed(&person.password).unwrap();
-            let checked = services.hashing.verify(typed, user.password_hash).await.unwrap();
+            let checked =
+                services.hashing.verify(Share::operator(), typed, user.password_hash).await.unwrap();
             assert!(checked.matched, "{}", person.email);
         }
     }

@@ -82,6 +82,36 @@ async fn ten_wrong_codes_over_everything_close_the_second_step() {
     }
 }
 
+/// Someone who has the password closes the second step. The owner still gets in where they have signed in before, and a new
+/// password lifts the pause for every browser.
+#[tokio::test(flavor = "multi_thread")]
+async fn someone_with_the_password_does_not_lock_the_owner_out() {
+    for engine in Engine::ALL {
+        let server = super::server(engine).await;
+        let (member, mut app) = member_with_app(&server, 0).await;
+        let home = server.client();
+        home.sign_in_with_app(&member, &mut app).await;
+        home.sign_out().await;
+        let thief = waiting(&server, &member).await;
+        for _ in 0..10 {
+            thief.verify("app", &wrong(&app, &server)).await.expect_status(422);
+        }
+        thief.verify("app", &app.fresh_code()).await.expect_status(429);
+        home.sign_in(&member).await.expect_redirect("/sign-in/verify");
+        for _ in 0..4 {
+            home.verify("app", &wrong(&app, &server)).await.expect_status(422);
+        }
+        let page = home.verify("app", &app.fresh_code()).await.expect_status(303);
+        assert!(!page.location().unwrap().starts_with("/sign-in"), "{page}");
+        thief.verify("app", &app.fresh_code()).await.expect_status(429);
+        let new = Person { password: "quiet-lantern-orchard-91".into(), ..member.clone() };
+        let fields = [("current_password", member.password.as_str()), ("password", &new.password)];
+        let changed = home.post_from("/profile", "/profile/password", &fields).await.expect_status(303);
+        assert!(changed.location().unwrap().contains("password-changed"), "{changed}");
+        server.client().sign_in_with_app(&new, &mut app).await;
+    }
+}
+
 /// A well-formed code that was not made: of twenty zeros the check character is zero, the weighted sum of zeros.
 fn never_made(codes: &[String]) -> String {
     let zeros = "00000-00000-00000-00000".to_owned();

@@ -21,7 +21,8 @@ pub(super) fn letter(message: &Message) -> Option<(Letter, &str)> {
         Content::ConfirmIdentityCode { .. }
         | Content::ConfirmPhoneCode { .. }
         | Content::ConfirmEmailCode { .. }
-        | Content::ResetPassword { .. } => return None,
+        | Content::ResetPassword { .. }
+        | Content::ConfirmBrowser { .. } => return None,
     };
     Some((letter, application))
 }

@@ -22,6 +22,7 @@ pub(super) fn letter(message: &Message, words: &Words) -> Letter {
         Content::ConfirmPhoneCode { code, minutes } => phone(code, *minutes, &when, words),
         Content::ConfirmEmailCode { code, minutes } => address(code, *minutes, &when, words),
         Content::ResetPassword { link, minutes } => reset(link, *minutes, &when, words),
+        Content::ConfirmBrowser { link, minutes } => browser(link, *minutes, words),
         Content::Notice(notice) => notice::letter(notice, &when, words),
     }
 }
@@ -117,6 +118,25 @@ fn reset(link: &str, minutes: u64, when: &str, words: &Words) -> Letter {
         .says(
             "If this was not you, you need do nothing: your password stays as it is. Do not pass the link on. You \
              can see on this page what has happened on your account:",
+        )
+        .shows(&format!("{public_url}/profile/activity"))
+}
+
+/// After too many wrong passwords. Most likely someone else entered them, so it says first that nothing has happened.
+fn browser(link: &str, minutes: u64, words: &Words) -> Letter {
+    let Words { service_name, public_url } = words;
+    Letter::about(format!("Is it you who is signing in to {service_name}?"))
+        .says(&format!(
+            "There have been many attempts to sign in to your {service_name} account with a wrong password. None of \
+             them got in. To protect your account, a new browser must be confirmed before it can sign in."
+        ))
+        .says("If you are signing in right now, open this page in the browser that you want to sign in with, and confirm \
+             it:")
+        .shows(link)
+        .says(&format!("The link works once, within {}. Then sign in as usual.", span(minutes)))
+        .says(
+            "If you are not signing in, you don't need to do anything. Don't share the link. Browsers that you have \
+             used before still work. You can see here what has happened on your account:",
         )
         .shows(&format!("{public_url}/profile/activity"))
 }
@@ -282,6 +302,15 @@ mod tests {
     Harbour CRM
     https://accounts.harbour.example
     "#);
+    }
+
+    #[test]
+    fn a_link_to_confirm_a_browser() {
+        let link =
+            format!("https://accounts.harbour.example/sign-in/confirm-browser/{}", "A1b2C3d4".repeat(5));
+        let text = email(Content::ConfirmBrowser { link: link.clone(), minutes: 360 });
+        assert!(text.starts_with("Subject: Is it you who is signing in to Harbour CRM?\n"), "{text}");
+        assert!(text.contains(&format!("\n    {link}\n")) && text.contains("within 6 hours"), "{text}");
     }
 
     #[test]

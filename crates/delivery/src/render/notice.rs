@@ -220,8 +220,9 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
                 .to_owned()
         }
         Notice::SecondStepPaused { .. } => {
-            let text = "If this was you, wait a little and try again. If this was not you, somebody knows your \
-                        password. Choose a new one; this page sends you a link for it:";
+            let text = "If this was you, wait a little, or sign in with a browser that you have used before. If this \
+                        was not you, someone knows your password. Choose a new one, and then you can sign in again \
+                        right away. This page sends you a link for it:";
             return (text.to_owned(), "/forgot-password");
         }
     };
@@ -578,9 +579,10 @@ mod tests {
     on 24 November 2026, 05:54 UTC. To protect it, no more codes are taken
     for 15 minutes.
 
-    If this was you, wait a little and try again. If this was not you,
-    somebody knows your password. Choose a new one; this page sends you a
-    link for it:
+    If this was you, wait a little, or sign in with a browser that you have
+    used before. If this was not you, someone knows your password. Choose a
+    new one, and then you can sign in again right away. This page sends you
+    a link for it:
 
         https://accounts.harbour.example/forgot-password
 

@@ -28,6 +28,7 @@ pub(super) fn text(message: &Message, words: &Words) -> Option<String> {
         Content::SetUpCode { .. }
         | Content::ConfirmEmailCode { .. }
         | Content::ResetPassword { .. }
+        | Content::ConfirmBrowser { .. }
         | Content::Notice(_) => return None,
     };
     let advice = format!("It works once, within {}. Never share it.", span(minutes));

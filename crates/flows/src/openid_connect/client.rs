@@ -1,7 +1,7 @@
 //! How an application shows who it is, at the endpoints for programs (RFC 6749 §2.3; OpenID Connect Core §9).
 
 use super::{Parameters, assertion};
-use crate::{Fault, Services, sign_in::network};
+use crate::{Fault, Services, sign_in::by_network};
 use countersign_core::{
     application::{ClientAuth, SigningAlgorithm},
     ids::ApplicationId,
@@ -108,13 +108,17 @@ async fn check(s: &Services, shown: &Shown<'_>) -> Result<Result<AuthenticClient
     };
     // A secret has 256 bits: what is counted here are mistakes, so that a loop of them is told to stop. What is right is
     // admitted all the same, or anybody in the client's network could shut it out.
-    let (key, now) = (format!("client:{}:{id}:{}", way.name(), network(shown.address)), s.now());
+    let prefix = format!("client:{}:{id}", way.name());
+    let (counters, now) = (by_network(&prefix, shown.address, s.rules.password_network), s.now());
     // To check a signature costs more than to refuse it.
-    let costly = matches!(way, Way::Assertion(_)).then(|| key.clone());
+    let costly = if matches!(way, Way::Assertion(_)) { counters.clone() } else { Vec::new() };
     let (application, open) = s
         .store
         .read(move |tx| {
-            let open = costly.map_or(Ok(Ok(())), |key| throttles::peek(tx, &key, now))?;
+            let mut open = Ok(());
+            for (key, _) in costly {
+                open = open.and(throttles::peek(tx, &key, now)?);
+            }
             Ok((applications::by_id(tx, id)?, open))
         })
         .await?;
@@ -128,8 +132,13 @@ async fn check(s: &Services, shown: &Shown<'_>) -> Result<Result<AuthenticClient
     {
         return Ok(Ok(AuthenticClient { id, auth: client.auth, id_token_alg: client.id_token_alg }));
     }
-    let limits = s.rules.password_network;
-    let charged = s.store.write(move |tx| throttles::charge(tx, &key, now, &limits)).await?;
+    let charged = s
+        .store
+        .write(move |tx| {
+            let counters = counters.iter().map(|(key, limits)| (key.as_str(), limits));
+            throttles::charge_all(tx, counters, now)
+        })
+        .await?;
     Ok(Err(match charged {
         Ok(_) => NotAuthentic::Wrong,
         Err(closed) => NotAuthentic::Closed { retry_after: closed.until.since(now) },

@@ -1,7 +1,7 @@
 //! Backup codes at a second step. The selector finds the row, so that an attempt costs one hash and not ten.
 
 use super::{CodeRefusal, Found, claim::Spendable};
-use crate::{Fault, Services, hashing::Turn};
+use crate::{Fault, Services, hashing::Share};
 use countersign_core::ids::UserId;
 use countersign_otp::BackupCode;
 use countersign_store::backup_codes::{self, Stored};
@@ -31,17 +31,11 @@ pub(super) async fn read(s: &Services, user: UserId, raw: &str) -> Result<Result
 }
 
 /// One hash, one comparison.
-pub(super) async fn compare(
-    s: &Services,
-    turn: Option<Turn<'_>>,
-    typed: Typed,
-) -> Result<(Found, Vec<String>), Fault> {
+pub(super) async fn compare(s: &Services, share: Share, typed: Typed) -> Result<(Found, Vec<String>), Fault> {
     let authenticators: Vec<String> = typed.set.into_iter().collect();
-    let (Some(stored), Some(turn)) = (typed.stored, turn) else {
-        return Ok((Found::Wrong, authenticators));
-    };
+    let Some(stored) = typed.stored else { return Ok((Found::Wrong, authenticators)) };
     let secret = Zeroizing::new(typed.code.secret().to_owned());
-    let hashes = turn.derive(vec![(secret, stored.salt.clone())]).await?;
+    let hashes = s.hashing.derive(share, vec![(secret, stored.salt.clone())]).await?;
     let Some(hash) = hashes.into_iter().next() else { return Ok((Found::Wrong, authenticators)) };
     let (id, used) = (stored.id, stored.used);
     let matched = s.store.read(move |tx| backup_codes::matches(tx, &stored, &hash)).await?;

@@ -1,11 +1,11 @@
 //! A right code, on its way to be spent.
 
-use super::counter;
+use super::budget::Charge;
 use countersign_core::{
     Timestamp,
     ids::{AuthenticatorId, BackupCodeId, UserId},
     second_step::{Evidence, Method},
-    throttle::{Ticket, Verdict},
+    throttle::Verdict,
 };
 use countersign_otp::TimeStep;
 use countersign_store::{
@@ -27,7 +27,7 @@ pub(crate) struct Claim {
     user: UserId,
     method: Method,
     authenticators: Vec<String>,
-    ticket: Ticket,
+    charge: Charge,
     spendable: Spendable,
 }
 
@@ -36,10 +36,10 @@ impl Claim {
         user: UserId,
         method: Method,
         authenticators: Vec<String>,
-        ticket: Ticket,
+        charge: Charge,
         spendable: Spendable,
     ) -> Self {
-        Self { user, method, authenticators, ticket, spendable }
+        Self { user, method, authenticators, charge, spendable }
     }
 
     /// The mailbox or phone to which the code was sent, if it was sent at all.
@@ -76,7 +76,7 @@ impl Claim {
                 }
             }
         }
-        throttles::settle(tx, &counter(self.user), self.ticket, verdict)?;
+        self.charge.settle(tx, verdict)?;
         super::count(self.method, if evidence.is_some() { "right" } else { "already-used" });
         Ok(evidence)
     }

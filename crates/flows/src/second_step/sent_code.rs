@@ -1,7 +1,12 @@
 //! Codes that are sent by e-mail or SMS: made, sent, compared. Six digits, short-lived, bound to what asked for them
 //! (NIST SP 800-63B-4 §3.1.3; ASVS 5.0 V6.6).
 
-use super::{Asked, CodeRefusal, Found, SendOutcome, claim::Spendable, counter, six_digits, usable};
+use super::{
+    Asked, CodeRefusal, Found, SendOutcome,
+    budget::{self, Guesser},
+    claim::Spendable,
+    six_digits, usable,
+};
 use crate::{Fault, Recorder, Services, activity, letter};
 use countersign_core::{
     Entropy,
@@ -120,7 +125,7 @@ pub(crate) async fn send_recorded<A: Send + 'static>(
     let withheld = matches!(target, Target::Withheld(_));
     let code =
         if withheld { PlainHandle::generate(&*entropy).to_text() } else { six_random_digits(&*entropy) };
-    let origin = origin.clone();
+    let (origin, services) = (origin.clone(), s.clone());
     let outcome = recorder
         .write(s, move |tx| {
             users::take_turn(tx, user)?;
@@ -129,7 +134,8 @@ pub(crate) async fn send_recorded<A: Send + 'static>(
                 return Ok(SendOutcome::NotAvailable);
             };
             // A code that could not be typed is not worth sending.
-            if let Err(closed) = throttles::peek(tx, &counter(user), now)? {
+            let guesser = Guesser { user, browser: asked.browser };
+            if let Err(closed) = budget::peek(tx, guesser, &services.rules, now)? {
                 return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) });
             }
             let counters = sends(tx, &account, recipient.as_str())?;

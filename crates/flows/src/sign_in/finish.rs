@@ -1,5 +1,6 @@
 //! The last write of a sign-in, whichever way it came.
 
+use super::confirm_browser;
 use crate::{Services, activity};
 use countersign_core::{
     Timestamp,
@@ -52,13 +53,16 @@ impl Finish {
         (finish, Given { session, browser: new_browser })
     }
 
-    /// Inserts the session, remembers the browser, records the event. In the caller's transaction.
+    /// Inserts the session, remembers the browser, breaks the run of wrong passwords, records the event. In the caller's transaction.
     pub(super) fn write(&self, tx: &mut Tx<'_>, authenticated: Authenticated) -> StoreResult<()> {
         let user = authenticated.user();
         let method = authenticated.second_step().map(|m| m.as_str().to_owned());
         users::vouched_for(tx, &authenticated)?;
         sessions::insert_own(tx, authenticated, self.id, &self.session, &self.origin, &self.lifetimes)?;
         known_browsers::know(tx, &self.browser, user, self.now)?;
+        if let Some(account) = users::by_id(tx, user)? {
+            confirm_browser::forget(tx, &account)?;
+        }
         let detail = Detail { method, ..Detail::default() };
         activity::record(tx, user, EventKind::SignedIn, detail, self.origin.clone(), self.now)
     }

@@ -1,29 +1,18 @@
-//! The network that an address belongs to, for the throttles.
+//! Counters by network, and the text of a browser's handle in a counter's key.
 
-use std::net::{IpAddr, Ipv6Addr};
+use countersign_core::{network::networks, secret::StoredHandle, throttle::Limits};
+use std::net::IpAddr;
 
-/// An IPv4 address as it is; of an IPv6 address the /64 that one subscriber has at least (RFC 6177 §2). An IPv4 address
-/// in IPv6 clothes counts as what it is.
-pub(crate) fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
+/// The counters of an address's networks, the narrowest first: `{prefix}:{network}`, each with the limits that a network of
+/// that size has (see [`countersign_core::network`]).
+pub(crate) fn by_network(prefix: &str, address: IpAddr, limits: Limits) -> Vec<(String, Limits)> {
+    let counter = |network: &countersign_core::network::Network| {
+        (format!("{prefix}:{}", network.name()), limits.times(network.weight()))
+    };
+    networks(address).iter().map(counter).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_subscriber_is_one_network() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("192.0.2.7"), "192.0.2.7");
-        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
-    }
+/// A browser's handle, for a key.
+pub(crate) fn hex(browser: &StoredHandle) -> String {
+    browser.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,11 +1,17 @@
 //! The first step: the password.
 //!
 //! Unknown, disabled and passwordless accounts cost the same time and get the same answer. Wrong passwords slow down the
-//! account *from that network*, and the network; a browser in which the account has finished a sign-in before has a
-//! counter of its own, so that strangers cannot lock the owner out (OWASP, "device cookies").
+//! account *from that network*, and the network; after 100 in a row over all networks nothing more is compared in a browser
+//! that the account doesn't know ([`confirm_browser`]). A browser in which the account has finished a sign-in before has a
+//! counter of its own, so strangers can't lock the owner out (OWASP, "device cookies").
 
-use super::{SignedIn, finish::Finish, network};
-use crate::{Fault, Services, activity};
+use super::{
+    SignedIn, by_network,
+    confirm_browser::{self, attempts},
+    finish::Finish,
+    hex,
+};
+use crate::{Fault, Services, activity, hashing::Share};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
@@ -16,7 +22,7 @@ use countersign_core::{
     throttle::{Closed, Limits, Ticket, Verdict},
 };
 use countersign_store::{
-    StoreResult, Tx, challenges, known_browsers, second_steps, sessions, throttles,
+    StoreResult, Tx, challenges, confirmed_browsers, known_browsers, second_steps, sessions, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -49,6 +55,9 @@ pub enum PasswordOutcome {
     SignedIn(SignedIn),
     /// Not this address with this password.
     Wrong,
+    /// Too many wrong passwords for this address: this browser has to be confirmed through the mailbox first. The same
+    /// for an address that has no account, and whether or not the password was right.
+    ConfirmBrowser,
     /// Not an address.
     BadEmail(EmailError),
     /// Not a password.
@@ -68,6 +77,17 @@ struct Counted {
     on_success: Verdict,
 }
 
+/// What a browser is to the account.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// The account has finished a sign-in in it.
+    Known(StoredHandle),
+    /// Someone used a link from the account's mailbox in it.
+    Confirmed(StoredHandle),
+    /// Neither, or there is no such account.
+    Unknown,
+}
+
 /// Checks a password and begins a sign-in.
 pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fault> {
     let outcome = check(s, attempt).await?;
@@ -77,6 +97,7 @@ pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutc
         PasswordOutcome::Wrong => "wrong",
         PasswordOutcome::BadEmail(_) | PasswordOutcome::BadPassword(_) => "malformed",
         PasswordOutcome::Closed { .. } => "closed",
+        PasswordOutcome::ConfirmBrowser => "confirm-browser",
     };
     metrics::counter!("countersign_sign_ins_total", "outcome" => word).increment(1);
     Ok(outcome)
@@ -91,17 +112,17 @@ async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fa
         Ok(password) => password,
         Err(error) => return Ok(PasswordOutcome::BadPassword(error)),
     };
-    let (user, known) = look_up(s, email.clone(), attempt.browser).await?;
-    let counters =
-        counters(s, &email, user.as_ref(), known.then_some(attempt.browser).flatten(), attempt.origin);
+    let (user, standing) = look_up(s, email.clone(), attempt.browser).await?;
+    let counters = counters(s, &email, user.as_ref(), standing, attempt.origin);
     if let Some(closed) = peek(s, counters.clone()).await? {
-        return Ok(closed_outcome(s, closed));
+        return Ok(refused(s, closed, email, attempt.origin));
     }
     // The charge comes when it is this attempt's turn to be hashed: at most as many are in flight as there are threads.
-    let turn = s.hashing.turn().await?;
+    let share = share(&email, user.as_ref(), standing, attempt.origin);
+    let turn = s.hashing.turn(share.clone()).await?;
     let tickets = match charge(s, counters.clone()).await? {
         Ok(tickets) => tickets,
-        Err(closed) => return Ok(closed_outcome(s, closed)),
+        Err(closed) => return Ok(refused(s, closed, email, attempt.origin)),
     };
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
     let checked = turn.verify(password, stored.clone()).await?;
@@ -113,7 +134,7 @@ async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fa
         wrong(s, id, attempt.origin);
         return Ok(PasswordOutcome::Wrong);
     };
-    let rehash = if checked.outdated { rehashed(s, attempt.password, stored).await? } else { None };
+    let rehash = if checked.outdated { rehashed(s, share, attempt.password, stored).await? } else { None };
     let origin = attempt.origin;
     let begun =
         begin(s, verified, user, attempt, counters.into_iter().zip(tickets).collect(), rehash).await?;
@@ -127,39 +148,68 @@ async fn look_up(
     s: &Services,
     email: EmailAddress,
     browser: Option<StoredHandle>,
-) -> Result<(Option<User>, bool), Fault> {
+) -> Result<(Option<User>, Standing), Fault> {
+    let now = s.now();
     s.store
         .read(move |tx| {
             let user = users::by_email(tx, &email)?;
-            let known = match (&user, browser) {
-                (Some(user), Some(browser)) => known_browsers::is_known(tx, &browser, user.id)?,
-                _ => false,
+            let standing = match (&user, browser) {
+                (Some(user), Some(browser)) if known_browsers::is_known(tx, &browser, user.id)? => {
+                    Standing::Known(browser)
+                }
+                (Some(user), Some(browser))
+                    if confirmed_browsers::is_confirmed(tx, &browser, user.id, now)? =>
+                {
+                    Standing::Confirmed(browser)
+                }
+                _ => Standing::Unknown,
             };
-            Ok((user, known))
+            Ok((user, standing))
         })
         .await
         .map_err(Into::into)
+}
+
+/// Whose places on the pool it takes: those of the address that was entered. A browser that the account has to do with has
+/// a share of its own, so strangers who try the address don't make its owner wait.
+fn share(email: &EmailAddress, user: Option<&User>, standing: Standing, origin: &Origin) -> Share {
+    match (user, standing) {
+        (Some(user), Standing::Known(browser) | Standing::Confirmed(browser)) => {
+            Share::account(format!("{}:{}", user.id, hex(&browser)))
+        }
+        _ => Share::new(email, origin.address),
+    }
 }
 
 fn counters(
     s: &Services,
     email: &EmailAddress,
     user: Option<&User>,
-    known: Option<StoredHandle>,
+    standing: Standing,
     origin: &Origin,
 ) -> Vec<Counted> {
-    let counted = |key, limits, on_success| Counted { key, limits, on_success };
-    if let (Some(user), Some(browser)) = (user, known) {
-        let browser = browser.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<String>();
-        let key = format!("password-known:{}:{browser}", user.id);
-        return vec![counted(key, s.rules.password_pair, Verdict::Right)];
+    let counted = |(key, limits), on_success| Counted { key, limits, on_success };
+    match (user, standing) {
+        (Some(user), Standing::Known(browser)) => {
+            let key = format!("password-known:{}:{}", user.id, hex(&browser));
+            vec![counted((key, s.rules.password_pair), Verdict::Right)]
+        }
+        (Some(user), Standing::Confirmed(browser)) => {
+            let key = attempts(user.id, &browser);
+            vec![counted((key, confirm_browser::ATTEMPTS), Verdict::NotAGuess)]
+        }
+        _ => {
+            let address = origin.address;
+            let pair = by_network(&format!("password:{email}"), address, s.rules.password_pair);
+            let networks = by_network("password-network", address, s.rules.password_network);
+            let account = (confirm_browser::counter(email), s.rules.password_account);
+            // A right password takes back only its own charge on a network, or anyone who has an account could clear the
+            // network's count; and on the account, whose run is broken by a *finished* sign-in.
+            let pair = pair.into_iter().map(|counter| counted(counter, Verdict::Right));
+            let wider = networks.into_iter().chain([account]);
+            pair.chain(wider.map(|counter| counted(counter, Verdict::NotAGuess))).collect()
+        }
     }
-    let network = network(origin.address);
-    vec![
-        counted(format!("password:{email}:{network}"), s.rules.password_pair, Verdict::Right),
-        // A right password takes back its own charge only: whoever has one account must not be able to wipe a network's.
-        counted(format!("password-network:{network}"), s.rules.password_network, Verdict::NotAGuess),
-    ]
 }
 
 async fn peek(s: &Services, counters: Vec<Counted>) -> Result<Option<Closed>, Fault> {
@@ -189,7 +239,12 @@ async fn charge(s: &Services, counters: Vec<Counted>) -> Result<Result<Vec<Ticke
         .map_err(Into::into)
 }
 
-fn closed_outcome(s: &Services, closed: Closed) -> PasswordOutcome {
+/// A counter is closed: for a while, or until the mailbox is asked.
+fn refused(s: &Services, closed: Closed, email: EmailAddress, origin: &Origin) -> PasswordOutcome {
+    if closed.is_for_good() {
+        confirm_browser::send_link(s, email, origin);
+        return PasswordOutcome::ConfirmBrowser;
+    }
     PasswordOutcome::Closed { retry_after: closed.until.since(s.now()) }
 }
 
@@ -208,9 +263,14 @@ fn wrong(s: &Services, user: Option<UserId>, origin: &Origin) {
 
 /// The old hash and a new one, where the parameters have changed since the old one was made. A full pool is no reason to
 /// refuse anybody: next time will do.
-async fn rehashed(s: &Services, typed: &str, old: Option<String>) -> Result<Option<(String, String)>, Fault> {
+async fn rehashed(
+    s: &Services,
+    share: Share,
+    typed: &str,
+    old: Option<String>,
+) -> Result<Option<(String, String)>, Fault> {
     let (Ok(password), Some(old)) = (PlainPassword::typed(typed), old) else { return Ok(None) };
-    match s.hashing.hash(password).await {
+    match s.hashing.hash(share, password).await {
         Ok(new) => Ok(Some((old, new))),
         Err(Fault::Busy) => Ok(None),
         Err(fault) => Err(fault),

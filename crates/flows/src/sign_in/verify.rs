@@ -27,24 +27,26 @@ enum Written {
     Gone,
 }
 
-fn asked(challenge: &Challenged) -> Asked {
-    Asked { purpose: Purpose::SignIn, owner: challenge.id().to_string() }
+fn asked(challenge: &Challenged, browser: Option<StoredHandle>) -> Asked {
+    Asked { purpose: Purpose::SignIn, owner: challenge.id().to_string(), browser }
 }
 
 /// What the page offers.
 pub async fn step(s: &Services, challenge: &Challenged) -> Result<StepView, Fault> {
-    second_step::view(s, challenge.user(), asked(challenge)).await
+    second_step::view(s, challenge.user(), asked(challenge, None)).await
 }
 
-/// Sends a code for this sign-in.
+/// Sends a code for this sign-in. `browser` is the known-browser cookie.
 pub async fn send_code(
     s: &Services,
     challenge: &Challenged,
     method: Method,
     origin: &Origin,
+    browser: Option<StoredHandle>,
 ) -> Result<SendOutcome, Fault> {
     let content = |code, minutes| Content::SignInCode { code, minutes };
-    second_step::send(s, challenge.user(), asked(challenge), method, Target::Own, content, origin).await
+    second_step::send(s, challenge.user(), asked(challenge, browser), method, Target::Own, content, origin)
+        .await
 }
 
 /// Checks a code; if it is right, one write spends it, completes the challenge and makes the session.
@@ -56,8 +58,8 @@ pub async fn verify(
     origin: &Origin,
     browser: Option<StoredHandle>,
 ) -> Result<VerifyOutcome, Fault> {
-    let guess = second_step::guess(s, challenge.user(), asked(&challenge), method, code, origin).await?;
-    let claim = match guess {
+    let asked = asked(&challenge, browser);
+    let claim = match second_step::guess(s, challenge.user(), asked, method, code, origin).await? {
         Ok(claim) => claim,
         Err(refusal) => return Ok(VerifyOutcome::Refused(refusal)),
     };

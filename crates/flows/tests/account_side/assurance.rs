@@ -14,7 +14,7 @@ use countersign_flows::{
     recovery::{self, Asked, Reset},
     second_step::{CodeRefusal, SendOutcome},
     sign_in::{self, PasswordOutcome, VerifyOutcome},
-    step_up::{self, StepUpOutcome},
+    step_up::{self, Entered, StepUpOutcome},
 };
 
 /// Signs in by password and a code that is sent.
@@ -23,7 +23,7 @@ async fn signed_in(world: &World, s: &Services, person: &Person, method: Method)
         panic!("no second step was asked for")
     };
     let challenge = identity::waiting(s, &handle).await.unwrap().unwrap();
-    let sent = sign_in::send_code(s, &challenge, method, &origin()).await.unwrap();
+    let sent = sign_in::send_code(s, &challenge, method, &origin(), None).await.unwrap();
     assert_eq!(sent, SendOutcome::Sent);
     let code = world.secret().await.1;
     let verified = sign_in::verify(s, challenge, method, &code, &origin(), None).await.unwrap();
@@ -115,7 +115,8 @@ async fn confirm(
     wanted: Level,
 ) -> StepUpOutcome {
     let (method, code) = code.map_or((None, ""), |(method, code)| (Some(method), code));
-    step_up::confirm(s, session, password, method, code, wanted, &origin()).await.unwrap()
+    let entered = Entered { password, method, code, browser: None };
+    step_up::confirm(s, session, entered, wanted, &origin()).await.unwrap()
 }
 
 #[tokio::test]
@@ -130,7 +131,7 @@ async fn a_step_up_wants_the_second_step_that_a_sign_in_wants() {
         assert!(world.mail().await.is_empty(), "looking sends nothing");
         let alone = confirm(s, &own, &ben.password, None, Level::OneStep).await;
         assert!(matches!(alone, StepUpOutcome::Code(CodeRefusal::Empty)), "{alone:?}");
-        let sent = step_up::send_code(s, &own, Method::Email, Level::OneStep, &origin()).await.unwrap();
+        let sent = step_up::send_code(s, &own, Method::Email, Level::OneStep, &origin(), None).await.unwrap();
         assert_eq!(sent, SendOutcome::Sent);
         let code = world.secret().await.1;
         let wrong = confirm(s, &own, GOOD, Some((Method::Email, &code)), Level::OneStep).await;
@@ -160,8 +161,9 @@ async fn whoever_wants_two_factors_is_not_offered_email() {
         ] {
             assert_eq!(step_up::view(s, &own, wanted).await.unwrap().methods, methods, "{wanted}");
         }
-        let send =
-            async |method, wanted| step_up::send_code(s, &own, method, wanted, &origin()).await.unwrap();
+        let send = async |method, wanted| {
+            step_up::send_code(s, &own, method, wanted, &origin(), None).await.unwrap()
+        };
         assert_eq!(send(Method::Email, Level::TwoFactor).await, SendOutcome::NotAvailable);
         // One that was asked for elsewhere is not taken either.
         assert_eq!(send(Method::Email, Level::OneStep).await, SendOutcome::Sent);
@@ -186,9 +188,9 @@ async fn after_a_reset_link_a_step_up_follows_the_sign_in() {
     let (own, _) = world.session(&mia).await;
     let methods = async |own: &OwnSession| step_up::view(s, own, Level::OneStep).await.unwrap().methods;
     assert_eq!(methods(&own).await, [Method::Sms]);
-    let sent = step_up::send_code(s, &own, Method::Email, Level::OneStep, &origin()).await.unwrap();
+    let sent = step_up::send_code(s, &own, Method::Email, Level::OneStep, &origin(), None).await.unwrap();
     assert_eq!(sent, SendOutcome::NotAvailable);
-    step_up::send_code(s, &own, Method::Sms, Level::OneStep, &origin()).await.unwrap();
+    step_up::send_code(s, &own, Method::Sms, Level::OneStep, &origin(), None).await.unwrap();
     let code = world.secret().await.1;
     let sms = confirm(s, &own, GOOD, Some((Method::Sms, &code)), Level::OneStep).await;
     let StepUpOutcome::Proven { handle } = sms else { panic!("{sms:?}") };

@@ -7,6 +7,7 @@ mod applications;
 mod assurance;
 mod email;
 mod forward_auth;
+mod guessing;
 mod organization;
 mod password;
 mod phone;

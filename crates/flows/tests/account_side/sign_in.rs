@@ -4,7 +4,7 @@ use crate::world::{GOOD, MINUTE, World, origin};
 use countersign_core::event::EventKind;
 use countersign_flows::{
     Fault, Services,
-    hashing::{Hashing, HashingSettings},
+    hashing::{Hashing, HashingSettings, Share},
     sign_in::{self, PasswordOutcome},
 };
 use std::sync::Arc;
@@ -44,7 +44,7 @@ async fn unknown_disabled_passwordless_and_wrong_are_one_answer_for_one_hash() {
         assert!(matches!(outcome, PasswordOutcome::Wrong), "{email}: {outcome:?}");
     }
     let full = with_pool(&world, 1, 0, 1);
-    let taken = full.hashing.turn().await.unwrap();
+    let taken = full.hashing.turn(Share::operator()).await.unwrap();
     for (email, password) in &cases {
         assert!(matches!(attempt(&full, email, password).await, Err(Fault::Busy)), "{email}");
     }
@@ -56,7 +56,7 @@ async fn unknown_disabled_passwordless_and_wrong_are_one_answer_for_one_hash() {
 async fn a_full_pool_charges_nobody() {
     let world = World::new().await;
     let full = with_pool(&world, 1, 0, 1);
-    let taken = full.hashing.turn().await.unwrap();
+    let taken = full.hashing.turn(Share::operator()).await.unwrap();
     for _ in 0..20 {
         assert!(matches!(attempt(&full, &world.mia().email, GOOD).await, Err(Fault::Busy)));
     }

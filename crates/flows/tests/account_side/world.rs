@@ -101,9 +101,27 @@ pub(crate) fn rules() -> Rules {
         lifetimes: Lifetimes { idle: 60 * MINUTE, absolute: 24 * 60 * MINUTE, login_as: 60 * MINUTE },
         step_up_max_age: 5 * MINUTE,
         methods: Method::ALL.to_vec(),
-        second_step: Limits { pace: Pace::Closing, forgotten_after: None, ..slowing(10) },
+        second_step: Limits {
+            first_pause: 15 * MINUTE,
+            pace: Pace::Closing,
+            forgotten_after: None,
+            ..slowing(10)
+        },
+        second_step_known_browser: Limits { pace: Pace::Closing, forgotten_after: None, ..slowing(5) },
+        second_step_after_reset: Limits {
+            first_pause: 24 * 60 * MINUTE,
+            longest_pause: 24 * 60 * MINUTE,
+            pace: Pace::Closing,
+            forgotten_after: None,
+            ..slowing(5)
+        },
         disable_after: 100,
         password_pair: slowing(5),
+        password_account: Limits {
+            pace: Pace::Stopping,
+            forgotten_after: Some(365 * 24 * 60 * MINUTE),
+            ..slowing(100)
+        },
         password_network: slowing(50),
         sends: Limits { forgotten_after: Some(60 * MINUTE), ..slowing(20) },
         code_lifetime: 10 * MINUTE,
@@ -323,7 +341,7 @@ impl World {
             | Content::SignInCode { code, .. }
             | Content::SignInCodeElsewhere { code, .. }
             | Content::SetUpCode { code, .. } => code,
-            Content::ResetPassword { link, .. } => link,
+            Content::ResetPassword { link, .. } | Content::ConfirmBrowser { link, .. } => link,
             _ => panic!("not a code and not a link"),
         };
         (letter.to, secret)

@@ -11,8 +11,8 @@ use countersign_core::{
 };
 use countersign_store::{
     application_reveals::{self, Reveal, SecretOf},
-    backup_codes as codes, challenges, enrolments, housekeeping, known_browsers, outbox, password_resets,
-    throttles,
+    backup_codes as codes, browser_links, challenges, confirmed_browsers, enrolments, housekeeping,
+    known_browsers, outbox, password_resets, throttles,
 };
 use zeroize::Zeroizing;
 
@@ -40,6 +40,8 @@ async fn each_thing_goes_when_its_time_has_come() {
             let reveal = Reveal { of: SecretOf::Client, secret: Zeroizing::new("a secret".into()) };
             application_reveals::put(tx, &administrator, shown_to, application, &reveal, end)?;
             password_resets::insert(tx, &handle, mia.user, later(HOUR))?;
+            browser_links::insert(tx, &handle, mia.user, later(HOUR))?;
+            confirmed_browsers::confirm(tx, &handle, mia.user, later(HOUR))?;
             known_browsers::know(tx, &handle, mia.user, NOW)?;
             let to = Recipient::Email(address("mia@example.com"));
             let gone = outbox::push(tx, &to, &message("482913"), NOW)?;
@@ -49,7 +51,7 @@ async fn each_thing_goes_when_its_time_has_come() {
         .await;
         assert_eq!(sweep(&w, NOW).await, 0);
         assert_eq!(sweep(&w, later(10 * MINUTE)).await, 3, "the enrolment and the reveals");
-        assert_eq!(sweep(&w, later(HOUR)).await, 2, "the idle session and the link");
+        assert_eq!(sweep(&w, later(HOUR)).await, 4, "the idle session, the links and the confirmed browser");
         assert_eq!(sweep(&w, later(DAY + 10 * MINUTE)).await, 2, "the challenge and the code");
         assert_eq!(sweep(&w, later(7 * DAY)).await, 1, "the message that was delivered");
         assert_eq!(sweep(&w, later(365 * DAY)).await, 1, "the browser");

@@ -7,6 +7,7 @@ mod application_users;
 mod applications;
 mod apps;
 mod backup_codes;
+mod browser_links;
 mod bursts;
 mod engines;
 mod enrolments;

@@ -56,7 +56,7 @@ async fn a_password_is_set_by_its_holder_or_by_a_spent_link() {
 async fn a_password_that_a_link_set_is_known_as_such_until_something_else_vouches() {
     on_both(async |w| {
         let mia = w.person("mia@example.com").await;
-        let by_link = async || w.user(mia.user).await.password_by_link;
+        let by_link = async || w.user(mia.user).await.password_by_link_at.is_some();
         let reset = async || {
             let recovery = RecoveryAuthority::of_spent_link(mia.user);
             w.write(move |tx| users::set_password_by_recovery(tx, &recovery, "new", NOW)).await;

@@ -3,9 +3,12 @@
 //! Counted in this process, by the injected clock, in windows that begin with the first request. It bounds what one program
 //! costs; it guards no secret. What must hold on every node, such as the counters of wrong codes, is in the database.
 
-use countersign_core::{Timestamp, ids::ApplicationId};
+use countersign_core::{
+    Timestamp,
+    ids::ApplicationId,
+    network::{Network, networks},
+};
 use http::{HeaderMap, HeaderValue};
-use ipnet::IpNet;
 use std::{
     collections::HashMap,
     hash::Hash,
@@ -55,6 +58,10 @@ impl<K: Hash + Eq> Limit<K> {
 
     /// Counts one request.
     pub(crate) fn charge(&self, key: K, now: Timestamp) -> Standing {
+        self.charge_up_to(self.allowed, key, now)
+    }
+
+    fn charge_up_to(&self, allowed: u32, key: K, now: Timestamp) -> Standing {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= MOST && !windows.contains_key(&key) {
             windows.retain(|_, window| window.is_open(now));
@@ -69,10 +76,10 @@ impl<K: Hash + Eq> Limit<K> {
         }
         window.used = window.used.saturating_add(1);
         Standing {
-            allowed: self.allowed,
-            left: self.allowed.saturating_sub(window.used),
+            allowed,
+            left: allowed.saturating_sub(window.used),
             resets_in: window.ends_at.since(now),
-            over: window.used > self.allowed,
+            over: window.used > allowed,
         }
     }
 }
@@ -104,7 +111,7 @@ impl Standing {
 pub(crate) struct Limits {
     /// Requests of each application.
     pub(crate) requests: Limit<ApplicationId>,
-    wrong_keys: Limit<IpNet>,
+    wrong_keys: Limit<String>,
 }
 
 impl Limits {
@@ -112,11 +119,20 @@ impl Limits {
         Self { requests: Limit::new(requests_per_minute), wrong_keys: Limit::new(WRONG_KEYS) }
     }
 
-    /// Counts a wrong key of this address's network: an IPv4 address, or the /64 of an IPv6 one (RFC 6177 §2).
+    /// Counts a wrong key of this address's networks, and returns the standing of the one that has least left.
     pub(crate) fn wrong_key(&self, address: IpAddr, now: Timestamp) -> Standing {
-        let address = address.to_canonical();
-        let bits = if address.is_ipv4() { 32 } else { 64 };
-        self.wrong_keys.charge(IpNet::new_assert(address, bits).trunc(), now)
+        let charge = |network: &Network| {
+            let allowed = WRONG_KEYS.saturating_mul(network.weight());
+            self.wrong_keys.charge_up_to(allowed, network.name().to_owned(), now)
+        };
+        let standings =
+            networks(address).iter().map(charge).min_by_key(|standing| (!standing.over, standing.left));
+        standings.unwrap_or(Standing {
+            allowed: WRONG_KEYS,
+            left: WRONG_KEYS,
+            resets_in: WINDOW,
+            over: false,
+        })
     }
 }
 
@@ -166,5 +182,10 @@ mod tests {
         assert_eq!(charge("2001:db8:0:1::1"), WRONG_KEYS - 1);
         assert_eq!(charge("::ffff:192.0.2.1"), WRONG_KEYS - 1);
         assert_eq!(charge("192.0.2.1"), WRONG_KEYS - 2);
+        let from =
+            |subnet: u32| limits.wrong_key(format!("2001:db8:1:{subnet:x}::1").parse().unwrap(), at(0));
+        let charged = (0..4 * WRONG_KEYS).filter(|subnet| !from(subnet % 256).over).count();
+        assert_eq!(charged, 1200, "one /56 is allowed four times what a /64 is");
+        assert!(from(7).over);
     }
 }

@@ -90,6 +90,10 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::PasswordChanged => "Password changed".into(),
         EventKind::PasswordResetAsked => "A link to choose a new password was sent".into(),
         EventKind::PasswordReset => "New password chosen by the link in the e-mail".into(),
+        EventKind::BrowserLinkSent => {
+            "Too many wrong passwords: a link to confirm a browser was sent by email".into()
+        }
+        EventKind::BrowserConfirmed => "Browser confirmed by the link in the email".into(),
         EventKind::EmailChanged => masked("E-mail address changed"),
         EventKind::PhoneChanged => masked("Phone number changed"),
         EventKind::PhoneRemoved => "Phone number removed".into(),
@@ -150,7 +154,7 @@ fn who(event: &EventRow) -> String {
         (None, EventKind::OwnersKeyMade) => "The operator".into(),
         (Some(actor), _) => format!("{actor} (login as)"),
         (None, _) if event.actor.is_some() => "An administrator (login as)".into(),
-        (None, EventKind::PasswordWrong | EventKind::PasswordResetAsked) => {
+        (None, EventKind::PasswordWrong | EventKind::PasswordResetAsked | EventKind::BrowserLinkSent) => {
             "Someone who was not signed in".into()
         }
         (None, EventKind::CodeWrong | EventKind::CodeReplayed | EventKind::CodeSent) => {

@@ -13,7 +13,7 @@ use crate::{
 };
 use axum::extract::State;
 use countersign_core::{second_step::Method, site_access::Level};
-use countersign_flows::step_up::{self, StepUpOutcome};
+use countersign_flows::step_up::{self, Entered, StepUpOutcome};
 use http::StatusCode;
 
 /// What is wrong with the form.
@@ -53,10 +53,10 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
         };
         return again(&app, &own, method, back, refused).await;
     }
-    let (password, code) = (form.get("password"), form.get("code"));
+    let (password, code, browser) = (form.get("password"), form.get("code"), own.browser.known);
+    let entered = Entered { password, method, code, browser };
     let (origin, wanted) = (&own.browser.origin, back.behind.level());
-    let outcome =
-        step_up::confirm(&app.services, &own.session, password, method, code, wanted, origin).await?;
+    let outcome = step_up::confirm(&app.services, &own.session, entered, wanted, origin).await?;
     let refused = match outcome {
         StepUpOutcome::Proven { handle } => {
             return Ok(see_other(&back.to).with_cookie(app.cookies.set_handle(&handle)));
@@ -83,8 +83,8 @@ pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> A
     let Ok(method) = form.get("method").parse::<Method>() else {
         return again(&app, &own, None, back, Refused::step(Errors::form(words::CHOOSE_A_WAY))).await;
     };
-    let (origin, wanted) = (&own.browser.origin, back.behind.level());
-    let outcome = step_up::send_code(&app.services, &own.session, method, wanted, origin).await?;
+    let (origin, wanted, known) = (&own.browser.origin, back.behind.level(), own.browser.known);
+    let outcome = step_up::send_code(&app.services, &own.session, method, wanted, origin, known).await?;
     match Errors::not_sent(outcome) {
         None => {
             let back = return_to::encode(&back.to);

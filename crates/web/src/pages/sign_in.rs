@@ -1,5 +1,6 @@
 //! `/sign-in`
 
+use super::confirm_browser;
 use crate::{
     app::App,
     extract::{Browser, Form, Query, Visitor},
@@ -64,6 +65,7 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form)
             return Ok(see_other("/sign-in/verify").with_cookie(app.cookies.set_handle(&handle)));
         }
         PasswordOutcome::SignedIn(signed_in) => return Ok(admit(&app, signed_in)),
+        PasswordOutcome::ConfirmBrowser => return confirm_browser::check_email(&app, &browser),
         outcome => errors(&outcome, form.get("password")),
     };
     again(&app, &browser, &form, return_to, errors).await

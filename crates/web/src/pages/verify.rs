@@ -56,7 +56,8 @@ pub(crate) async fn send_code(State(app): State<App>, waiting: Waiting, form: Fo
         return again(&app, waiting.browser, None, Errors::form(words::CHOOSE_A_WAY)).await;
     };
     let Waiting { challenge, browser } = waiting;
-    let outcome = sign_in::send_code(&app.services, &challenge, method, &browser.origin).await?;
+    let outcome =
+        sign_in::send_code(&app.services, &challenge, method, &browser.origin, browser.known).await?;
     match Errors::not_sent(outcome) {
         None => Ok(see_other(&format!("/sign-in/verify?method={method}"))),
         Some(errors) => again(&app, browser, Some(method), errors).await,

@@ -22,6 +22,32 @@ pub struct SignInPage {
     pub form_error: Option<String>,
 }
 
+/// `GET, POST /sign-in/confirm-browser/{token}`, and the answer of `POST /sign-in` after too many wrong passwords.
+#[derive(Template)]
+#[template(path = "confirm_browser.html")]
+pub struct ConfirmBrowserPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// How far it is.
+    pub step: ConfirmBrowser,
+}
+
+/// How far a browser is confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfirmBrowser {
+    /// A link was sent, if there is such an account.
+    CheckEmail,
+    /// The link was opened.
+    Confirm {
+        /// The page's own path.
+        action: String,
+        /// The account's email address.
+        email: String,
+    },
+    /// The link is used, expired or unknown.
+    Invalid,
+}
+
 /// `GET, POST /forgot-password`: asks for a reset link.
 #[derive(Template)]
 #[template(path = "forgot_password.html")]

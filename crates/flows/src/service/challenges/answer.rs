@@ -41,7 +41,7 @@ pub(in crate::service) fn asked(challenge: &Pending, step: Step) -> Asked {
         Step::ConfirmMailbox => Purpose::ConfirmEmail,
         Step::Show | Step::SetUp => Purpose::SignIn,
     };
-    Asked { purpose, owner: challenge.id().to_string() }
+    Asked { purpose, owner: challenge.id().to_string(), browser: None }
 }
 
 /// A code for a waiting challenge.

@@ -172,7 +172,7 @@ async fn the_counter_is_the_accounts_over_challenges_of_either_kind() {
         let mail = world.mail().await;
         assert!(mail.iter().all(|letter| letter.application.as_deref() == Some("Harbour CRM")));
         let (to, notice) = crate::world::notices(mail).pop().unwrap();
-        assert_eq!((to.as_str(), notice), ("mia@crm.example", Notice::SecondStepPaused { minutes: 1 }));
+        assert_eq!((to.as_str(), notice), ("mia@crm.example", Notice::SecondStepPaused { minutes: 15 }));
     })
     .await;
 }

@@ -2,8 +2,8 @@
 
 use super::{Sample, member, push, some, stranger, with_notice};
 use crate::views::{
-    ConfirmIdentityPage, ErrorAction, ErrorPage, ForgotPasswordPage, NoticeKind, ResetPasswordPage,
-    SecondStep, SentState, SignInPage, VerifyPage,
+    ConfirmBrowser, ConfirmBrowserPage, ConfirmIdentityPage, ErrorAction, ErrorPage, ForgotPasswordPage,
+    NoticeKind, ResetPasswordPage, SecondStep, SentState, SignInPage, VerifyPage,
 };
 use countersign_core::second_step::Method;
 
@@ -40,6 +40,12 @@ fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "sign-in-empty", &SignInPage { email_error, password_error, ..sign_in() })?;
     let shell = with_notice(stranger(), NoticeKind::Good, "You are signed out.");
     push(pages, "sign-in-signed-out", &SignInPage { shell, ..sign_in() })?;
+
+    let confirm_browser = |step| ConfirmBrowserPage { shell: stranger(), step };
+    push(pages, "confirm-browser-check-email", &confirm_browser(ConfirmBrowser::CheckEmail))?;
+    let (action, email) = ("/sign-in/confirm-browser/sample".into(), "mia@brightwater.example".into());
+    push(pages, "confirm-browser", &confirm_browser(ConfirmBrowser::Confirm { action, email }))?;
+    push(pages, "confirm-browser-invalid", &confirm_browser(ConfirmBrowser::Invalid))?;
 
     let forgot =
         || ForgotPasswordPage { shell: stranger(), email: String::new(), email_error: None, sent: false };

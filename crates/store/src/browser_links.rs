@@ -1,0 +1,32 @@
+//! Links by which a browser that an account doesn't know may try its password again.
+
+use crate::{Tx, error::StoreResult};
+use countersign_core::{Timestamp, ids::UserId, secret::StoredHandle};
+
+sql! {
+    INSERT = "INSERT INTO browser_links (handle, user_id, expires_at) VALUES ($1, $2, $3)";
+    PEEK = "SELECT user_id FROM browser_links WHERE handle = $1 AND used_at IS NULL AND expires_at > $2";
+    REDEEM = "UPDATE browser_links SET used_at = $1 \
+        WHERE handle = $2 AND used_at IS NULL AND expires_at > $1 RETURNING user_id";
+    END_OF_USER = "DELETE FROM browser_links WHERE user_id = $1";
+}
+
+/// Stores a link. Earlier links of the account stay valid: someone else may have caused this one.
+pub fn insert(tx: &mut Tx<'_>, link: &StoredHandle, user: UserId, expires_at: Timestamp) -> StoreResult<()> {
+    tx.execute(INSERT, values![link, user, expires_at]).map(drop)
+}
+
+/// The account of a link, without redeeming it; `None` if it is used, expired or unknown.
+pub fn peek(tx: &mut Tx<'_>, link: &StoredHandle, now: Timestamp) -> StoreResult<Option<UserId>> {
+    tx.row(PEEK, values![link, now])?.map(|mut row| row.parsed()).transpose()
+}
+
+/// Redeems a link, once; `None` if it was used before, is expired or unknown.
+pub fn redeem(tx: &mut Tx<'_>, link: &StoredHandle, now: Timestamp) -> StoreResult<Option<UserId>> {
+    tx.row(REDEEM, values![now, link])?.map(|mut row| row.parsed()).transpose()
+}
+
+/// Deletes all links of an account.
+pub fn end_of_user(tx: &mut Tx<'_>, user: UserId) -> StoreResult<()> {
+    tx.execute(END_OF_USER, values![user]).map(drop)
+}
