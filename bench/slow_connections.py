@@ -30,6 +30,8 @@ START = b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 
 def main():
     options = arguments()
+    # An end from outside ends the server as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # One file for each end of a connection that is ours.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -188,9 +190,12 @@ class SlowConnections:
             await asyncio.sleep(0.1)
 
     async def stop(self):
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        # Again, because a wait that times out at this moment can swallow the request.
+        pending = self.tasks
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=1)
 
 
 def p99(times):

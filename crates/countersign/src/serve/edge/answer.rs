@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -41,7 +41,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Answering {
         let (under_way, refusal) = self.connection.begin();
         if let Some(refusal) = refusal {
             return Box::pin(std::future::ready(Ok(
-                of_refusal(refusal).map(|body| AnswerBody::new(body, under_way))
+                of_refusal(refusal).map(|body| AnswerBody::new(body, under_way, false))
             )));
         }
         let deadline = Instant::now() + self.edge.limits.body;
@@ -49,6 +49,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Answering {
         let mut request = request.map(|body| Body::new(RequestBody::new(body, deadline, share, arrival)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let (edge, version) = (Arc::clone(&self.edge), request.version());
+        let is_head = request.method() == Method::HEAD;
         let mut router = edge.router.clone();
         Box::pin(async move {
             let mut response = match router.call(request).await {
@@ -59,7 +60,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Answering {
                 // The next request of this client goes to another node.
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| AnswerBody::new(body, under_way)))
+            Ok(response.map(|body| AnswerBody::new(body, under_way, is_head)))
         })
     }
 }
@@ -88,16 +89,19 @@ fn of_refusal(refusal: Refusal) -> Response<Body> {
     response
 }
 
-/// An answer's body; the request is under way for as long as it is there.
+/// An answer's body; the request is under way for as long as it is there, and answered once all of it has been taken.
 pub(super) struct AnswerBody {
     body: Body,
-    _under_way: Request,
+    under_way: Request,
 }
 
 impl AnswerBody {
-    fn new(body: Body, mut under_way: Request) -> Self {
-        under_way.is_answered();
-        Self { body, _under_way: under_way }
+    /// With `is_head`, nothing of the body will be taken.
+    fn new(body: Body, mut under_way: Request, is_head: bool) -> Self {
+        if is_head || body.is_end_stream() {
+            under_way.is_answered();
+        }
+        Self { body, under_way }
     }
 }
 
@@ -109,7 +113,12 @@ impl HttpBody for AnswerBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) || this.body.is_end_stream() {
+            this.under_way.is_answered();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -348,7 +348,7 @@ impl Request {
         Arrival { connection: Arc::clone(&self.connection), is_complete: Arc::clone(&self.is_complete) }
     }
 
-    /// There is an answer: whatever comes now, the client has not given the request up before it was worked on.
+    /// The client has taken the answer, so it has not given the request up.
     pub(super) fn is_answered(&mut self) {
         self.is_answered = true;
     }
