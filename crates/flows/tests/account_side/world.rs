@@ -296,7 +296,7 @@ impl World {
     pub(crate) async fn mail(&self) -> Vec<Letter> {
         let now = self.s.now();
         let take = move |tx: &mut countersign_store::Tx<'_>| {
-            let queued = outbox::lease(tx, now, 1000, MINUTE)?;
+            let queued = outbox::lease(tx, None, now, 1000, MINUTE)?;
             for message in &queued {
                 outbox::delivered(tx, message.id, now)?;
             }
