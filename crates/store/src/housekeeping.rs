@@ -16,6 +16,7 @@ sql! {
     SENT_CODES = "DELETE FROM sent_codes WHERE expires_at <= $1";
     PASSWORD_RESETS = "DELETE FROM password_resets WHERE expires_at <= $1";
     OUTBOX = "DELETE FROM outbox WHERE finished_at <= $1";
+    BUDGETS = "DELETE FROM budgets WHERE ends_at <= $1";
     THROTTLES_AT_REST = "DELETE FROM throttles WHERE failures = 0 AND charged_at <= $1";
     THROTTLES_FORGOTTEN = "DELETE FROM throttles WHERE forgotten_at <= $1 \
         AND (closed_until IS NULL OR closed_until <= $1)";
@@ -50,6 +51,7 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (SENT_CODES, now.minus(DAY)),
         (PASSWORD_RESETS, now),
         (OUTBOX, now.minus(7 * DAY)),
+        (BUDGETS, now),
         (THROTTLES_AT_REST, now.minus(30 * DAY)),
         (THROTTLES_FORGOTTEN, now),
         (APPLICATION_CHALLENGES, now.minus(DAY)),

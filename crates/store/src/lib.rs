@@ -21,6 +21,7 @@ pub mod applications;
 pub mod apps;
 pub mod authorization_codes;
 pub mod backup_codes;
+pub mod budgets;
 pub mod challenges;
 pub mod client_assertions;
 pub mod consents;

@@ -7,6 +7,7 @@ mod application_users;
 mod applications;
 mod apps;
 mod backup_codes;
+mod budgets;
 mod bursts;
 mod engines;
 mod enrolments;
