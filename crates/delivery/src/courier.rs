@@ -47,8 +47,9 @@ const ATTEMPTS: u32 = 8;
 /// The pause between two attempts at a system that does not answer.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// After how long a notice is given up that could not be sent. Codes and links end by themselves.
-const NOTICE_LIFETIME: Duration = Duration::from_secs(3 * 24 * 3600);
+/// After how long a notice is given up that could not be sent: longer than any outage, because it is about the security of
+/// an account. Codes and links end by themselves.
+const NOTICE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The pause after the first failed attempt. It doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -294,7 +295,7 @@ fn is_too_old(message: &Message, now: Timestamp) -> bool {
         | Content::ConfirmPhoneCode { minutes, .. }
         | Content::ConfirmEmailCode { minutes, .. }
         | Content::ResetPassword { minutes, .. } => *minutes,
-        Content::Notice(_) => return age >= NOTICE_LIFETIME,
+        Content::Notice(_) | Content::BudgetNearlyUsed { .. } => return age >= NOTICE_LIFETIME,
     };
     age >= Duration::from_secs(minutes.saturating_mul(60))
 }
@@ -319,14 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn a_code_ages_in_minutes_and_a_notice_in_days() {
+    fn a_code_ages_in_minutes_and_a_notice_in_a_month() {
         let message = |content| Message { name: "Mia".into(), application: None, at_millis: 0, content };
         let code = message(Content::SignInCode { code: "048151".into(), minutes: 10 });
         assert!(!is_too_old(&code, Timestamp::from_millis(599_999)));
         assert!(is_too_old(&code, Timestamp::from_millis(600_000)));
         let notice = message(Content::Notice(Notice::PasswordChanged));
-        assert!(!is_too_old(&notice, Timestamp::from_millis(3 * 86_400_000 - 1)));
-        assert!(is_too_old(&notice, Timestamp::from_millis(3 * 86_400_000)));
+        assert!(!is_too_old(&notice, Timestamp::from_millis(30 * 86_400_000 - 1)));
+        assert!(is_too_old(&notice, Timestamp::from_millis(30 * 86_400_000)));
     }
 
     /// What hangs when the server recovers, the pause after it, and the time until someone looks.

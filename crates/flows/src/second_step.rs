@@ -28,7 +28,7 @@ pub(crate) use sent_code::{Target, send, send_recorded};
 pub use view::{SentView, StepView};
 pub(crate) use view::{permitted, usable, view};
 
-use crate::{Fault, Services, activity, letter};
+use crate::{Fault, Services, activity, letter, sending::Limit};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
@@ -107,6 +107,8 @@ pub enum SendOutcome {
         /// When to come back.
         retry_after: Duration,
     },
+    /// A budget of messages is used up.
+    Limited(Limit),
 }
 
 /// What asks for the code, and so what a sent code is bound to.

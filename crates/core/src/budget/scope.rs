@@ -85,19 +85,6 @@ impl Scope {
                 | Self::EmailServer
         )
     }
-
-    /// Whether it is about what the person in front of the page does, and not about what many do together.
-    pub fn is_personal(self) -> bool {
-        matches!(
-            self,
-            Self::SmsNumber
-                | Self::SmsNumberDay
-                | Self::SmsAccount
-                | Self::EmailMailbox
-                | Self::EmailAccount
-                | Self::Unverified
-        )
-    }
 }
 
 /// How much each scope allows: the operator's settings.

@@ -21,7 +21,8 @@ pub(super) fn letter(message: &Message) -> Option<(Letter, &str)> {
         Content::ConfirmIdentityCode { .. }
         | Content::ConfirmPhoneCode { .. }
         | Content::ConfirmEmailCode { .. }
-        | Content::ResetPassword { .. } => return None,
+        | Content::ResetPassword { .. }
+        | Content::BudgetNearlyUsed { .. } => return None,
     };
     Some((letter, application))
 }
@@ -73,6 +74,7 @@ fn subject(notice: &Notice, application: &str) -> String {
             }
         },
         Notice::ApiKeyCreated { .. } => "An API key was created".to_owned(),
+        Notice::NoticesPaused => format!("Many changes to {account}"),
     }
 }
 
@@ -105,6 +107,9 @@ fn otherwise(notice: &Notice, application: &str) -> String {
         Notice::ByOperator(_) => {
             format!("If you didn't ask for this, contact the support of {application}.")
         }
+        Notice::NoticesPaused => format!(
+            "If these changes were not yours, change your password at {application} now, and contact its support."
+        ),
         Notice::LoginAs { .. } | Notice::ApiKeyCreated { .. } => {
             format!("If you did not expect this, ask the support of {application}.")
         }

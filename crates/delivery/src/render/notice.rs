@@ -32,6 +32,7 @@ fn subject(notice: &Notice) -> &'static str {
         Notice::SecondStepPaused { .. } => "Wrong codes were entered for your account",
         Notice::ByOperator(change) => operator_subject(change),
         Notice::ApiKeyCreated { .. } => "An API key for second steps was created",
+        Notice::NoticesPaused => "Many changes to your account",
     }
 }
 
@@ -92,6 +93,10 @@ pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
             "Many wrong codes in a row were entered for your {service} account, the last on {when}. To protect it, \
              {} no longer work, until you set them up anew.",
             codes(method)
+        ),
+        Notice::NoticesPaused => format!(
+            "We have sent you many messages about your {service} account within an hour. For now, we send no more: \
+             what happens after {when} is recorded on your account only."
         ),
         Notice::SecondStepPaused { minutes } => format!(
             "Too many wrong codes were entered for your {service} account, the last on {when}. To protect it, no \
@@ -218,6 +223,11 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
              password and set up anew what was turned off. If no other way is left to you, ask an administrator of \
              your organization:"
                 .to_owned()
+        }
+        Notice::NoticesPaused => {
+            let text = "If these changes were not yours, change your password now. You can see everything that has \
+                        happened here:";
+            return (text.to_owned(), "/profile/activity");
         }
         Notice::SecondStepPaused { .. } => {
             let text = "If this was you, wait a little and try again. If this was not you, somebody knows your \

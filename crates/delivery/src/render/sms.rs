@@ -28,7 +28,8 @@ pub(super) fn text(message: &Message, words: &Words) -> Option<String> {
         Content::SetUpCode { .. }
         | Content::ConfirmEmailCode { .. }
         | Content::ResetPassword { .. }
-        | Content::Notice(_) => return None,
+        | Content::Notice(_)
+        | Content::BudgetNearlyUsed { .. } => return None,
     };
     let advice = format!("It works once, within {}. Never share it.", span(minutes));
     let service = message.application.as_ref().unwrap_or(&words.service_name);

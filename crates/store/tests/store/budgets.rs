@@ -122,9 +122,9 @@ async fn a_restart_gives_nothing_back_and_housekeeping_only_what_has_ended() {
         assert!(charge(&w.store, number("+441"), NOW).await.is_err());
         let sweep = |at| w.write(move |tx| housekeeping::sweep(tx, at, HOUR));
         assert_eq!(sweep(later(14 * MINUTE)).await, 0);
-        sweep(later(15 * MINUTE)).await;
-        assert_eq!(w.rows_in("budgets"), 2, "those of a day still count");
-        sweep(later(2 * DAY)).await;
+        sweep(later(DAY + 15 * MINUTE)).await;
+        assert_eq!(w.rows_in("budgets"), 2, "those of a day ended less than a day ago");
+        sweep(later(3 * DAY)).await;
         assert_eq!(w.rows_in("budgets"), 0);
     })
     .await;

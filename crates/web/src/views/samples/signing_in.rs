@@ -41,8 +41,13 @@ fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let shell = with_notice(stranger(), NoticeKind::Good, "You are signed out.");
     push(pages, "sign-in-signed-out", &SignInPage { shell, ..sign_in() })?;
 
-    let forgot =
-        || ForgotPasswordPage { shell: stranger(), email: String::new(), email_error: None, sent: false };
+    let forgot = || ForgotPasswordPage {
+        shell: stranger(),
+        email: String::new(),
+        email_error: None,
+        sent: false,
+        links_an_hour: "3 links".into(),
+    };
     push(pages, "forgot-password", &forgot())?;
     let email_error = some("This is not an e-mail address. It needs an @ and a domain: name@example.com.");
     push(
