@@ -113,7 +113,7 @@ pub(crate) async fn send_recorded<A: Send + 'static>(
     // One that is withheld cannot be typed.
     let code = match target {
         Target::Withheld(_) => PlainHandle::generate(&*s.entropy).to_text(),
-        Target::Own | Target::Address(_) => six_random_digits(&*s.entropy),
+        Target::Own | Target::Mailbox | Target::Address(_) => six_random_digits(&*s.entropy),
     };
     let content = content(code.clone(), (lifetime.as_secs() / 60).max(1));
     let draft = Draft { asked, method, target, code, content, origin: origin.clone() };
@@ -143,7 +143,8 @@ impl Draft {
     /// In the account's turn.
     fn send(self, tx: &mut Tx<'_>, s: &Services, account: &User, now: Timestamp) -> StoreResult<SendOutcome> {
         let Self { asked, method, target, code, content, origin } = self;
-        let (own, withheld) = (matches!(target, Target::Own), matches!(target, Target::Withheld(_)));
+        let own = matches!(target, Target::Own | Target::Mailbox);
+        let withheld = matches!(target, Target::Withheld(_));
         let Some((recipient, authenticator)) = recipient(tx, target, method, account)? else {
             return Ok(SendOutcome::NotAvailable);
         };
