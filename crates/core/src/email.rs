@@ -55,6 +55,16 @@ impl EmailAddress {
         &self.0
     }
 
+    /// The address without a tag (RFC 5233): most providers deliver `mia+anything@example.com` to the mailbox of
+    /// `mia@example.com`. For counting only; people sign in with the whole address.
+    pub fn untagged(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        match local.split_once('+') {
+            Some((mailbox, _)) if !mailbox.is_empty() => format!("{mailbox}@{domain}"),
+            _ => self.0.clone(),
+        }
+    }
+
     /// The address as it is shown to somebody who has not finished signing in: `m•••@example.com`.
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
@@ -77,6 +87,9 @@ mod tests {
         let address: EmailAddress = " Mia.Lund+crm@Example.COM ".parse().unwrap();
         assert_eq!(address.as_str(), "mia.lund+crm@example.com");
         assert_eq!(address.masked(), "m•••@example.com");
+        assert_eq!(address.untagged(), "mia.lund@example.com");
+        let odd: EmailAddress = "+x@example.com".parse().unwrap();
+        assert_eq!(odd.untagged(), "+x@example.com");
         assert!("jörg@müller.example".parse::<EmailAddress>().is_ok());
     }
 

@@ -9,6 +9,7 @@
 //! - [`sign_in`]: a password that was right, a challenge, a person who is in; one type per state.
 //! - [`second_step`]: which kinds of second step an account has, and which it may use.
 //! - [`throttle`]: how wrong guesses are counted and when they are refused; [`network`]: over which networks.
+//! - [`budget`]: how many messages are sent, which only time gives back.
 //! - [`password`], [`email`], [`phone`]: what people type, parsed once.
 //! - [`application`]: what uses this server, what it may ask for, and where it may send people back to.
 //! - [`assurance`], [`authorization`], [`oauth`], [`signing`]: what an application that signs people in may be told, what
@@ -21,6 +22,7 @@ pub mod application_challenge;
 pub mod assurance;
 pub mod authority;
 pub mod authorization;
+pub mod budget;
 pub mod email;
 pub mod enrolment;
 pub mod event;

@@ -99,6 +99,36 @@ pub enum Content {
     },
     /// Something happened to the account that its holder should know.
     Notice(Notice),
+    /// For the operator: a budget of sends is four fifths used.
+    BudgetNearlyUsed {
+        /// What is counted, as [`Scope::as_str`](crate::budget::Scope::as_str).
+        scope: String,
+        /// Whose it is: a country, or an organization's name; empty for the whole server.
+        subject: String,
+        /// Sends that count now.
+        used: u32,
+        /// The most that may.
+        allowed: u32,
+        /// The setting.
+        setting: String,
+    },
+}
+
+impl Content {
+    /// The word for the metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SignInCode { .. } | Self::SignInCodeElsewhere { .. } => "sign-in-code",
+            Self::SetUpCode { .. } => "set-up-code",
+            Self::ConfirmIdentityCode { .. } => "confirm-identity-code",
+            Self::ConfirmPhoneCode { .. } => "confirm-phone-code",
+            Self::ConfirmEmailCode { .. } => "confirm-email-code",
+            Self::ResetPassword { .. } => "password-reset",
+            Self::ConfirmBrowser { .. } => "confirm-browser",
+            Self::Notice(_) => "notice",
+            Self::BudgetNearlyUsed { .. } => "operator",
+        }
+    }
 }
 
 /// What an account holder is told has happened (ASVS 5.0 V6.3.7; NIST SP 800-63B-4 §4.6).
@@ -166,6 +196,8 @@ pub enum Notice {
         /// What it allows, as [`Scopes`](crate::application::Scopes) is written.
         scopes: String,
     },
+    /// So many notices were sent that the next ones of this hour are not: what happens stands in the activity only.
+    NoticesPaused,
     /// Ten wrong codes: the second step rests for a while. Whoever tried had the password.
     SecondStepPaused {
         /// For how long.

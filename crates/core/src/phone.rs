@@ -62,6 +62,16 @@ impl PhoneNumber {
         self.country.as_ref().is_some_and(|own| countries.iter().any(|c| c == own))
     }
 
+    /// The country (ISO 3166-1 alpha-2); `None` for a number that belongs to none, such as one of a satellite network.
+    pub fn country(&self) -> Option<&str> {
+        self.country.as_deref()
+    }
+
+    /// The number without its last four digits: what it has in common with the ten thousand numbers around it.
+    pub fn prefix(&self) -> &str {
+        self.e164.get(..self.e164.len().saturating_sub(4)).unwrap_or(&self.e164)
+    }
+
     /// All but the last two digits hidden, for somebody who has not finished signing in.
     pub fn masked(&self) -> String {
         mask(&self.e164)
@@ -98,6 +108,7 @@ mod tests {
             assert_eq!(number.masked(), "••• ••18");
             assert!(number.is_in(&["DE".into(), "GB".into()]));
             assert!(!number.is_in(&["DE".into()]));
+            assert_eq!((number.country(), number.prefix()), (Some("GB"), "+44207946"));
         }
     }
 

@@ -26,6 +26,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use countersign_core::{budget::Budgets, email::EmailAddress};
 use ipnet::IpNet;
 use url::Url;
 
@@ -85,6 +86,10 @@ pub struct Config {
     pub second_step: SecondStep,
     /// Codes by SMS and e-mail.
     pub code: Code,
+    /// How many messages may be sent.
+    pub budgets: Budgets,
+    /// Where the operator is notified when a budget is nearly used up.
+    pub operator_email: Option<EmailAddress>,
     /// How long a pending enrolment can be confirmed.
     pub enrolment_lifetime: Duration,
     /// Password hashing and its limits.

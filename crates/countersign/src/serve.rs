@@ -198,6 +198,9 @@ async fn housekeeping(services: Services, metrics: PrometheusHandle, stopped: wa
             Ok(events) => tracing::info!(events, "old activity deleted"),
             Err(fault) => tracing::warn!(%fault, "old activity was not deleted; it will be tried again"),
         }
+        if let Err(error) = countersign_flows::sending::measure(&services).await {
+            tracing::warn!(%error, "the budgets were not measured; it will be tried again");
+        }
         if let Err(fault) = countersign_flows::openid_connect::keys::tend(&services).await {
             tracing::warn!(%fault, "the signing keys were not looked after; it will be tried again");
         }

@@ -283,6 +283,8 @@ fn rules(config: &Config) -> Rules {
         },
         password_network: slowing(config.network_wrong_before_delay, MINUTE / 6, 5 * MINUTE),
         sends: Limits { forgotten_after: Some(HOUR), ..slowing(20, 5 * MINUTE, HOUR) },
+        budgets: config.budgets.clone(),
+        operator: config.operator_email.clone(),
         code_lifetime: config.code.lifetime,
         events_kept: config.events_kept,
         resend_after: config.code.resend,

@@ -5,14 +5,21 @@
 //!   queued ────────▶ with the courier ────▶ delivered
 //!     ▲                 │         │
 //!     │  10 s · 2ⁿ      │         └──────▶ given up: refused for good, too old, or the eighth attempt failed
-//!     └─────────────────┘ it did not work
+//!     ├─────────────────┤ it did not work
+//!     └─────────────────┘ the next system did not answer: after 10 s, and not counted as an attempt
 //! ```
+//!
+//! While the system behind a channel does not answer, one message at a time tries it, every 10 seconds; the others wait
+//! without an attempt ([`Line`]). As soon as it answers, all that waits is sent. An outage therefore delays a message
+//! until at most [`ATTEMPT`] + [`PROBE`] + [`LOOK`] after the system answers again, however long it lasted.
 //!
 //! A lease is longer than a send may take, so no second courier has the same message meanwhile; when the process dies,
 //! the lease runs out and the message is due again. A message can arrive twice that way, and none is lost.
 
+mod line;
+
 use crate::render::{Words, render};
-use crate::transport::{Outgoing, SendError, Transports};
+use crate::transport::{ATTEMPT, Outgoing, SendError, Transports};
 use countersign_core::{
     Clock, Timestamp,
     email::EmailAddress,
@@ -23,24 +30,26 @@ use countersign_store::{
     Store, StoreResult,
     outbox::{self, Queued},
 };
+use line::{Answered, Line};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
-    task::JoinSet,
     time,
 };
 
-/// How many messages are on their way at once: mail servers and gateways take few connections from one client.
-const AT_ONCE: usize = 8;
-
-/// How long a message belongs to the courier that leased it.
+/// How long a message belongs to the courier that leased it; well above [`ATTEMPT`].
 const LEASE: Duration = Duration::from_secs(60);
 
-/// How long one attempt may take in all; well below [`LEASE`].
-const SEND: Duration = Duration::from_secs(40);
-
-/// After how many attempts a message is given up; about twenty minutes after it was queued.
+/// After how many attempts a message is given up; about twenty minutes after it was queued. Attempts at a system that
+/// does not answer are not counted.
 const ATTEMPTS: u32 = 8;
+
+/// The pause between two attempts at a system that does not answer.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// After how long a notice is given up that could not be sent: longer than any outage, because it is about the security of
+/// an account. Codes and links end by themselves.
+const NOTICE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The pause after the first failed attempt. It doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -72,6 +81,7 @@ pub struct Courier {
 enum Outcome {
     Delivered,
     Failed(String),
+    Unreachable(String),
     GivenUp(String),
 }
 
@@ -98,21 +108,31 @@ impl Courier {
         metrics::describe_counter!(MESSAGES, "Attempts to deliver a message, by channel and outcome.");
         let mut tick = time::interval(self.look);
         tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        let mut on_the_way = JoinSet::new();
+        let mut lines = [Line::new(Channel::Email), Line::new(Channel::Sms)];
         loop {
-            let free = AT_ONCE - on_the_way.len();
-            let leased = self.lease(free).await;
-            // As many as were asked for: there may be more, so the first that is done makes room for the next.
-            let more = leased.len() == free;
-            for queued in leased {
-                on_the_way.spawn(self.clone().carry(queued));
+            for line in &mut lines {
+                self.fill(line).await;
             }
-            if !self.woken(&mut tick, &mut on_the_way, more, &mut stop).await {
+            if !self.woken(&mut tick, &mut lines, &mut stop).await {
                 break;
             }
         }
-        while let Some(done) = on_the_way.join_next().await {
-            log_panic(done);
+        for line in &mut lines {
+            while line.next(&*self.clock).await.is_some() {}
+        }
+    }
+
+    /// Sends as many messages on their way as there is room for.
+    async fn fill(&self, line: &mut Line) {
+        let room = line.room(self.clock.now());
+        if room == 0 {
+            return;
+        }
+        let leased = self.lease(line.channel, room).await;
+        // As many as were asked for: there may be more, so the first that is done makes room for the next.
+        line.more = leased.len() == room;
+        for queued in leased {
+            line.spawn(|answers| self.clone().carry(queued, answers));
         }
     }
 
@@ -120,40 +140,50 @@ impl Courier {
     async fn woken(
         &self,
         tick: &mut time::Interval,
-        on_the_way: &mut JoinSet<()>,
-        more: bool,
+        lines: &mut [Line; 2],
         stop: &mut watch::Receiver<bool>,
     ) -> bool {
         let mut look = false;
         loop {
-            let room = on_the_way.len() < AT_ONCE;
-            if room && look {
+            if look && lines.iter().any(|line| line.room(self.clock.now()) > 0) {
                 return true;
             }
+            let [email, sms] = lines;
             tokio::select! {
                 // An error means that the sender is gone, which is an end as well.
                 _ = stop.wait_for(|stop| *stop) => return false,
                 () = self.bell.notified() => look = true,
                 _ = tick.tick() => look = true,
-                Some(done) = on_the_way.join_next() => {
-                    log_panic(done);
-                    look |= more;
-                }
+                Some(again) = email.next(&*self.clock) => look |= again,
+                Some(again) = sms.next(&*self.clock) => look |= again,
             }
         }
     }
 
-    async fn lease(&self, limit: usize) -> Vec<Queued> {
+    async fn lease(&self, channel: Channel, limit: usize) -> Vec<Queued> {
         let now = self.clock.now();
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        self.store.write(move |tx| outbox::lease(tx, now, limit, LEASE)).await.unwrap_or_else(|error| {
+        let lease =
+            move |tx: &mut countersign_store::Tx<'_>| outbox::lease(tx, Some(channel), now, limit, LEASE);
+        self.store.write(lease).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the outbox cannot be read; it will be tried again");
             Vec::new()
         })
     }
 
-    async fn carry(self, queued: Queued) {
-        let outcome = self.attempt(&queued).await;
+    /// One attempt and what it comes to. `answers` counts the answers of the system, those to other messages included.
+    async fn carry(self, queued: Queued, answers: line::Answers) -> Answered {
+        let before = answers.seen();
+        let mut outcome = self.attempt(&queued).await;
+        let answered = match outcome {
+            Outcome::Unreachable(error) if answers.seen() > before => {
+                // Others were answered meanwhile: it is about this message, which must not stop the rest.
+                outcome = failed(&queued, error);
+                Answered::Yes
+            }
+            Outcome::Unreachable(_) => Answered::No,
+            Outcome::Delivered | Outcome::Failed(_) | Outcome::GivenUp(_) => answers.count(),
+        };
         let masked = masked(queued.channel, &queued.recipient);
         let (id, channel, attempt) = (queued.id, queued.channel.as_str(), queued.attempts);
         let word = match &outcome {
@@ -165,6 +195,10 @@ impl Courier {
                 tracing::warn!(%id, channel, to = %masked, attempt, error, "a message will be tried again");
                 "failed"
             }
+            Outcome::Unreachable(error) => {
+                tracing::warn!(%id, channel, to = %masked, attempt, error, "no answer; a message will be tried again");
+                "unreachable"
+            }
             Outcome::GivenUp(error) => {
                 tracing::error!(%id, channel, to = %masked, attempt, error, "a message was given up");
                 "given_up"
@@ -175,6 +209,7 @@ impl Courier {
             // Its lease runs out, and it is tried again: twice is better than never.
             tracing::warn!(%id, %error, "what became of a message could not be noted");
         }
+        answered
     }
 
     async fn attempt(&self, queued: &Queued) -> Outcome {
@@ -200,11 +235,13 @@ impl Courier {
             rendered,
             now,
         };
-        match time::timeout(SEND, self.transports.send(&outgoing)).await {
+        // Every driver keeps to the limit; it is kept here as well, because a lease depends on it.
+        match time::timeout(ATTEMPT + DRAINED_LOOK, self.transports.send(&outgoing)).await {
             Ok(Ok(())) => Outcome::Delivered,
             Ok(Err(SendError::Permanent(error))) => Outcome::GivenUp(error),
             Ok(Err(SendError::Temporary(error))) => failed(queued, error),
-            Err(_) => failed(queued, format!("no answer in {} seconds", SEND.as_secs())),
+            Ok(Err(SendError::Unreachable(error))) => Outcome::Unreachable(error),
+            Err(_) => Outcome::Unreachable(format!("no answer in {} seconds", ATTEMPT.as_secs())),
         }
     }
 
@@ -214,6 +251,7 @@ impl Courier {
             .write(move |tx| match &outcome {
                 Outcome::Delivered => outbox::delivered(tx, id, now),
                 Outcome::Failed(error) => outbox::retry(tx, id, now.plus(pause(attempts)), error),
+                Outcome::Unreachable(error) => outbox::postpone(tx, id, now.plus(PROBE), error),
                 Outcome::GivenUp(error) => outbox::give_up(tx, id, error, now),
             })
             .await
@@ -246,8 +284,9 @@ fn pause(attempt: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1))).min(LONGEST_PAUSE)
 }
 
-/// A code or a link that can no longer be used is not sent: it would only confuse.
+/// A code or a link that can no longer be used is not sent: it would only confuse. Neither is a notice of long ago.
 fn is_too_old(message: &Message, now: Timestamp) -> bool {
+    let age = now.since(Timestamp::from_millis(message.at_millis));
     let minutes = match &message.content {
         Content::SignInCode { minutes, .. }
         | Content::SignInCodeElsewhere { minutes, .. }
@@ -257,22 +296,15 @@ fn is_too_old(message: &Message, now: Timestamp) -> bool {
         | Content::ConfirmEmailCode { minutes, .. }
         | Content::ResetPassword { minutes, .. }
         | Content::ConfirmBrowser { minutes, .. } => *minutes,
-        Content::Notice(_) => return false,
+        Content::Notice(_) | Content::BudgetNearlyUsed { .. } => return age >= NOTICE_LIFETIME,
     };
-    now.since(Timestamp::from_millis(message.at_millis)) >= Duration::from_secs(minutes.saturating_mul(60))
+    age >= Duration::from_secs(minutes.saturating_mul(60))
 }
 
 fn masked(channel: Channel, recipient: &str) -> String {
     match channel {
         Channel::Email => recipient.parse::<EmailAddress>().map_or_else(|_| "•••".into(), |a| a.masked()),
         Channel::Sms => phone::mask(recipient),
-    }
-}
-
-fn log_panic(done: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = done {
-        // Its text would hold the panic's, which might quote the message.
-        tracing::error!(panicked = error.is_panic(), "a courier's task ended before its time");
     }
 }
 
@@ -289,13 +321,21 @@ mod tests {
     }
 
     #[test]
-    fn a_code_ages_and_a_notice_does_not() {
+    fn a_code_ages_in_minutes_and_a_notice_in_a_month() {
         let message = |content| Message { name: "Mia".into(), application: None, at_millis: 0, content };
         let code = message(Content::SignInCode { code: "048151".into(), minutes: 10 });
         assert!(!is_too_old(&code, Timestamp::from_millis(599_999)));
         assert!(is_too_old(&code, Timestamp::from_millis(600_000)));
         let notice = message(Content::Notice(Notice::PasswordChanged));
-        assert!(!is_too_old(&notice, Timestamp::from_millis(i64::MAX)));
+        assert!(!is_too_old(&notice, Timestamp::from_millis(30 * 86_400_000 - 1)));
+        assert!(is_too_old(&notice, Timestamp::from_millis(30 * 86_400_000)));
+    }
+
+    /// What hangs when the server recovers, the pause after it, and the time until someone looks.
+    #[test]
+    fn a_message_waits_for_less_than_a_minute_once_the_server_answers_again() {
+        assert!(ATTEMPT + DRAINED_LOOK + PROBE + LOOK <= Duration::from_secs(45));
+        assert!(ATTEMPT + DRAINED_LOOK < LEASE);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod application;
 mod email;
 mod layout;
 mod notice;
+mod operator;
 mod sms;
 
 use countersign_core::{

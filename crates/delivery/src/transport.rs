@@ -10,7 +10,14 @@ pub use smtp::{SmtpCredentials, SmtpSecurity, SmtpSettings};
 
 use crate::render::Rendered;
 use countersign_core::{Timestamp, ids::MessageId, message::Channel};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// How long one attempt may take in all, until the next system has taken the message.
+///
+/// It bounds every answer: lettre's asynchronous transport has a time limit for connecting only, so a mail server that
+/// goes silent later would be waited for without end. RFC 5321 §4.5.3.2 allows a server minutes for each answer; a
+/// person who waits for a code does not.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(25);
 
 /// A message ready to leave.
 #[derive(Clone, Debug)]
@@ -32,6 +39,10 @@ pub struct Outgoing {
 /// Why a message did not leave. The texts are for the operator; none holds a secret, an address or a number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
+    /// The next system does not answer, or says that it serves no one now. It is not the message's fault: any other
+    /// would have failed as well.
+    #[error("{0}")]
+    Unreachable(String),
     /// It may work later.
     #[error("{0}")]
     Temporary(String),
@@ -65,11 +76,20 @@ impl Transports {
     ///
     /// Must be called within a tokio runtime, and after the process has installed its rustls crypto provider.
     pub fn production(mail: &SmtpSettings, sms: Option<&SmsSettings>) -> Result<Self, SettingsError> {
+        Self::production_within(mail, sms, ATTEMPT)
+    }
+
+    /// The same, with another time limit for one attempt: for tests of servers that do not answer.
+    pub fn production_within(
+        mail: &SmtpSettings,
+        sms: Option<&SmsSettings>,
+        attempt: Duration,
+    ) -> Result<Self, SettingsError> {
         let sms = match sms {
-            Some(settings) => Route::Gateway(Arc::new(gateway::Gateway::new(settings)?)),
+            Some(settings) => Route::Gateway(Arc::new(gateway::Gateway::new(settings, attempt)?)),
             None => Route::None,
         };
-        Ok(Self { email: Route::Smtp(Arc::new(smtp::Smtp::new(mail)?)), sms })
+        Ok(Self { email: Route::Smtp(Arc::new(smtp::Smtp::new(mail, attempt)?)), sms })
     }
 
     /// Everything lands in `outbox`; nothing leaves the machine.

@@ -6,10 +6,10 @@
 use crate::{
     Fault, Services, activity, enrolment, letter, profile,
     second_step::{self, CodeRefusal, Purpose, SendOutcome, Target},
+    sending::Limit,
     sessions,
 };
 use countersign_core::{
-    Timestamp,
     authority::CredentialAuthority,
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
@@ -17,10 +17,7 @@ use countersign_core::{
     second_step::Method,
     session::OwnSession,
 };
-use countersign_store::{
-    StoreError, StoreResult, Tx, browser_links, confirmed_browsers, password_resets, sent_codes,
-    users::{self, User},
-};
+use countersign_store::{StoreError, browser_links, confirmed_browsers, password_resets, sent_codes, users};
 use std::time::Duration;
 
 /// What became of a request to send a code to a new address.
@@ -42,6 +39,8 @@ pub enum Begin {
         /// When to come back.
         retry_after: Duration,
     },
+    /// A budget of messages is used up.
+    Limited(Limit),
 }
 
 /// What became of a code.
@@ -81,6 +80,7 @@ pub async fn begin(
         SendOutcome::Sent => Begin::CodeSent,
         SendOutcome::TooSoon { retry_after } => Begin::TooSoon { retry_after },
         SendOutcome::Closed { retry_after } => Begin::Closed { retry_after },
+        SendOutcome::Limited(limit) => Begin::Limited(limit),
         SendOutcome::NotAvailable => return Err(Fault::Internal("a session's account is missing".into())),
     })
 }
@@ -124,25 +124,12 @@ pub async fn confirm(
             let to = new.masked();
             let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::EmailChanged, detail, origin, now)?;
-            tell_both(tx, &before, new, &Notice::EmailChanged { to }, now)?;
+            // The owner of the old mailbox is the only one who can know that this was someone else.
+            let mailboxes = [(before.email.clone(), true), (new, true)];
+            letter::notify(tx, &before, &mailboxes, Notice::EmailChanged { to }, now)?;
             Ok(Confirm::Changed { ended })
         })
         .await?;
     s.ring();
     Ok(outcome)
-}
-
-/// Tells the old mailbox, which alone can know that this was somebody else, and the new one.
-pub(crate) fn tell_both(
-    tx: &mut Tx<'_>,
-    before: &User,
-    new: EmailAddress,
-    notice: &Notice,
-    now: Timestamp,
-) -> StoreResult<()> {
-    for address in [before.email.clone(), new] {
-        let content = Content::Notice(notice.clone());
-        letter::send(tx, before, &Recipient::Email(address), content, now)?;
-    }
-    Ok(())
 }

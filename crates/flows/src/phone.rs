@@ -3,6 +3,7 @@
 use crate::{
     Fault, Services, activity, letter, profile,
     second_step::{self, CodeRefusal, Purpose, SendOutcome, Target},
+    sending::Limit,
     sessions,
 };
 use countersign_core::{
@@ -38,6 +39,8 @@ pub enum Begin {
         /// When to come back.
         retry_after: Duration,
     },
+    /// A budget of messages is used up.
+    Limited(Limit),
 }
 
 /// What became of a code.
@@ -73,6 +76,7 @@ pub async fn begin(
         SendOutcome::Sent => Begin::CodeSent,
         SendOutcome::TooSoon { retry_after } => Begin::TooSoon { retry_after },
         SendOutcome::Closed { retry_after } => Begin::Closed { retry_after },
+        SendOutcome::Limited(limit) => Begin::Limited(limit),
         SendOutcome::NotAvailable => Begin::SmsOff,
     })
 }

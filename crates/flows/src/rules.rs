@@ -1,7 +1,10 @@
 //! The operator's settings, as the flows need them.
 
 use crate::forward_auth::Site;
-use countersign_core::{event::Retention, second_step::Method, session::Lifetimes, throttle::Limits};
+use countersign_core::{
+    budget::Budgets, email::EmailAddress, event::Retention, second_step::Method, session::Lifetimes,
+    throttle::Limits,
+};
 use std::time::Duration;
 
 /// Every limit and lifetime, and what the organization permits.
@@ -31,8 +34,12 @@ pub struct Rules {
     pub password_account: Limits,
     /// Wrong passwords of one network.
     pub password_network: Limits,
-    /// Codes and links sent to one account without one of them being used.
+    /// Codes sent to one account without one of them being used, and links requested from one network.
     pub sends: Limits,
+    /// How many messages may be sent.
+    pub budgets: Budgets,
+    /// Where the operator is notified when a budget is nearly used up.
+    pub operator: Option<EmailAddress>,
     /// How long a sent code can be used.
     pub code_lifetime: Duration,
     /// How soon a code can be sent again.

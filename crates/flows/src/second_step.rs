@@ -30,7 +30,7 @@ pub(crate) use sent_code::{Target, send, send_recorded};
 pub use view::{SentView, StepView};
 pub(crate) use view::{permitted, usable, view};
 
-use crate::{Fault, Services, activity, hashing::Share, letter};
+use crate::{Fault, Services, activity, hashing::Share, letter, sending::Limit};
 use budget::{Charge, Guesser};
 use countersign_core::{
     Timestamp,
@@ -111,6 +111,8 @@ pub enum SendOutcome {
         /// When to come back.
         retry_after: Duration,
     },
+    /// A budget of messages is used up.
+    Limited(Limit),
 }
 
 /// What asks for the code, and so what a sent code is bound to.

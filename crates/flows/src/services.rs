@@ -42,6 +42,7 @@ impl Services {
         hashing: Hashing,
         rules: Rules,
     ) -> Self {
+        let store = store.with_budgets(rules.budgets.clone());
         let csrf_key = store.derived_key("csrf");
         let outbox_bell = Arc::new(Notify::new());
         let (readiness, in_flight) = (Readiness::default(), InFlight::default());

@@ -18,6 +18,7 @@ sql! {
     BROWSER_LINKS = "DELETE FROM browser_links WHERE expires_at <= $1";
     CONFIRMED_BROWSERS = "DELETE FROM confirmed_browsers WHERE expires_at <= $1";
     OUTBOX = "DELETE FROM outbox WHERE finished_at <= $1";
+    BUDGETS = "DELETE FROM budgets WHERE ends_at <= $1";
     THROTTLES_AT_REST = "DELETE FROM throttles WHERE failures = 0 AND charged_at <= $1";
     THROTTLES_FORGOTTEN = "DELETE FROM throttles WHERE forgotten_at <= $1 \
         AND (closed_until IS NULL OR closed_until <= $1)";
@@ -54,6 +55,8 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (BROWSER_LINKS, now),
         (CONFIRMED_BROWSERS, now),
         (OUTBOX, now.minus(7 * DAY)),
+        // For a day longer, so that every node sees that nothing counts any more, and shows it.
+        (BUDGETS, now.minus(DAY)),
         (THROTTLES_AT_REST, now.minus(30 * DAY)),
         (THROTTLES_FORGOTTEN, now),
         (APPLICATION_CHALLENGES, now.minus(DAY)),

@@ -22,6 +22,7 @@ pub mod apps;
 pub mod authorization_codes;
 pub mod backup_codes;
 pub mod browser_links;
+pub mod budgets;
 pub mod challenges;
 pub mod client_assertions;
 pub mod confirmed_browsers;

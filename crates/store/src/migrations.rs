@@ -14,11 +14,12 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0004_forward_auth.sql"),
     include_str!("migrations/0005_reveals.sql"),
     include_str!("migrations/0006_shown_before_set_up.sql"),
+    include_str!("migrations/0007_guessing.sql"),
+    include_str!("migrations/0008_sending.sql"),
     include_str!("migrations/0009_readiness.sql"),
-    include_str!("migrations/0012_records.sql"),
     include_str!("migrations/0010_assurance.sql"),
     include_str!("migrations/0011_applications.sql"),
-    include_str!("migrations/0007_guessing.sql"),
+    include_str!("migrations/0012_records.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.

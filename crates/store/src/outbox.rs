@@ -21,12 +21,16 @@ sql! {
     PUSH = "INSERT INTO outbox (id, channel, recipient, content, key_id, queued_at, due_at, attempts) \
         VALUES ($1, $2, $3, $4, $5, $6, $6, 0)";
     // The condition stands twice: on PostgreSQL the outer one is looked at again when another node held the row.
+    // What has waited longest since its last attempt comes first, so that a message that always fails holds up no other.
     LEASE = "UPDATE outbox SET due_at = $1, attempts = attempts + 1 WHERE id IN \
-        (SELECT id FROM outbox WHERE finished_at IS NULL AND due_at <= $2 ORDER BY queued_at, id LIMIT $3) \
+        (SELECT id FROM outbox WHERE finished_at IS NULL AND due_at <= $2 AND channel = COALESCE($4, channel) \
+        ORDER BY due_at, queued_at, id LIMIT $3) \
         AND finished_at IS NULL AND due_at <= $2 \
         RETURNING queued_at, id, channel, recipient, attempts, key_id, content";
     FINISH = "UPDATE outbox SET finished_at = $1, content = $2, last_error = $3 \
         WHERE id = $4 AND finished_at IS NULL";
+    POSTPONE = "UPDATE outbox SET due_at = $1, last_error = $2, attempts = attempts - 1 \
+        WHERE id = $3 AND finished_at IS NULL AND attempts > 0";
     RETRY = "UPDATE outbox SET due_at = $1, last_error = $2 WHERE id = $3 AND finished_at IS NULL";
     WAITING = "SELECT count(*) FROM outbox WHERE finished_at IS NULL";
 }
@@ -77,11 +81,18 @@ pub fn push(
     Ok(id)
 }
 
-/// Leases at most `limit` messages that are due, the oldest first, for as long as `lease`.
+/// Leases at most `limit` messages that are due, the oldest first, for as long as `lease`: those of `channel`, or of
+/// every channel.
 ///
 /// One that cannot be opened (its key is gone) is given up here, so that it does not hold up those behind it.
-pub fn lease(tx: &mut Tx<'_>, now: Timestamp, limit: u32, lease: Duration) -> StoreResult<Vec<Queued>> {
-    let rows = tx.rows(LEASE, values![now.plus(lease), now, limit])?;
+pub fn lease(
+    tx: &mut Tx<'_>,
+    channel: Option<Channel>,
+    now: Timestamp,
+    limit: u32,
+    lease: Duration,
+) -> StoreResult<Vec<Queued>> {
+    let rows = tx.rows(LEASE, values![now.plus(lease), now, limit, channel])?;
     let mut leased = Vec::with_capacity(rows.len());
     for mut row in rows {
         let (queued_at, id) = (row.time()?, row.parsed()?);
@@ -119,6 +130,11 @@ pub fn delivered(tx: &mut Tx<'_>, id: MessageId, now: Timestamp) -> StoreResult<
 /// It did not work; it is due again at `due_at`.
 pub fn retry(tx: &mut Tx<'_>, id: MessageId, due_at: Timestamp, error: &str) -> StoreResult<()> {
     tx.execute(RETRY, values![due_at, error, id]).map(drop)
+}
+
+/// The next system did not answer: it is due again at `due_at`, and the attempt does not count.
+pub fn postpone(tx: &mut Tx<'_>, id: MessageId, due_at: Timestamp, error: &str) -> StoreResult<()> {
+    tx.execute(POSTPONE, values![due_at, error, id]).map(drop)
 }
 
 /// It will not work. The content is erased.

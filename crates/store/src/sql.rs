@@ -4,6 +4,7 @@ use crate::error::{StoreError, StoreResult};
 use countersign_core::{
     Timestamp,
     application::{AddressKind, ClientAuth, Scopes, SigningAlgorithm},
+    budget::Scope,
     email::EmailAddress,
     event::EventKind,
     ids::{
@@ -40,6 +41,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("authorization_codes", crate::authorization_codes::STATEMENTS),
         ("backup_codes", crate::backup_codes::STATEMENTS),
         ("browser_links", crate::browser_links::STATEMENTS),
+        ("budgets", crate::budgets::STATEMENTS),
         ("challenges", crate::challenges::STATEMENTS),
         ("client_assertions", crate::client_assertions::STATEMENTS),
         ("confirmed_browsers", crate::confirmed_browsers::STATEMENTS),
@@ -100,6 +102,7 @@ into_value! {
     Role => |v| Value::Text(v.as_str().to_owned());
     EventKind => |v| Value::Text(v.as_str().to_owned());
     Channel => |v| Value::Text(v.as_str().to_owned());
+    Scope => |v| Value::Text(v.as_str().to_owned());
     TimeStep => |v| Value::Int(i64::try_from(v.get()).unwrap_or(i64::MAX));
     UserId => |v| Value::Text(v.to_string());
     OrganizationId => |v| Value::Text(v.to_string());

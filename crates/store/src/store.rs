@@ -7,7 +7,7 @@ use crate::engine::{
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::Keyring;
 use crate::tx::Tx;
-use countersign_core::{Clock, Entropy};
+use countersign_core::{Clock, Entropy, budget::Budgets};
 use std::{path::Path, sync::Arc};
 
 /// What both engines need besides a database.
@@ -21,6 +21,7 @@ pub(crate) struct Tools {
 pub struct Store {
     engine: Engine,
     tools: Arc<Tools>,
+    budgets: Arc<Budgets>,
 }
 
 #[derive(Clone)]
@@ -43,7 +44,7 @@ impl Store {
     ) -> StoreResult<Self> {
         let tools = Arc::new(Tools { keyring, entropy });
         let engine = Engine::Sqlite(Arc::new(Sqlite::open(path, &tools)?));
-        Self { engine, tools }.migrated(clock).await
+        Self { engine, tools, budgets: Arc::default() }.migrated(clock).await
     }
 
     /// Connects to PostgreSQL with at most `connections` connections, and brings its schema up to date.
@@ -56,7 +57,13 @@ impl Store {
     ) -> StoreResult<Self> {
         let tools = Arc::new(Tools { keyring, entropy });
         let engine = Engine::Postgres(Arc::new(Postgres::new(url, connections)?));
-        Self { engine, tools }.migrated(clock).await
+        Self { engine, tools, budgets: Arc::default() }.migrated(clock).await
+    }
+
+    /// The same store with these budgets of sends, instead of the defaults.
+    #[must_use]
+    pub fn with_budgets(self, budgets: Budgets) -> Self {
+        Self { budgets: Arc::new(budgets), ..self }
     }
 
     async fn migrated(self, clock: &dyn Clock) -> StoreResult<Self> {
@@ -83,6 +90,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
+        let job = self.budgeted(job);
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(false, job).await,
             Engine::Postgres(postgres) => {
@@ -98,6 +106,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
+        let job = self.budgeted(job);
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(true, job).await,
             Engine::Postgres(postgres) => {
@@ -112,6 +121,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
+        let job = self.budgeted(job);
         match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).read(Arc::clone(&self.tools), job).await,
             Engine::Postgres(postgres) => {
@@ -130,6 +140,20 @@ impl Store {
         let sqlite = Arc::clone(sqlite);
         let checked = tokio::task::spawn_blocking(move || sqlite.check_files()).await;
         checked.map_err(|e| StoreError::Away(e.to_string()))?
+    }
+
+    fn budgeted<T, F>(
+        &self,
+        job: F,
+    ) -> impl FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static + use<T, F>
+    where
+        F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        let budgets = Arc::clone(&self.budgets);
+        move |tx: &mut Tx<'_>| {
+            tx.budgets = budgets;
+            job(tx)
+        }
     }
 
     /// Prepares every statement of every table: whether this engine understands them all.

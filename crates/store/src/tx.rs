@@ -4,13 +4,16 @@ use crate::engine::postgres::PgTx;
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::Keyring;
 use crate::sql::{Row, Value};
-use countersign_core::{Entropy, Timestamp};
+use countersign_core::{Entropy, Timestamp, budget::Budgets};
+use std::sync::Arc;
 
 /// An open transaction, as the tables' functions see it.
 pub struct Tx<'a> {
     pub(crate) engine: EngineTx<'a>,
     pub(crate) keyring: &'a Keyring,
     pub(crate) entropy: &'a dyn Entropy,
+    /// How much may be sent.
+    pub(crate) budgets: Arc<Budgets>,
 }
 
 pub(crate) enum EngineTx<'a> {

@@ -5,6 +5,7 @@ pub(crate) mod applications;
 use crate::times;
 use countersign_core::{
     authority::LoginAsRefusal,
+    budget::Scope,
     email::EmailError,
     oauth::{LoginAsDenied, OauthScope, ScopeSet},
     password::{LONGEST, PasswordError, SHORTEST},
@@ -13,7 +14,7 @@ use countersign_core::{
     second_step::Method,
     text::TextError,
 };
-use countersign_flows::second_step::CodeRefusal;
+use countersign_flows::{second_step::CodeRefusal, sending::Limit};
 use std::time::Duration;
 
 /// The same for an address that nobody has, an account that is switched off, and a wrong password.
@@ -48,6 +49,34 @@ pub(crate) fn too_many_codes(retry_after: Duration) -> String {
 /// Too many codes have been asked for, or typed wrongly.
 pub(crate) fn too_many_sends(retry_after: Duration) -> String {
     wait("Too many codes were sent or typed wrongly, so we send no more for a while.", retry_after)
+}
+
+/// A budget of messages is used up. Nothing is said of which, where it is about more people than this one.
+pub(crate) fn send_limit(limit: Limit) -> String {
+    let what = match limit.scope {
+        Scope::SmsNumber | Scope::SmsNumberDay => {
+            "We’ve sent as many codes to this number as we can for now."
+        }
+        Scope::EmailMailbox => "We’ve sent as many codes to this address as we can for now.",
+        Scope::SmsAccount | Scope::EmailAccount => {
+            "We’ve sent as many codes for your account as we can for now."
+        }
+        Scope::Unverified => {
+            return wait("You’ve requested codes for too many new numbers or addresses.", limit.retry_after);
+        }
+        Scope::SmsPrefix
+        | Scope::SmsCountry
+        | Scope::SmsNetwork
+        | Scope::SmsOrganization
+        | Scope::SmsServer => "We can’t send more text messages right now.",
+        Scope::EmailNetwork
+        | Scope::EmailOrganization
+        | Scope::EmailServer
+        | Scope::FirstEmail
+        | Scope::ResetLink
+        | Scope::Notice => "We can’t send more emails right now.",
+    };
+    format!("{what} Use another method, or try again in {}.", times::wait(limit.retry_after))
 }
 
 /// Another code was asked for too early.
@@ -307,6 +336,11 @@ mod tests {
             .map(|e| text(e, "a reason")),
         );
         said.extend([LoginAsRefusal::Rank, LoginAsRefusal::Inactive].map(|e| login_as(e).to_owned()));
+        said.extend(Scope::ALL.iter().map(|scope| {
+            let text = send_limit(Limit { scope: *scope, retry_after: Duration::from_secs(7200) });
+            assert!(text.ends_with("ry again in 2 hours."), "{text:?}");
+            text
+        }));
         for sentence in said {
             assert!(sentence.ends_with('.') && !sentence.contains("  "), "{sentence:?}");
         }

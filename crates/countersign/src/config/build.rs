@@ -1,11 +1,15 @@
 //! Makes the [`Config`]: the form of each setting, and how they fit together.
 
-use countersign_core::event::Retention;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use countersign_core::{
+    budget::{Budgets, Scope},
+    event::Retention,
+};
 use url::Url;
 
 use super::value::Value;
@@ -46,6 +50,8 @@ impl Settings {
                 lifetime: self.minutes("code.lifetime_minutes")?,
                 resend: self.seconds("code.resend_seconds")?,
             },
+            budgets: self.budgets()?,
+            operator_email: self.parsed("operator.email", form::email_address)?,
             enrolment_lifetime: self.minutes("enrolment.lifetime_minutes")?,
             password: self.password()?,
             network_wrong_before_delay: self.number("network.wrong_before_delay")?,
@@ -250,6 +256,12 @@ impl Settings {
             ));
         }
         Ok(second_step)
+    }
+
+    fn budgets(&self) -> Result<Budgets, ConfigError> {
+        let number = |scope: &Scope| Ok((*scope, self.number(&format!("budget.{}", scope.setting()))?));
+        let allowed = Scope::ALL.iter().map(number).collect::<Result<BTreeMap<_, u32>, ConfigError>>()?;
+        Ok(Budgets::new(|scope| allowed.get(&scope).copied()))
     }
 
     fn password(&self) -> Result<Password, ConfigError> {

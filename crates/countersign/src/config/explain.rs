@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn every_budget_has_a_setting_with_its_default() {
+        let budgets = SETTINGS.iter().filter(|setting| setting.path.starts_with("budget."));
+        let settings: Vec<_> = budgets.map(|setting| (setting.path.to_owned(), setting.fallback)).collect();
+        let scopes = countersign_core::budget::Scope::ALL.iter().map(|scope| {
+            let default: &'static str = scope.default_budget().allowed.to_string().leak();
+            (format!("budget.{}", scope.setting()), Fallback::Value(default))
+        });
+        assert_eq!(settings, scopes.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn the_documentation_has_the_table_and_examples_that_work() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let text = fs::read_to_string(root.join("docs/CONFIGURATION.md")).unwrap();

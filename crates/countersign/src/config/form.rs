@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use countersign_core::email::EmailAddress;
 use countersign_store::PostgresAddress;
 use ipnet::IpNet;
 use url::{Host, Url};
@@ -134,6 +135,11 @@ pub(super) fn sender(text: &str) -> Result<Sender, String> {
     }
     let name = (!name.is_empty()).then(|| name.to_owned());
     Ok(Sender { name, address: address.to_owned() })
+}
+
+/// An email address.
+pub(super) fn email_address(text: &str) -> Result<EmailAddress, String> {
+    text.parse().map_err(|_| format!("is {text:?}; give an email address such as \"operator@example.org\""))
 }
 
 /// A bearer token that an `Authorization` header can carry. The sentence does not repeat it.

@@ -24,6 +24,7 @@ mod profile;
 mod readiness;
 mod routes;
 mod secrets;
+mod sending;
 mod shutdown;
 mod sign_in;
 mod starting;

@@ -22,7 +22,8 @@ pub(super) fn letter(message: &Message) -> Option<(Letter, &str)> {
         | Content::ConfirmPhoneCode { .. }
         | Content::ConfirmEmailCode { .. }
         | Content::ResetPassword { .. }
-        | Content::ConfirmBrowser { .. } => return None,
+        | Content::ConfirmBrowser { .. }
+        | Content::BudgetNearlyUsed { .. } => return None,
     };
     Some((letter, application))
 }
@@ -74,6 +75,7 @@ fn subject(notice: &Notice, application: &str) -> String {
             }
         },
         Notice::ApiKeyCreated { .. } => "An API key was created".to_owned(),
+        Notice::NoticesPaused => format!("Many changes to {account}"),
     }
 }
 
@@ -106,6 +108,9 @@ fn otherwise(notice: &Notice, application: &str) -> String {
         Notice::ByOperator(_) => {
             format!("If you didn't ask for this, contact the support of {application}.")
         }
+        Notice::NoticesPaused => format!(
+            "If these changes were not yours, change your password at {application} now, and contact its support."
+        ),
         Notice::LoginAs { .. } | Notice::ApiKeyCreated { .. } => {
             format!("If you did not expect this, ask the support of {application}.")
         }

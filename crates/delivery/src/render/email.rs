@@ -7,6 +7,7 @@
 //! subjects and not bodies.
 
 use super::layout::{Letter, moment, span};
+use super::operator::{self, Budget};
 use super::{Words, notice};
 use countersign_core::message::{Content, Message};
 
@@ -24,6 +25,11 @@ pub(super) fn letter(message: &Message, words: &Words) -> Letter {
         Content::ResetPassword { link, minutes } => reset(link, *minutes, &when, words),
         Content::ConfirmBrowser { link, minutes } => browser(link, *minutes, words),
         Content::Notice(notice) => notice::letter(notice, &when, words),
+        Content::BudgetNearlyUsed { scope, subject, used, allowed, setting } => operator::budget(
+            &Budget { scope, subject, used: *used, allowed: *allowed, setting },
+            &when,
+            words,
+        ),
     }
 }
 

@@ -32,6 +32,7 @@ fn subject(notice: &Notice) -> &'static str {
         Notice::SecondStepPaused { .. } => "Wrong codes were entered for your account",
         Notice::ByOperator(change) => operator_subject(change),
         Notice::ApiKeyCreated { .. } => "An API key for second steps was created",
+        Notice::NoticesPaused => "Many changes to your account",
     }
 }
 
@@ -92,6 +93,10 @@ pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
             "Many wrong codes in a row were entered for your {service} account, the last on {when}. To protect it, \
              {} no longer work, until you set them up anew.",
             codes(method)
+        ),
+        Notice::NoticesPaused => format!(
+            "We have sent you many messages about your {service} account within an hour. For now, we send no more: \
+             what happens after {when} is recorded on your account only."
         ),
         Notice::SecondStepPaused { minutes } => format!(
             "Too many wrong codes were entered for your {service} account, the last on {when}. To protect it, no \
@@ -158,6 +163,13 @@ fn codes(method: &str) -> &'static str {
     }
 }
 
+fn unasked(service: &str) -> String {
+    format!(
+        "If you didn't ask for this, contact the people who run {service}. If you can sign in, this page shows what \
+         happened on your account:"
+    )
+}
+
 /// What to do if it was not you, and the page where.
 fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
     let intruder = "If this was not you, somebody else has been in your account.";
@@ -205,19 +217,17 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
             );
             return (text, "/profile/activity");
         }
-        Notice::ByOperator(_) => {
-            let text = format!(
-                "If you didn't ask for this, contact the people who run {}. If you can sign in, this page shows what \
-                 happened on your account:",
-                words.service_name
-            );
-            return (text, "/profile/activity");
-        }
+        Notice::ByOperator(_) => return (unasked(&words.service_name), "/profile/activity"),
         Notice::SecondStepDisabled { .. } => {
             "If this was not you, somebody knows your password. Sign in another way, and on your profile change your \
              password and set up anew what was turned off. If no other way is left to you, ask an administrator of \
              your organization:"
                 .to_owned()
+        }
+        Notice::NoticesPaused => {
+            let text = "If these changes were not yours, change your password now. You can see everything that has \
+                        happened here:";
+            return (text.to_owned(), "/profile/activity");
         }
         Notice::SecondStepPaused { .. } => {
             let text = "If this was you, wait a little, or sign in with a browser that you have used before. If this \

@@ -29,7 +29,8 @@ pub(super) fn text(message: &Message, words: &Words) -> Option<String> {
         | Content::ConfirmEmailCode { .. }
         | Content::ResetPassword { .. }
         | Content::ConfirmBrowser { .. }
-        | Content::Notice(_) => return None,
+        | Content::Notice(_)
+        | Content::BudgetNearlyUsed { .. } => return None,
     };
     let advice = format!("It works once, within {}. Never share it.", span(minutes));
     let service = message.application.as_ref().unwrap_or(&words.service_name);

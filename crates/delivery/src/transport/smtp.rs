@@ -8,18 +8,20 @@ use lettre::{
         header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
     transport::smtp::{
-        Error, PoolConfig,
+        AsyncSmtpTransportBuilder, Error, PoolConfig,
         authentication::Credentials,
         client::{Tls, TlsParameters},
     },
 };
 use std::{
     fmt,
+    sync::{Mutex, PoisonError},
     time::{Duration, UNIX_EPOCH},
 };
+use tokio::time;
 
-/// How long the server may take for each answer.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long an unused connection is kept. RFC 5321 §4.5.3.2.7 asks servers to wait 5 minutes; many wait less.
 const IDLE: Duration = Duration::from_secs(60);
@@ -70,13 +72,18 @@ impl fmt::Debug for SmtpCredentials {
     }
 }
 
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
 pub(super) struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    builder: AsyncSmtpTransportBuilder,
+    /// The pool of connections in use, and how many there were before it.
+    pool: Mutex<(u64, Transport)>,
+    attempt: Duration,
     from: Mailbox,
 }
 
 impl Smtp {
-    pub(super) fn new(settings: &SmtpSettings) -> Result<Self, SettingsError> {
+    pub(super) fn new(settings: &SmtpSettings, attempt: Duration) -> Result<Self, SettingsError> {
         let address = settings
             .from_address
             .parse()
@@ -90,22 +97,38 @@ impl Smtp {
             SmtpSecurity::Tls => Tls::Wrapper(tls()?),
             SmtpSecurity::None => Tls::None,
         };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
+        let mut builder = Transport::builder_dangerous(&settings.host)
             .port(settings.port)
             .tls(tls)
-            .timeout(Some(TIMEOUT))
+            .timeout(Some(CONNECT))
             .pool_config(PoolConfig::new().max_size(CONNECTIONS).idle_timeout(IDLE));
         if let Some(SmtpCredentials { username, password }) = &settings.credentials {
             builder = builder.credentials(Credentials::new(username.clone(), password.clone()));
         }
-        Ok(Self { transport: builder.build(), from: mailbox(&settings.from_name, address) })
+        let (pool, from) = (Mutex::new((0, builder.clone().build())), mailbox(&settings.from_name, address));
+        Ok(Self { builder, pool, attempt, from })
     }
 
     pub(super) async fn send(&self, message: &Outgoing) -> Result<(), SendError> {
         let mail = self.composed(message)?;
-        match self.transport.send(mail).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(judged(&error)),
+        let (number, pool) = self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let sent = match time::timeout(self.attempt, pool.send(mail)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(judged(&error)),
+            Err(_) => Err(SendError::Unreachable("the mail server: no answer in time".to_owned())),
+        };
+        if matches!(sent, Err(SendError::Unreachable(_))) {
+            self.abandon(number);
+        }
+        sent
+    }
+
+    /// Connections that were open when the server fell silent may never answer again, so the next attempt opens a new
+    /// one. Only the first of several attempts that fail together replaces the pool.
+    fn abandon(&self, number: u64) {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.0 == number {
+            *pool = (number + 1, self.builder.clone().build());
         }
     }
 
@@ -151,9 +174,14 @@ fn judged(error: &Error) -> SendError {
         // An answer that cannot be parsed is not quoted, because answers like to repeat the address.
         let text =
             if error.is_response() { "an answer that makes no sense".into() } else { explained(error) };
-        return SendError::Temporary(format!("the mail server: {text}"));
+        let text = format!("the mail server: {text}");
+        return if error.is_response() { SendError::Temporary(text) } else { SendError::Unreachable(text) };
     };
     let text = format!("the mail server answered {status}{}", enhanced(error));
+    // It closes the connection, whatever it was asked (RFC 5321 §3.8).
+    if status == 421 {
+        return SendError::Unreachable(text);
+    }
     // 530, 534, 535, 538 (RFC 4954 §6, RFC 3207 §4): it does not take *us*, which is no fault of the message.
     if error.is_permanent() && !matches!(status, 530 | 534 | 535 | 538) {
         SendError::Permanent(text)

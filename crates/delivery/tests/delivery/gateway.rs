@@ -6,7 +6,7 @@ use countersign_core::message::Channel;
 use countersign_delivery::{Outgoing, SendError, SmsSettings, SmtpSecurity, SmtpSettings, Transports};
 use std::time::Duration;
 
-fn sms(url: &str) -> SmsSettings {
+pub(crate) fn sms(url: &str) -> SmsSettings {
     SmsSettings { url: url.to_owned(), token: "t0ken".into(), from: "Harbour".into() }
 }
 
@@ -60,7 +60,11 @@ async fn what_a_status_means() {
         let gateway = Gateway::start(&[status], Duration::ZERO).await;
         assert_eq!(through(&gateway).send(&text()).await, Err(SendError::Permanent(answered(status))));
     }
-    for status in [302, 307, 401, 408, 429, 500, 502, 503] {
+    for status in [502, 503, 504] {
+        let gateway = Gateway::start(&[status], Duration::ZERO).await;
+        assert_eq!(through(&gateway).send(&text()).await, Err(SendError::Unreachable(answered(status))));
+    }
+    for status in [302, 307, 401, 408, 429, 500, 501] {
         let gateway = Gateway::start(&[status], Duration::ZERO).await;
         assert_eq!(through(&gateway).send(&text()).await, Err(SendError::Temporary(answered(status))));
         assert_eq!(gateway.requests().len(), 1, "a redirect is not followed");
@@ -72,7 +76,7 @@ async fn a_gateway_that_is_away_is_tried_again_and_its_address_not_told() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let settings = sms(&format!("http://127.0.0.1:{port}/?key=s3cret"));
     let error = transports(Some(&settings)).send(&text()).await.unwrap_err();
-    assert!(matches!(error, SendError::Temporary(_)), "{error:?}");
+    assert!(matches!(error, SendError::Unreachable(_)), "{error:?}");
     assert!(!error.to_string().contains("s3cret"), "{error}");
     let shown = format!("{settings:?}");
     assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");

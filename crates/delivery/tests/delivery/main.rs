@@ -4,6 +4,7 @@
 mod courier;
 mod gateway;
 mod http;
+mod outage;
 mod sink;
 mod smtp;
 

@@ -1,6 +1,7 @@
 //! A mail server that speaks just enough SMTP, answers what it is told to, and keeps what it gets.
 
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
@@ -27,6 +28,7 @@ struct Seen {
 pub(crate) struct Sink {
     pub(crate) port: u16,
     seen: Arc<Mutex<Seen>>,
+    silent: watch::Sender<bool>,
 }
 
 impl Sink {
@@ -35,13 +37,24 @@ impl Sink {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = Arc::clone(&seen);
+        let (silent, silence) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 shared.lock().unwrap().connections += 1;
-                tokio::spawn(converse(stream, answers, Arc::clone(&shared)));
+                tokio::spawn(converse(stream, answers, Arc::clone(&shared), silence.clone()));
             }
         });
-        Self { port, seen }
+        Self { port, seen, silent }
+    }
+
+    /// From now on it takes connections and commands and answers none: a server that hangs.
+    pub(crate) fn falls_silent(&self) {
+        self.silent.send_replace(true);
+    }
+
+    /// New connections are answered again. Those that were open never are.
+    pub(crate) fn recovers(&self) {
+        self.silent.send_replace(false);
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -59,10 +72,19 @@ impl Sink {
     }
 }
 
-async fn converse(stream: TcpStream, answers: Answers, seen: Arc<Mutex<Seen>>) {
+async fn converse(
+    stream: TcpStream,
+    answers: Answers,
+    seen: Arc<Mutex<Seen>>,
+    silence: watch::Receiver<bool>,
+) {
     let mut stream = BufReader::new(stream);
     let mut answer = "220 sink ESMTP";
     loop {
+        if *silence.borrow() {
+            // Held open, and never answered.
+            return std::future::pending().await;
+        }
         if stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
             return;
         }

@@ -6,7 +6,7 @@ use countersign_core::message::Channel;
 use countersign_delivery::{Outgoing, SendError, SmtpCredentials, SmtpSecurity, SmtpSettings, Transports};
 use insta::assert_snapshot;
 
-fn settings(port: u16) -> SmtpSettings {
+pub(crate) fn settings(port: u16) -> SmtpSettings {
     SmtpSettings {
         host: "127.0.0.1".into(),
         port,
@@ -120,6 +120,7 @@ async fn what_a_refusal_means() {
         (Answers { rcpt: "450 4.2.1 mia is busy", ..WILLING }, "temporary 450 (4.2.1)"),
         (Answers { data: "554 5.7.1 looks like spam", ..WILLING }, "permanent 554 (5.7.1)"),
         (Answers { data: "452 4.3.1 no room", ..WILLING }, "temporary 452 (4.3.1)"),
+        (Answers { rcpt: "421 4.3.2 closing down", ..WILLING }, "unreachable 421 (4.3.2)"),
         (Answers { auth: "535 5.7.8 who are you", ..WILLING }, "temporary 535 (5.7.8)"),
         (Answers { auth: "530 5.7.0 not like this", ..WILLING }, "temporary 530 (5.7.0)"),
     ];
@@ -130,6 +131,7 @@ async fn what_a_refusal_means() {
         let said = match error.unwrap_err() {
             SendError::Permanent(text) => text.replace("the mail server answered", "permanent"),
             SendError::Temporary(text) => text.replace("the mail server answered", "temporary"),
+            SendError::Unreachable(text) => text.replace("the mail server answered", "unreachable"),
         };
         assert_eq!(said, expected);
         // \0countersign\0s3cret
@@ -151,7 +153,7 @@ async fn nothing_is_sent_in_the_clear_where_tls_is_asked_for() {
         let credentials = Some(SmtpCredentials { username: "countersign".into(), password: "s3cret".into() });
         let settings = SmtpSettings { security, credentials, ..settings(sink.port) };
         let error = transports(&settings).send(&letter()).await.unwrap_err();
-        assert!(matches!(error, SendError::Temporary(_)), "{error:?}");
+        assert!(matches!(error, SendError::Temporary(_) | SendError::Unreachable(_)), "{error:?}");
         let commands = sink.commands();
         assert!(commands.iter().all(|c| c.starts_with("EHLO") || c.starts_with("QUIT")), "{commands:?}");
         assert_eq!(sink.data().len(), 0);
@@ -162,7 +164,7 @@ async fn nothing_is_sent_in_the_clear_where_tls_is_asked_for() {
 async fn a_server_that_is_away_is_tried_again() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let error = transports(&settings(port)).send(&letter()).await.unwrap_err();
-    assert!(matches!(&error, SendError::Temporary(text) if text.contains("refused")), "{error:?}");
+    assert!(matches!(&error, SendError::Unreachable(text) if text.contains("refused")), "{error:?}");
 }
 
 #[tokio::test]

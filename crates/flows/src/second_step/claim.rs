@@ -9,7 +9,7 @@ use countersign_core::{
 };
 use countersign_otp::TimeStep;
 use countersign_store::{
-    StoreResult, Tx, application_users, apps, backup_codes, failures, sent_codes, throttles, users,
+    StoreResult, Tx, application_users, apps, backup_codes, failures, sent_codes, throttles,
 };
 
 /// What one conditional write will spend.
@@ -67,10 +67,8 @@ impl Claim {
             for authenticator in own {
                 failures::clear(tx, self.user, self.method, &authenticator)?;
             }
-            if let (Spendable::Sent(code), Some(account)) = (&self.spendable, users::by_id(tx, self.user)?) {
-                for counter in super::sent_code::sends(tx, &account, &code.target)? {
-                    throttles::forget(tx, &counter)?;
-                }
+            if let Spendable::Sent(_) = &self.spendable {
+                throttles::forget(tx, &super::sent_code::sends(self.user))?;
                 if self.method == Method::Email {
                     application_users::prove_email(tx, self.user, now)?;
                 }

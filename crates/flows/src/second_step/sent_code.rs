@@ -7,20 +7,22 @@ use super::{
     claim::Spendable,
     six_digits, usable,
 };
-use crate::{Fault, Recorder, Services, activity, letter};
+use crate::{
+    Fault, Recorder, Services, activity, letter,
+    sending::{self, Sending},
+};
 use countersign_core::{
-    Entropy,
+    Entropy, Timestamp,
     ambient::random,
     event::{Detail, EventKind, Origin},
     ids::{SentCodeId, UserId},
     message::{Content, Recipient},
     second_step::Method,
     secret::PlainHandle,
-    throttle::Verdict,
 };
 use countersign_otp::Code;
 use countersign_store::{
-    StoreResult, Tx, application_users, phones, sent_codes, throttles,
+    StoreResult, Tx, phones, sent_codes, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -44,18 +46,10 @@ pub(crate) enum Target {
     Withheld(Recipient),
 }
 
-/// What counts codes that are sent to `to` without one of them being used: the account, and for somebody whom an application
-/// knows, the mailbox as well, until a code has shown that they read it. An application makes users freely, and strangers
-/// by its sign-up: counted by account alone, one mailbox could be filled through many of them. Who has used a code from
-/// it is counted alone, or those strangers could stop theirs.
-pub(super) fn sends(tx: &mut Tx<'_>, account: &User, to: &str) -> StoreResult<Vec<String>> {
-    let mut counters = vec![format!("sends:{}", account.id)];
-    if let Some(application) = account.application
-        && !application_users::has_proven_email(tx, account.id)?
-    {
-        counters.push(format!("sends:{application}:{to}"));
-    }
-    Ok(counters)
+/// The counter of codes that were sent without one of them being used. It paces those who ask again and again, and a right
+/// code clears it; what no code clears are the budgets ([`crate::sending`]).
+pub(super) fn sends(user: UserId) -> String {
+    format!("sends:{user}")
 }
 
 /// Finds the live code. Where there is none there is nothing to guess, and so nothing is charged.
@@ -92,7 +86,7 @@ pub(super) async fn compare(s: &Services, typed: Typed) -> Result<(Found, Vec<St
     Ok((found, authenticators))
 }
 
-/// Makes a code, replaces the one before it, and queues it.
+/// Makes a code, replaces the one before it, and queues it. A code that is refused leaves the one before it as it is.
 pub(crate) async fn send(
     s: &Services,
     user: UserId,
@@ -120,59 +114,101 @@ pub(crate) async fn send_recorded<A: Send + 'static>(
     if matches!(target, Target::Own) && (!method.is_sent() || !usable(s, user).await?.contains(&method)) {
         return recorder.refuse(s, SendOutcome::NotAvailable).await;
     }
-    let (now, entropy) = (s.now(), s.entropy.clone());
-    let (lifetime, cool_down, limits) = (s.rules.code_lifetime, s.rules.resend_after, s.rules.sends);
-    let withheld = matches!(target, Target::Withheld(_));
-    let code =
-        if withheld { PlainHandle::generate(&*entropy).to_text() } else { six_random_digits(&*entropy) };
-    let (origin, services) = (origin.clone(), s.clone());
+    let (now, lifetime) = (s.now(), s.rules.code_lifetime);
+    // One that is withheld cannot be typed.
+    let code = match target {
+        Target::Withheld(_) => PlainHandle::generate(&*s.entropy).to_text(),
+        Target::Own | Target::Mailbox | Target::Address(_) => six_random_digits(&*s.entropy),
+    };
+    let content = content(code.clone(), (lifetime.as_secs() / 60).max(1));
+    let draft = Draft { asked, method, target, code, content, origin: origin.clone() };
+    let services = s.clone();
     let outcome = recorder
         .write(s, move |tx| {
             users::take_turn(tx, user)?;
             let Some(account) = users::by_id(tx, user)? else { return Ok(SendOutcome::NotAvailable) };
-            let Some((recipient, authenticator)) = recipient(tx, target, method, &account)? else {
-                return Ok(SendOutcome::NotAvailable);
-            };
-            // A code that could not be typed is not worth sending.
-            let guesser = Guesser { user, browser: asked.browser };
-            if let Err(closed) = budget::peek(tx, guesser, &services.rules, now)? {
-                return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) });
-            }
-            let counters = sends(tx, &account, recipient.as_str())?;
-            let charged = counters.iter().map(|key| (key.as_str(), &limits));
-            let tickets = match throttles::charge_all(tx, charged, now)? {
-                Ok(tickets) => tickets,
-                Err(closed) => return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) }),
-            };
-            let new = sent_codes::NewSentCode {
-                purpose: asked.purpose,
-                owner: asked.owner,
-                id: SentCodeId::generate(now, &*entropy),
-                user,
-                method,
-                target: recipient.as_str().to_owned(),
-                authenticator,
-                code: &code,
-                now,
-                expires_at: now.plus(lifetime),
-            };
-            if let Err(again_at) = sent_codes::put(tx, &new, cool_down)? {
-                for (key, ticket) in counters.iter().zip(tickets) {
-                    throttles::settle(tx, key, ticket, Verdict::NotAGuess)?;
-                }
-                return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
-            }
-            if !withheld {
-                let content = content(code.clone(), (lifetime.as_secs() / 60).max(1));
-                letter::send(tx, &account, &recipient, content, now)?;
-            }
-            let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
-            activity::record(tx, user, EventKind::CodeSent, detail, origin, now)?;
-            Ok(SendOutcome::Sent)
+            draft.send(tx, &services, &account, now)
         })
         .await?;
     s.ring();
     Ok(outcome)
+}
+
+/// A code that is about to be sent.
+struct Draft {
+    asked: Asked,
+    method: Method,
+    target: Target,
+    code: String,
+    content: Content,
+    origin: Origin,
+}
+
+impl Draft {
+    /// In the account's turn.
+    fn send(self, tx: &mut Tx<'_>, s: &Services, account: &User, now: Timestamp) -> StoreResult<SendOutcome> {
+        let Self { asked, method, target, code, content, origin } = self;
+        let own = matches!(target, Target::Own | Target::Mailbox);
+        let withheld = matches!(target, Target::Withheld(_));
+        let Some((recipient, authenticator)) = recipient(tx, target, method, account)? else {
+            return Ok(SendOutcome::NotAvailable);
+        };
+        if let Some(wait) = waits(tx, s, account.id, &asked, now)? {
+            return Ok(wait);
+        }
+        // What is typed on an application's own page was asked for by its server, whose network is no one person's.
+        let by_program = matches!(content, Content::SignInCodeElsewhere { .. });
+        let sending = Sending { account, to: &recipient, own, origin: (!by_program).then_some(&origin) };
+        let charges = sending.charges(tx)?;
+        if let Err(limit) = sending::admit(tx, charges, s.rules.operator.as_ref(), now)? {
+            return Ok(SendOutcome::Limited(limit));
+        }
+        if let Err(closed) = throttles::charge(tx, &sends(account.id), now, &s.rules.sends)? {
+            return Ok(SendOutcome::Closed { retry_after: closed.until.since(now) });
+        }
+        let new = sent_codes::NewSentCode {
+            purpose: asked.purpose,
+            owner: asked.owner,
+            id: SentCodeId::generate(now, &*s.entropy),
+            user: account.id,
+            method,
+            target: recipient.as_str().to_owned(),
+            authenticator,
+            code: &code,
+            now,
+            expires_at: now.plus(s.rules.code_lifetime),
+        };
+        if let Err(again_at) = sent_codes::put(tx, &new, s.rules.resend_after)? {
+            return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
+        }
+        if !withheld {
+            letter::send(tx, account, &recipient, content, now)?;
+        }
+        let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
+        activity::record(tx, account.id, EventKind::CodeSent, detail, origin, now)?;
+        Ok(SendOutcome::Sent)
+    }
+}
+
+/// Why no code is sent yet, before anything is charged; `None` where nothing speaks against it. What is charged and
+/// conditional afterwards decides; in the account's turn it finds what is found here.
+fn waits(
+    tx: &mut Tx<'_>,
+    s: &Services,
+    user: UserId,
+    asked: &Asked,
+    now: Timestamp,
+) -> StoreResult<Option<SendOutcome>> {
+    // A code that could not be typed is not worth sending.
+    let guesser = Guesser { user, browser: asked.browser };
+    let guesses = budget::peek(tx, guesser, &s.rules, now)?;
+    let sent = throttles::peek(tx, &sends(user), now)?;
+    if let Err(closed) = guesses.and(sent) {
+        return Ok(Some(SendOutcome::Closed { retry_after: closed.until.since(now) }));
+    }
+    let before = sent_codes::of(tx, asked.purpose, &asked.owner)?;
+    let again_at = before.map(|before| before.sent_at.plus(s.rules.resend_after)).filter(|at| now < *at);
+    Ok(again_at.map(|at| SendOutcome::TooSoon { retry_after: at.since(now) }))
 }
 
 /// Where a code goes, and what it belongs to, for the row of failures; `None` for a phone that is not there any more.

@@ -1,7 +1,7 @@
 //! Whom an application knows.
 
 use super::Caller;
-use crate::{Fault, Recorder, Services, activity, email_change, enrolment, second_step};
+use crate::{Fault, Recorder, Services, activity, enrolment, letter, second_step};
 use countersign_core::{
     Timestamp,
     application::ExternalId,
@@ -128,13 +128,15 @@ fn move_mailbox(
 ) -> StoreResult<()> {
     let user = authority.user();
     let before = users::by_id(tx, user)?.ok_or(StoreError::Corrupt("a user of an application"))?;
+    let proven = application_users::has_proven_email(tx, user)?;
     application_users::set_email(tx, authority, new)?;
     sent_codes::end_of_user(tx, user)?;
     let ended = enrolment::end_the_rest(tx, authority)?;
     let to = new.masked();
     let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
     activity::record(tx, user, EventKind::EmailChanged, detail, origin, now)?;
-    email_change::tell_both(tx, &before, new.clone(), &Notice::EmailChanged { to }, now)
+    let mailboxes = [(before.email.clone(), proven), (new.clone(), false)];
+    letter::notify(tx, &before, &mailboxes, Notice::EmailChanged { to }, now)
 }
 
 /// The one whom the application knows by this id.

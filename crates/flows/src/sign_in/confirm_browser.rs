@@ -13,7 +13,7 @@
 //! the person presses the button, and only for their own account. So a link that a stranger caused serves the owner.
 
 use super::network::hex;
-use crate::{Fault, Services, activity, letter};
+use crate::{Fault, Services, activity, letter, sending};
 use countersign_core::{
     email::EmailAddress,
     event::{Detail, EventKind, Origin},
@@ -106,9 +106,17 @@ async fn try_to_send(s: &Services, email: EmailAddress, origin: Origin) -> Resul
         link: format!("{}/sign-in/confirm-browser/{}", s.rules.public_url, link.to_text()),
         minutes: LINK.as_secs() / 60,
     };
+    let operator = s.rules.operator.clone();
     s.store
         .write(move |tx| {
-            if throttles::charge(tx, &links(account.id), now, &LINKS)?.is_err() {
+            users::take_turn(tx, account.id)?;
+            if throttles::peek(tx, &links(account.id), now)?.is_err() {
+                return Ok(());
+            }
+            let charges = sending::of_link(tx, &account)?;
+            if sending::admit(tx, charges, operator.as_ref(), now)?.is_err()
+                || throttles::charge(tx, &links(account.id), now, &LINKS)?.is_err()
+            {
                 return Ok(());
             }
             browser_links::insert(tx, &stored, account.id, expires_at)?;

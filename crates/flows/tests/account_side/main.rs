@@ -13,6 +13,7 @@ mod password;
 mod phone;
 mod readiness;
 mod recovery;
+mod sending;
 mod service;
 mod sign_in;
 mod signed_in;

@@ -1,21 +1,23 @@
 //! A forgotten password.
 
-use crate::world::{GOOD, MINUTE, OTHER, Person, World, app_code, origin};
+use crate::world::{GOOD, MINUTE, OTHER, Person, World, app_code, on_both, origin, rules};
 use countersign_core::{
     authority::OperatorAuthority,
+    budget::{Budgets, Scope},
     email::EmailError,
     event::{EventKind, Origin},
     ids::UserId,
-    message::Notice,
+    message::{Content, Notice},
     password::PasswordError,
     second_step::{Method, SecondSteps, Standing},
     secret::PlainHandle,
 };
 use countersign_flows::{
-    backup_codes, enrolment,
+    Rules, backup_codes, enrolment,
     enrolment::ConfirmOutcome,
     identity,
     recovery::{self, Asked, Reset},
+    second_step::SendOutcome,
     sign_in::{self, PasswordOutcome, VerifyOutcome},
 };
 use countersign_store::{failures, known_browsers, users};
@@ -25,7 +27,7 @@ const BEGINNING: &str = "https://sign-in.example/reset-password/";
 
 /// Asks for a link, and takes its token out of the message.
 async fn token(world: &World, person: &Person) -> String {
-    assert_eq!(recovery::ask(&world.s, &person.email, &origin()).await.unwrap(), Asked::Done);
+    assert_eq!(world.request_link(&person.email, &origin()).await, None);
     let (to, link) = world.secret().await;
     assert_eq!(to, person.email);
     link.strip_prefix(BEGINNING).unwrap().to_owned()
@@ -38,11 +40,11 @@ async fn reset(world: &World, token: &str, password: &str) -> Reset {
 #[tokio::test]
 async fn everybody_gets_the_same_answer_and_only_account_holders_a_link() {
     let world = World::new().await;
-    let ask = async |email: &str| recovery::ask(&world.s, email, &origin()).await.unwrap();
+    let ask = async |email: &str| world.request_link(email, &origin()).await;
     world.disable(&world.ben());
-    assert_eq!(ask("mia").await, Asked::Invalid(EmailError::Malformed));
-    assert_eq!(ask("nobody@harbour-pine.example").await, Asked::Done);
-    assert_eq!(ask(&world.ben().email).await, Asked::Done);
+    assert_eq!(ask("mia").await, Some(Asked::Invalid(EmailError::Malformed)));
+    assert_eq!(ask("nobody@harbour-pine.example").await, None);
+    assert_eq!(ask(&world.ben().email).await, None);
     assert!(world.mail().await.is_empty());
     let token = token(&world, &world.mia()).await;
     assert!(world.recorded(&world.mia(), EventKind::PasswordResetAsked).await);
@@ -75,17 +77,95 @@ async fn a_reset_ends_every_session_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_link_lives_an_hour_and_the_newest_alone() {
+async fn a_link_lives_an_hour() {
     let world = World::new().await;
     let mia = world.mia();
-    let older = token(&world, &mia).await;
-    let newer = token(&world, &mia).await;
-    assert_eq!(reset(&world, &older, GOOD).await, Reset::Gone);
+    let link = token(&world, &mia).await;
     world.advance(60 * MINUTE);
-    assert_eq!(recovery::account_of(&world.s, &newer).await.unwrap(), None);
-    assert_eq!(reset(&world, &newer, GOOD).await, Reset::Gone);
+    assert_eq!(recovery::account_of(&world.s, &link).await.unwrap(), None);
+    assert_eq!(reset(&world, &link, GOOD).await, Reset::Gone);
     assert_eq!(reset(&world, "made-up", GOOD).await, Reset::Gone);
     assert!(matches!(world.password(&mia.email, &mia.password).await, PasswordOutcome::Challenged { .. }));
+}
+
+/// What someone else requests takes nothing from the account holder: not the link that they have, and not their turn.
+#[tokio::test]
+async fn links_that_others_request_neither_end_a_link_nor_stop_one() {
+    on_both(async |world| {
+        let mia = world.mia();
+        let from = |n: u8| Origin { address: [198, 51, 100, n].into(), user_agent: "a test".into() };
+        let first = token(world, &mia).await;
+        for n in 0..20 {
+            assert_eq!(world.request_link(&mia.email, &from(n)).await, None, "the answer stays the same");
+        }
+        assert_eq!(world.mail().await.len(), 2, "three links within an hour");
+        assert_eq!(recovery::account_of(&world.s, &first).await.unwrap(), Some(mia.email.clone()));
+        // A browser in which she has signed in before has three of its own.
+        let (id, now) = (mia.id, world.s.now());
+        let browser = PlainHandle::generate(&*world.s.entropy).stored();
+        world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, now)).await.unwrap();
+        let strangers = PlainHandle::generate(&*world.s.entropy).stored();
+        for (browser, sent) in [(browser, 3), (strangers, 0)] {
+            for _ in 0..4 {
+                assert_eq!(world.request_link_in(&mia.email, &origin(), Some(browser)).await, None);
+            }
+            assert_eq!(world.mail().await.len(), sent);
+        }
+        // Each link works until it is an hour old or one of them is used, and then all end.
+        world.advance(59 * MINUTE);
+        assert_eq!(recovery::account_of(&world.s, &first).await.unwrap(), Some(mia.email.clone()));
+        world.advance(MINUTE);
+        let [one, other] = [token(world, &mia).await, token(world, &mia).await];
+        assert_eq!(reset(world, &other, GOOD).await, Reset::Done);
+        assert_eq!(reset(world, &one, OTHER).await, Reset::Gone);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whenever_a_link_is_refused_one_that_works_is_in_the_mailbox() {
+    let world = World::new().await;
+    let mia = world.mia();
+    let mut links: Vec<String> = Vec::new();
+    for n in 0..100_u8 {
+        let from = Origin { address: [203, 0, 113, n].into(), user_agent: "a test".into() };
+        assert_eq!(world.request_link(&mia.email, &from).await, None);
+        let mut mail = world.mail().await;
+        match mail.pop().map(|letter| letter.content) {
+            Some(Content::ResetPassword { link, .. }) => {
+                links.push(link.strip_prefix(BEGINNING).unwrap().to_owned());
+            }
+            Some(_) => panic!("not a link"),
+            None => {
+                let newest = links.last().unwrap();
+                let account = recovery::account_of(&world.s, newest).await.unwrap();
+                assert_eq!(account, Some(mia.email.clone()), "request {n}");
+            }
+        }
+        world.advance(7 * MINUTE);
+    }
+    // 700 minutes, three an hour.
+    assert!((33..=36).contains(&links.len()), "{}", links.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_at_once_three_send_a_link() {
+    on_both(async |world| {
+        let mut burst = JoinSet::new();
+        for n in 0..20 {
+            let (s, email) = (world.s.clone(), world.mia().email);
+            let from = Origin { address: [203, 0, 113, n].into(), user_agent: "a test".into() };
+            burst.spawn(async move {
+                let Asked::Admitted(request) = recovery::ask(&s, &email, &from, None).await.unwrap() else {
+                    panic!("not admitted")
+                };
+                request.send(&s).await.unwrap();
+            });
+        }
+        burst.join_all().await;
+        assert_eq!(world.mail().await.len(), 3);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -174,44 +254,38 @@ async fn a_reset_forgets_wrong_codes_by_email_alone() {
 }
 
 #[tokio::test]
-async fn links_are_limited_for_an_address_and_for_a_network_whoever_they_are_for() {
+async fn links_are_limited_for_a_network_whoever_they_are_for() {
     let world = World::new().await;
     let from = |n: u8| Origin { address: [198, 51, 100, n].into(), user_agent: "a test".into() };
-    for email in [world.mia().email, "nobody@harbour-pine.example".into()] {
-        for n in 0..20 {
-            assert_eq!(recovery::ask(&world.s, &email, &from(n)).await.unwrap(), Asked::Done);
-        }
-        let closed = recovery::ask(&world.s, &email, &from(99)).await.unwrap();
-        assert_eq!(closed, Asked::Closed { retry_after: MINUTE / 2 });
-    }
     for n in 0..20 {
         let email = format!("nobody-{n}@harbour-pine.example");
-        assert_eq!(recovery::ask(&world.s, &email, &from(200)).await.unwrap(), Asked::Done);
+        assert_eq!(world.request_link(&email, &from(200)).await, None);
     }
     for email in [world.ben().email, "nobody@quay.example".into()] {
-        let closed = recovery::ask(&world.s, &email, &from(200)).await.unwrap();
-        assert_eq!(closed, Asked::Closed { retry_after: MINUTE / 2 });
-        // What was refused for the network has not been counted for the address.
-        assert_eq!(recovery::ask(&world.s, &email, &from(201)).await.unwrap(), Asked::Done);
+        let closed = world.request_link(&email, &from(200)).await;
+        assert_eq!(closed, Some(Asked::Closed { retry_after: MINUTE / 2 }));
+        assert_eq!(world.request_link(&email, &from(201)).await, None);
     }
+    assert_eq!(world.mail().await.len(), 1);
 }
 
+/// Half of what the server may send is for those who have signed in.
 #[tokio::test]
-async fn a_link_that_was_used_frees_the_address() {
-    let world = World::new().await;
-    let mia = world.mia();
-    for n in 0..2 {
-        let elsewhere = |m: u8| Origin { address: [203, 0, n, m].into(), user_agent: "a test".into() };
-        for m in 0..19 {
-            assert_eq!(recovery::ask(&world.s, &mia.email, &elsewhere(m)).await.unwrap(), Asked::Done);
-        }
-        world.mail().await;
-        let token = token(&world, &mia).await;
-        let closed = recovery::ask(&world.s, &mia.email, &elsewhere(19)).await.unwrap();
-        assert!(matches!(closed, Asked::Closed { .. }));
-        assert_eq!(reset(&world, &token, GOOD).await, Reset::Done);
-        world.mail().await;
+async fn a_flood_of_links_leaves_half_of_the_budget_and_the_refusal_is_the_same_for_everyone() {
+    let budgets = Budgets::new(|scope| (scope == Scope::EmailServer).then_some(4));
+    let world = World::with(Rules { budgets, ..rules() }).await;
+    for person in [world.mia(), world.ben()] {
+        assert_eq!(world.request_link(&person.email, &origin()).await, None);
     }
+    for email in [world.adam().email, "nobody@quay.example".into()] {
+        let closed = world.request_link(&email, &origin()).await;
+        assert_eq!(closed, Some(Asked::Closed { retry_after: 24 * 60 * MINUTE }));
+    }
+    assert_eq!(world.mail().await.len(), 2);
+    let challenge = world.challenge(&world.mia()).await;
+    let challenge = identity::waiting(&world.s, &challenge).await.unwrap().unwrap();
+    let sent = sign_in::send_code(&world.s, &challenge, Method::Email, &origin(), None).await.unwrap();
+    assert_eq!(sent, SendOutcome::Sent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -3,12 +3,13 @@
 use countersign_core::{
     Clock, Entropy, Timestamp,
     authority::{CredentialAuthority, OperatorAuthority},
+    budget::Budgets,
     email::EmailAddress,
     event::{EventKind, Origin, Retention},
     ids::{SessionId, UserId},
     message::{Content, Notice},
     second_step::{Method, SecondSteps},
-    secret::PlainHandle,
+    secret::{PlainHandle, StoredHandle},
     session::{Lifetimes, OwnSession, Session},
     sign_in::{Next, PasswordVerified},
     throttle::{Limits, Pace},
@@ -16,7 +17,7 @@ use countersign_core::{
 use countersign_flows::{
     Rules, Services, accounts, activity,
     hashing::{Hashing, HashingSettings},
-    identity, sign_in, step_up,
+    identity, recovery, sign_in, step_up,
 };
 use countersign_otp::{Period, Secret, TimeStep, Totp};
 use countersign_store::{Keyring, Store, outbox, sessions, users};
@@ -124,6 +125,8 @@ pub(crate) fn rules() -> Rules {
         },
         password_network: slowing(50),
         sends: Limits { forgotten_after: Some(60 * MINUTE), ..slowing(20) },
+        budgets: Budgets::default(),
+        operator: None,
         code_lifetime: 10 * MINUTE,
         resend_after: MINUTE / 2,
         enrolment_lifetime: 10 * MINUTE,
@@ -184,6 +187,15 @@ impl World {
     /// With the demonstration's people.
     pub(crate) async fn new() -> Self {
         Self::with(rules()).await
+    }
+
+    /// Services over the same database, with other budgets.
+    pub(crate) fn with_budgets(&self, budgets: Budgets) -> Services {
+        let (s, clock) = (&self.s, Arc::clone(&self.s.clock));
+        let cheap = HashingSettings { threads: 2, queue: 64, memory_kib: 64, iterations: 1, parallelism: 1 };
+        let hashing = Hashing::new(cheap, Arc::clone(&s.entropy)).unwrap();
+        let rules = Rules { budgets, ..s.rules.clone() };
+        Services::new(s.store.clone(), clock, Arc::clone(&s.entropy), hashing, rules)
     }
 
     fn person(&self, first_name: &str) -> Person {
@@ -310,11 +322,33 @@ impl World {
         }
     }
 
+    /// Requests a link to choose a new password, and waits until what is due is sent; `Some` where the request is not
+    /// admitted.
+    pub(crate) async fn request_link(&self, email: &str, origin: &Origin) -> Option<recovery::Asked> {
+        self.request_link_in(email, origin, None).await
+    }
+
+    /// The same in a browser with a known-browser cookie.
+    pub(crate) async fn request_link_in(
+        &self,
+        email: &str,
+        origin: &Origin,
+        browser: Option<StoredHandle>,
+    ) -> Option<recovery::Asked> {
+        match recovery::ask(&self.s, email, origin, browser).await.unwrap() {
+            recovery::Asked::Admitted(request) => {
+                request.send(&self.s).await.unwrap();
+                None
+            }
+            refused => Some(refused),
+        }
+    }
+
     /// Everything that has left since this was last asked, the oldest first.
     pub(crate) async fn mail(&self) -> Vec<Letter> {
         let now = self.s.now();
         let take = move |tx: &mut countersign_store::Tx<'_>| {
-            let queued = outbox::lease(tx, now, 1000, MINUTE)?;
+            let queued = outbox::lease(tx, None, now, 1000, MINUTE)?;
             for message in &queued {
                 outbox::delivered(tx, message.id, now)?;
             }

@@ -161,7 +161,8 @@ where
         Ok(tx) => tx,
         Err(error) => return (false, Err(error)),
     };
-    let mut tx = Tx { engine: EngineTx::Postgres(tx), keyring: &tools.keyring, entropy: &*tools.entropy };
+    let engine = EngineTx::Postgres(tx);
+    let mut tx = Tx { engine, keyring: &tools.keyring, entropy: &*tools.entropy, budgets: Arc::default() };
     let result = job(&mut tx);
     let EngineTx::Postgres(tx) = tx.engine else { return (false, result) };
     match result {

@@ -183,7 +183,12 @@ impl Sqlite {
 }
 
 fn transaction<'a>(connection: &'a Connection, tools: &'a Tools) -> Tx<'a> {
-    Tx { engine: EngineTx::Sqlite(connection), keyring: &tools.keyring, entropy: &*tools.entropy }
+    Tx {
+        engine: EngineTx::Sqlite(connection),
+        keyring: &tools.keyring,
+        entropy: &*tools.entropy,
+        budgets: Arc::default(),
+    }
 }
 
 fn configure(connection: &Connection) -> StoreResult<()> {

@@ -8,6 +8,7 @@ mod applications;
 mod apps;
 mod backup_codes;
 mod browser_links;
+mod budgets;
 mod bursts;
 mod engines;
 mod enrolments;

@@ -22,7 +22,7 @@ async fn push(w: &World, to: Recipient, code: &'static str, at: Timestamp) -> Me
 }
 
 async fn lease(w: &World, at: Timestamp, limit: u32) -> Vec<Queued> {
-    w.write(move |tx| outbox::lease(tx, at, limit, MINUTE)).await
+    w.write(move |tx| outbox::lease(tx, None, at, limit, MINUTE)).await
 }
 
 fn code(queued: &Queued) -> &str {
@@ -87,6 +87,26 @@ async fn a_finished_message_says_nothing_more() {
     .await;
 }
 
+#[tokio::test]
+async fn a_lease_takes_one_channel_and_an_attempt_without_an_answer_does_not_count() {
+    on_both(async |w| {
+        push(&w, Recipient::Phone("+4591234567".into()), "111111", NOW).await;
+        let waits = push(&w, email(), "222222", NOW).await;
+        let other = push(&w, email(), "333333", later(MINUTE)).await;
+        let one = |at| w.write(move |tx| outbox::lease(tx, Some(Channel::Email), at, 1, MINUTE));
+        assert_eq!(one(NOW).await[0].id, waits);
+        w.write(move |tx| outbox::postpone(tx, waits, later(MINUTE), "no answer")).await;
+        // Both are due: the one that was not tried yet has waited longer.
+        assert_eq!(one(later(2 * MINUTE)).await[0].id, waits);
+        w.write(move |tx| outbox::postpone(tx, waits, later(3 * MINUTE), "no answer")).await;
+        assert_eq!(one(later(4 * MINUTE)).await[0].id, other);
+        let again = one(later(4 * MINUTE)).await;
+        assert_eq!((again[0].id, again[0].attempts), (waits, 1));
+        assert!(one(later(4 * MINUTE)).await.is_empty(), "the text message is for another lease");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_couriers_never_get_the_same_message() {
     on_both(async |w| {
@@ -97,7 +117,7 @@ async fn two_couriers_never_get_the_same_message() {
             Ok(())
         })
         .await;
-        let leased = w.burst(|| |tx: &mut Tx<'_>| outbox::lease(tx, NOW, 5, MINUTE)).await;
+        let leased = w.burst(|| |tx: &mut Tx<'_>| outbox::lease(tx, None, NOW, 5, MINUTE)).await;
         let ids: Vec<_> = leased.iter().flatten().map(|queued| queued.id).collect();
         assert_eq!(ids.len(), ids.iter().collect::<HashSet<_>>().len());
         // On PostgreSQL, couriers that aim at the same rows come away with fewer; what they left is still due.
@@ -115,7 +135,7 @@ async fn a_message_that_cannot_be_opened_does_not_hold_up_the_others() {
         w.again(keys(&[2, 1])).await.unwrap();
         let other = w.again(keys(&[2])).await.unwrap();
         other.write(|tx| outbox::push(tx, &email(), &message("222222"), NOW)).await.unwrap();
-        let leased = other.write(|tx| outbox::lease(tx, NOW, 10, MINUTE)).await.unwrap();
+        let leased = other.write(|tx| outbox::lease(tx, None, NOW, 10, MINUTE)).await.unwrap();
         assert_eq!(leased.iter().map(code).collect::<Vec<_>>(), ["222222"]);
         assert_eq!(w.read(outbox::waiting).await, 1);
         assert_eq!(w.sql("SELECT count(*) FROM outbox WHERE last_error LIKE '%key file%'"), "1");

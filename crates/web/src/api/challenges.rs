@@ -326,7 +326,8 @@ pub(crate) async fn show(
     request_body = Send,
     responses((status = 204, description = "It is on its way.")),
     extensions(("x-problems" = json!([
-        "challenge-not-found", "challenge-already-answered", "method-unavailable", "code-sent-recently", "too-many-sends"
+        "challenge-not-found", "challenge-already-answered", "method-unavailable", "code-sent-recently",
+        "too-many-sends", "send-limit-reached", "too-many-first-emails"
     ]))),
 )]
 pub(crate) async fn send(State(app): State<App>, posted: Posted<OneChallenge, Send>) -> Answer {

@@ -2,7 +2,7 @@
 
 use super::{problem::ApiProblem, problem_type as kinds};
 use crate::words;
-use countersign_core::second_step::Method;
+use countersign_core::{budget::Scope, second_step::Method};
 use countersign_flows::second_step::{CodeRefusal, SendOutcome};
 
 /// A code of this kind was refused.
@@ -36,6 +36,13 @@ pub(crate) fn sent(outcome: SendOutcome) -> Result<(), ApiProblem> {
         }
         SendOutcome::Closed { retry_after } => {
             Err(ApiProblem::new(kinds::TOO_MANY_SENDS, words::too_many_sends(retry_after)).after(retry_after))
+        }
+        SendOutcome::Limited(limit) => {
+            let kind = match limit.scope {
+                Scope::FirstEmail => kinds::TOO_MANY_FIRST_EMAILS,
+                _ => kinds::SEND_LIMIT_REACHED,
+            };
+            Err(ApiProblem::new(kind, words::send_limit(limit)).after(limit.retry_after))
         }
     }
 }

@@ -255,6 +255,16 @@ problem_types! {
         "Offer another method, or wait."
         &[RETRY_AFTER]
     }
+    SEND_LIMIT_REACHED "send-limit-reached" 429 "No more codes are sent for now" {
+        "As many codes were sent as this server allows within a time: to this number or mailbox, for this user, or for many people together. Only time lifts the limit; a correct code does not."
+        "Show the person the sentence in `detail`, and offer another method."
+        &[RETRY_AFTER]
+    }
+    TOO_MANY_FIRST_EMAILS "too-many-first-emails" 429 "Too many emails to new mailboxes" {
+        "Within the last hour, the application has sent as many emails to mailboxes that no code has verified yet as this server allows. Users whose mailbox is verified are not affected."
+        "Wait as long as `Retry-After` says. If you introduce many users at once, spread it over some hours, or ask the operator to raise `budget.first_emails_per_application_hour`."
+        &[RETRY_AFTER]
+    }
     INTERNAL "internal" 500 "Something went wrong on our side" {
         "It is a defect of this server, and it has been recorded."
         "Try again. If it happens again, tell the operator the number in the header `X-Request-Id`."

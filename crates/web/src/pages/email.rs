@@ -41,6 +41,10 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
                 wait = Some(retry_after);
                 words::too_many_sends(retry_after)
             }
+            Begin::Limited(limit) => {
+                wait = Some(limit.retry_after);
+                words::send_limit(limit)
+            }
         },
     };
     // Asked for from the page on which its code is typed: the answer belongs there.

@@ -50,6 +50,10 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
                 wait = Some(retry_after);
                 words::too_many_sends(retry_after)
             }
+            Begin::Limited(limit) => {
+                wait = Some(limit.retry_after);
+                words::send_limit(limit)
+            }
         },
     };
     // A code to this very number is on its way already: the answer belongs on the page where it is typed.

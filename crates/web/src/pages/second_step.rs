@@ -49,6 +49,7 @@ impl Errors {
                 (words::sent_a_moment_ago(retry_after), Some(retry_after))
             }
             SendOutcome::Closed { retry_after } => (words::too_many_sends(retry_after), Some(retry_after)),
+            SendOutcome::Limited(limit) => (words::send_limit(limit), Some(limit.retry_after)),
             SendOutcome::NotAvailable => (words::CHOOSE_A_WAY.into(), None),
         };
         Some(Self { wait, ..Self::form(text) })

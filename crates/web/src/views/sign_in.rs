@@ -60,6 +60,8 @@ pub struct ForgotPasswordPage {
     pub email_error: Option<String>,
     /// The request was taken. The answer is the same for every address.
     pub sent: bool,
+    /// How many links an address gets within an hour: `"3 links"`.
+    pub links_an_hour: String,
 }
 
 /// `GET, POST /reset-password/{token}`: chooses a new password.

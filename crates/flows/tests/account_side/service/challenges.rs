@@ -5,6 +5,7 @@ use super::{
 };
 use crate::world::{MINUTE, another_code, on_both, origin};
 use countersign_core::{
+    budget::{Budgets, Scope},
     ids::ApplicationChallengeId,
     message::{Content, Notice},
     second_step::Method,
@@ -12,7 +13,12 @@ use countersign_core::{
 use countersign_flows::{
     Recorder,
     second_step::{CodeRefusal, SendOutcome},
-    service::challenges::{self, ChallengeStatus, NotWaiting, STATE_LENGTH, Verified},
+    sending::Limit,
+    service::{
+        authenticators,
+        challenges::{self, ChallengeStatus, NotWaiting, STATE_LENGTH, Verified},
+        holder::Basis,
+    },
 };
 
 fn verified(outcome: VerifyOutcome) -> Verified {
@@ -216,22 +222,88 @@ async fn one_mailbox_is_not_filled_through_many_users_of_an_application() {
             .unwrap();
             (challenge, sent.unwrap())
         };
-        for number in 0..20 {
+        for number in 0..10 {
             assert_eq!(send(&crm, &format!("user-{number}")).await.1, SendOutcome::Sent, "{number}");
         }
-        assert!(matches!(send(&crm, "one-more").await.1, SendOutcome::Closed { .. }));
-        // Another application's people are not held up, and a code that is used shows that somebody reads them.
+        let limited = |sent| matches!(sent, SendOutcome::Limited(Limit { scope: Scope::EmailMailbox, .. }));
+        assert!(limited(send(&crm, "one-more").await.1));
+        assert!(limited(send(&shop, "mia").await.1), "nor through another application");
+        let tagged = crm.put("tagged", "mia+2@crm.example", None).await;
+        assert!(matches!(tagged, super::PutOutcome::Created(_)));
+        let challenge = crm.headless("tagged").await;
+        let (from, unkept) = (origin(), Recorder::unkept());
+        let sent = challenges::send(&world.s, &crm.caller, challenge, Method::Email, &from, unkept).await;
+        let sent = sent.unwrap();
+        assert!(limited(sent.unwrap()), "nor with a tag");
         world.mail().await;
+        world.advance(24 * 60 * MINUTE);
         let (challenge, sent) = send(&shop, "mia").await;
         assert_eq!(sent, SendOutcome::Sent);
         let (_, code) = world.secret().await;
         verified(shop.verify(challenge, Method::Email, &code).await);
-        for number in 0..20 {
-            assert_eq!(send(&shop, &format!("user-{number}")).await.1, SendOutcome::Sent, "{number}");
+        for number in 0..9 {
+            assert_eq!(send(&crm, &format!("user-{number}")).await.1, SendOutcome::Sent, "{number}");
         }
         // Strangers do not stop the one who has shown that the mailbox is theirs.
-        assert!(matches!(send(&shop, "one-more").await.1, SendOutcome::Closed { .. }));
+        assert!(limited(send(&shop, "one-more").await.1));
         assert_eq!(send(&shop, "mia").await.1, SendOutcome::Sent);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_application_sends_so_many_emails_an_hour_to_mailboxes_that_no_code_has_verified() {
+    on_both(async |world| {
+        let s = world.with_budgets(Budgets::new(|scope| (scope == Scope::FirstEmail).then_some(3)));
+        let (crm, shop) = (Crm::new(world, "Harbour CRM").await, Crm::new(world, "Pine Shop").await);
+        let send = async |crm: &Crm<'_>, user: &str| {
+            let challenge = crm.headless(user).await;
+            let (from, unkept) = (origin(), Recorder::unkept());
+            let sent =
+                challenges::send(&s, &crm.caller, challenge, Method::Email, &from, unkept).await.unwrap();
+            (challenge, sent.unwrap())
+        };
+        for user in ["mia", "ben", "ada", "ole"] {
+            crm.know(user).await;
+        }
+        shop.know("mia").await;
+        let (challenge, sent) = send(&crm, "mia").await;
+        assert_eq!(sent, SendOutcome::Sent);
+        let (_, code) = world.secret().await;
+        verified(crm.verify(challenge, Method::Email, &code).await);
+        for user in ["ben", "ada"] {
+            assert_eq!(send(&crm, user).await.1, SendOutcome::Sent);
+        }
+        let limit = Limit { scope: Scope::FirstEmail, retry_after: 60 * MINUTE };
+        assert_eq!(send(&crm, "ole").await.1, SendOutcome::Limited(limit));
+        // Those who have verified theirs are not held up, nor is another application.
+        assert_eq!(send(&crm, "mia").await.1, SendOutcome::Sent);
+        assert_eq!(send(&shop, "mia").await.1, SendOutcome::Sent);
+        world.advance(60 * MINUTE);
+        assert_eq!(send(&crm, "ole").await.1, SendOutcome::Sent);
+    })
+    .await;
+}
+
+/// What happens on an account is no way to write to strangers either.
+#[tokio::test]
+async fn notices_to_unverified_mailboxes_are_first_emails_too() {
+    on_both(async |world| {
+        let crm = Crm::new(world, "Harbour CRM").await;
+        let other = world.with_budgets(Budgets::new(|scope| (scope == Scope::FirstEmail).then_some(2)));
+        let mut told = 0;
+        for user in ["mia", "ben", "ada"] {
+            crm.know(user).await;
+            let holder = crm.issued(user, Basis::FirstEnrolment).await;
+            let pending =
+                authenticators::begin_app(&other, &holder, Recorder::unkept()).await.unwrap().unwrap();
+            let (code, id, unkept) = (crm.code(&pending.key), pending.id, Recorder::unkept());
+            authenticators::confirm_app(&other, &holder, id, &code, "Phone", &origin(), unkept)
+                .await
+                .unwrap();
+            told += world.mail().await.len();
+        }
+        assert_eq!(told, 2);
     })
     .await;
 }

@@ -47,8 +47,13 @@ fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "confirm-browser", &confirm_browser(ConfirmBrowser::Confirm { action, email }))?;
     push(pages, "confirm-browser-invalid", &confirm_browser(ConfirmBrowser::Invalid))?;
 
-    let forgot =
-        || ForgotPasswordPage { shell: stranger(), email: String::new(), email_error: None, sent: false };
+    let forgot = || ForgotPasswordPage {
+        shell: stranger(),
+        email: String::new(),
+        email_error: None,
+        sent: false,
+        links_an_hour: "3 links".into(),
+    };
     push(pages, "forgot-password", &forgot())?;
     let email_error = some("This is not an e-mail address. It needs an @ and a domain: name@example.com.");
     push(
