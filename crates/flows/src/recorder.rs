@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A flow that changes something takes a [`Recorder`] and returns an `A`. It cannot make an `A` itself: only
-//! [`Recorder::write`] and [`Recorder::refuse`] do, and both store the response first. So a flow that forgets the idempotency
+//! `Recorder::write` and `Recorder::refuse` do, and both store the response first. So a flow that forgets the idempotency
 //! key does not compile. See decision 0028.
 
 use crate::{Fault, Services};

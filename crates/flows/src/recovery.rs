@@ -98,7 +98,7 @@ pub async fn ask(
     let closed = s
         .store
         .write(move |tx| {
-            if let Err(exhausted) = budgets::peek(tx, &sending::links_of_server(), now)? {
+            if let Err(exhausted) = budgets::peek(tx, &sending::server_from_anyone(), now)? {
                 return Ok(Some(exhausted.until));
             }
             let counters = counters.iter().map(|(key, limits)| (key.as_str(), limits));
@@ -168,7 +168,7 @@ impl Request {
             }
             None => account.email.to_string(),
         };
-        let mut charges = sending::of_link(tx, account)?;
+        let mut charges = sending::from_anyone(tx, account)?;
         charges.push(Charge::new(Scope::ResetLink, links));
         Ok(charges)
     }
@@ -211,9 +211,9 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
             users::take_turn(tx, holder)?;
             let Some(authority) = password_resets::spend(tx, &link, now)? else { return Ok(Reset::Gone) };
             let user = authority.user();
-            if !users::by_id(tx, user)?.is_some_and(|account| account.active) {
+            let Some(account) = users::by_id(tx, user)?.filter(|account| account.active) else {
                 return Ok(Reset::Gone);
-            }
+            };
             password_resets::end_of_user(tx, user)?;
             challenges::end_of_user(tx, user)?;
             let ended = sessions::end_all(tx, user)?;

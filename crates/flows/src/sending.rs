@@ -6,20 +6,21 @@
 //! | code by email | account, network, organizations, server |
 //! | … to a mailbox that this account has not verified | also the mailbox; for an application's user, also the application |
 //! | code to a number or mailbox that is to be added | also the account's count of unverified targets |
-//! | reset link, link to confirm a browser | half of the organizations' and of the server's; its own limit |
-//! | notice | [`crate::letter`] |
+//! | reset link, link to confirm a browser | half of organizations and server; the reset link also its address |
+//! | notice | `letter` |
 //! | to the operator | nothing |
 //!
 //! **A number or mailbox has two counts**: one for the account that has verified it, and one for all others together. So
 //! no one can use up what its owner needs to sign in.
 
-use crate::{Services, letter, sign_in::subscriber};
+use crate::{Services, letter};
 use countersign_core::{
     Timestamp,
     budget::Scope,
     email::EmailAddress,
     event::Origin,
     message::{Channel, Content, Message, Recipient},
+    network::networks,
     phone::PhoneNumber,
 };
 use countersign_store::{
@@ -61,7 +62,6 @@ impl Sending<'_> {
     /// Everything that it is charged to.
     pub(crate) fn charges(&self, tx: &mut Tx<'_>) -> StoreResult<Vec<Charge>> {
         let id = self.account.id.to_string();
-        let network = self.origin.map(|origin| subscriber(origin.address));
         let mut charges = match self.to {
             Recipient::Phone(number) => self.to_phone(tx, number)?,
             Recipient::Email(mailbox) => self.to_mailbox(tx, mailbox)?,
@@ -78,7 +78,8 @@ impl Sending<'_> {
             charges.push(Charge::new(Scope::Unverified, &id));
         }
         charges.push(Charge::new(account, id));
-        charges.extend(network.map(|network| Charge::new(nets, network)));
+        let networks = self.origin.map(|origin| networks(origin.address)).unwrap_or_default();
+        charges.extend(networks.iter().map(|net| Charge::new(nets, net.name()).times(net.weight())));
         charges.extend(organizations(tx, self.account)?.into_iter().map(|id| Charge::new(organization, id)));
         charges.push(Charge::new(server, ""));
         Ok(charges)
@@ -119,7 +120,7 @@ pub(crate) fn unverified_mailbox(account: &User, mailbox: &EmailAddress) -> Vec<
 }
 
 /// The organizations of an account, or that of its application.
-pub(crate) fn organizations(tx: &mut Tx<'_>, account: &User) -> StoreResult<Vec<String>> {
+fn organizations(tx: &mut Tx<'_>, account: &User) -> StoreResult<Vec<String>> {
     if let Some(id) = account.application {
         let application = applications::by_id(tx, id)?;
         return Ok(application.map(|application| application.organization.to_string()).into_iter().collect());
@@ -128,17 +129,16 @@ pub(crate) fn organizations(tx: &mut Tx<'_>, account: &User) -> StoreResult<Vec<
     Ok(memberships.into_iter().map(|membership| membership.organization.to_string()).collect())
 }
 
-/// The whole server's budget of emails, of which links that anyone can cause take half at most.
-pub(crate) fn links_of_server() -> Charge {
-    Charge::new(Scope::EmailServer, "").half()
+/// What a link is charged to that anyone can request: only half of the budgets that stop others too.
+pub(crate) fn from_anyone(tx: &mut Tx<'_>, account: &User) -> StoreResult<Vec<Charge>> {
+    let organizations = organizations(tx, account)?.into_iter();
+    let organizations = organizations.map(|id| Charge::new(Scope::EmailOrganization, id).half());
+    Ok(organizations.chain([server_from_anyone()]).collect())
 }
 
-/// What a link that anyone can cause is charged to, besides the budget of its kind.
-pub(crate) fn of_link(tx: &mut Tx<'_>, account: &User) -> StoreResult<Vec<Charge>> {
-    let organizations = organizations(tx, account)?.into_iter();
-    let mut charges = vec![links_of_server()];
-    charges.extend(organizations.map(|id| Charge::new(Scope::EmailOrganization, id).half()));
-    Ok(charges)
+/// The half of the server's emails that anyone can request.
+pub(crate) fn server_from_anyone() -> Charge {
+    Charge::new(Scope::EmailServer, "").half()
 }
 
 /// Charges a send to all of these, or refuses it; the operator is notified where that is due. Refusals are counted and

@@ -7,7 +7,7 @@ mod out;
 mod password;
 mod verify;
 
-pub(crate) use network::{by_network, hex, subscriber};
+pub(crate) use network::{by_network, hex};
 pub use out::sign_out;
 pub use password::{Attempt, PasswordOutcome, password};
 pub use verify::{VerifyOutcome, send_code, step, verify};

@@ -9,7 +9,7 @@ use crate::{
 };
 use countersign_core::{
     Timestamp,
-    budget::{Exhausted, Scope, Tally},
+    budget::{Budget, Exhausted, Scope, Tally},
 };
 
 sql! {
@@ -29,18 +29,38 @@ pub struct Charge {
     pub subject: String,
     /// Only half of the budget may be used: it is a send that anyone can request.
     pub half: bool,
+    /// How many times the budget this subject has: a wide network that many share has more than a narrow one.
+    pub times: u32,
 }
 
 impl Charge {
     /// A charge to the whole budget.
     pub fn new(scope: Scope, subject: impl Into<String>) -> Self {
-        Self { scope, subject: subject.into(), half: false }
+        Self { scope, subject: subject.into(), half: false, times: 1 }
     }
 
     /// A charge that is admitted only while less than half of the budget is used.
     #[must_use]
     pub fn half(self) -> Self {
         Self { half: true, ..self }
+    }
+
+    /// A charge to a subject that has the budget so many times.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { times, ..self }
+    }
+
+    /// The whole budget of this subject.
+    fn budget(&self, tx: &Tx<'_>) -> Budget {
+        let budget = tx.budgets.of(self.scope);
+        Budget { allowed: budget.allowed.saturating_mul(self.times), ..budget }
+    }
+
+    /// What of it this send may use.
+    fn usable(&self, tx: &Tx<'_>) -> Budget {
+        let budget = self.budget(tx);
+        if self.half { budget.half() } else { budget }
     }
 }
 
@@ -97,9 +117,7 @@ pub fn charge(
     let rows = charges.into_iter().map(|charge| lock(tx, charge, now)).collect::<StoreResult<Vec<_>>>()?;
     let mut refusal: Option<Refusal> = None;
     for Locked { charge, tally, .. } in &rows {
-        let budget = tx.budgets.of(charge.scope);
-        let budget = if charge.half { budget.half() } else { budget };
-        if let Err(Exhausted { until }) = tally.check(now, &budget)
+        if let Err(Exhausted { until }) = tally.check(now, &charge.usable(tx))
             && refusal.as_ref().is_none_or(|refusal| refusal.until < until)
         {
             refusal = Some(Refusal { scope: charge.scope, until });
@@ -112,8 +130,9 @@ pub fn charge(
 }
 
 fn count(tx: &mut Tx<'_>, row: Locked, now: Timestamp) -> StoreResult<Level> {
-    let Locked { charge: Charge { scope, subject, .. }, tally, notified_at } = row;
-    let budget = tx.budgets.of(scope);
+    let Locked { charge, tally, notified_at } = row;
+    let budget = charge.budget(tx);
+    let Charge { scope, subject, .. } = charge;
     let tally = tally.charge(now, &budget).map_err(|_| StoreError::Corrupt("budgets"))?;
     let used = tally.used(now, &budget);
     let quiet = notified_at.is_none_or(|at| now.since(at) >= budget.window);
@@ -127,9 +146,7 @@ fn count(tx: &mut Tx<'_>, row: Locked, now: Timestamp) -> StoreResult<Level> {
 /// Whether a send would be admitted, without charging it.
 pub fn peek(tx: &mut Tx<'_>, charge: &Charge, now: Timestamp) -> StoreResult<Result<(), Exhausted>> {
     let Some(mut row) = tx.row(COUNTED, values![charge.scope, &charge.subject])? else { return Ok(Ok(())) };
-    let budget = tx.budgets.of(charge.scope);
-    let budget = if charge.half { budget.half() } else { budget };
-    Ok(read(&row.text()?)?.check(now, &budget))
+    Ok(read(&row.text()?)?.check(now, &charge.usable(tx)))
 }
 
 /// How much of each budget of this scope is used.

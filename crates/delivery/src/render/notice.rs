@@ -163,12 +163,8 @@ fn codes(method: &str) -> &'static str {
     }
 }
 
-fn unasked(service: &str) -> String {
-    format!(
-        "If you didn't ask for this, contact the people who run {service}. If you can sign in, this page shows what \
-         happened on your account:"
-    )
-}
+/// The advice where notices are paused.
+const NOT_YOURS: &str = "If these changes were not yours, change your password now. You can see everything that has happened here:";
 
 /// What to do if it was not you, and the page where.
 fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
@@ -217,18 +213,21 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
             );
             return (text, "/profile/activity");
         }
-        Notice::ByOperator(_) => return (unasked(&words.service_name), "/profile/activity"),
+        Notice::ByOperator(_) => {
+            let text = format!(
+                "If you didn't ask for this, contact the people who run {}. If you can sign in, this page shows what \
+                 happened on your account:",
+                words.service_name
+            );
+            return (text, "/profile/activity");
+        }
         Notice::SecondStepDisabled { .. } => {
             "If this was not you, somebody knows your password. Sign in another way, and on your profile change your \
              password and set up anew what was turned off. If no other way is left to you, ask an administrator of \
              your organization:"
                 .to_owned()
         }
-        Notice::NoticesPaused => {
-            let text = "If these changes were not yours, change your password now. You can see everything that has \
-                        happened here:";
-            return (text.to_owned(), "/profile/activity");
-        }
+        Notice::NoticesPaused => return (NOT_YOURS.to_owned(), "/profile/activity"),
         Notice::SecondStepPaused { .. } => {
             let text = "If this was you, wait a little, or sign in with a browser that you have used before. If this \
                         was not you, someone knows your password. Choose a new one, and then you can sign in again \

@@ -202,8 +202,7 @@ fn waits(
     // A code that could not be typed is not worth sending.
     let guesser = Guesser { user, browser: asked.browser };
     let guesses = budget::peek(tx, guesser, &s.rules, now)?;
-    let sent = throttles::peek(tx, &sends(user), now)?;
-    if let Err(closed) = guesses.and(sent) {
+    if let Err(closed) = guesses.and(throttles::peek(tx, &sends(user), now)?) {
         return Ok(Some(SendOutcome::Closed { retry_after: closed.until.since(now) }));
     }
     let before = sent_codes::of(tx, asked.purpose, &asked.owner)?;

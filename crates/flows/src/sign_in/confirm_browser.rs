@@ -100,23 +100,19 @@ async fn try_to_send(s: &Services, email: EmailAddress, origin: Origin) -> Resul
         })
         .await?;
     let Some(account) = account else { return Ok(()) };
-    let link = PlainHandle::generate(&*s.entropy);
+    let (link, operator) = (PlainHandle::generate(&*s.entropy), s.rules.operator.clone());
     let (stored, expires_at) = (link.stored(), now.plus(LINK));
     let content = Content::ConfirmBrowser {
         link: format!("{}/sign-in/confirm-browser/{}", s.rules.public_url, link.to_text()),
         minutes: LINK.as_secs() / 60,
     };
-    let operator = s.rules.operator.clone();
     s.store
         .write(move |tx| {
-            users::take_turn(tx, account.id)?;
-            if throttles::peek(tx, &links(account.id), now)?.is_err() {
+            let charges = sending::from_anyone(tx, &account)?;
+            if sending::admit(tx, charges, operator.as_ref(), now)?.is_err() {
                 return Ok(());
             }
-            let charges = sending::of_link(tx, &account)?;
-            if sending::admit(tx, charges, operator.as_ref(), now)?.is_err()
-                || throttles::charge(tx, &links(account.id), now, &LINKS)?.is_err()
-            {
+            if throttles::charge(tx, &links(account.id), now, &LINKS)?.is_err() {
                 return Ok(());
             }
             browser_links::insert(tx, &stored, account.id, expires_at)?;

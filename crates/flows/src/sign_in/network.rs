@@ -12,12 +12,6 @@ pub(crate) fn by_network(prefix: &str, address: IpAddr, limits: Limits) -> Vec<(
     networks(address).iter().map(counter).collect()
 }
 
-/// The one network that a send is charged to: an IPv4 address, or the IPv6 /56 that many providers give a home.
-pub(crate) fn subscriber(address: IpAddr) -> String {
-    let networks = networks(address);
-    networks.get(1).or(networks.first()).map(|network| network.name().to_owned()).unwrap_or_default()
-}
-
 /// A browser's handle, for a key.
 pub(crate) fn hex(browser: &StoredHandle) -> String {
     browser.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
