@@ -2,7 +2,7 @@
 //! restart does.
 //!
 //! A [`Budget`] allows so many sends in a window. A [`Tally`] remembers when the sends were made that still count.
-//! **Guarantee**: in any interval as long as the window, wherever it begins, at most [`Budget::allowed`] sends are
+//! **Guarantee**: in any interval as long as the window, wherever it begins, at most `Budget::allowed` sends are
 //! admitted. A fixed window ("per calendar day") would admit twice as many around its border.
 //!
 //! Up to [`EXACT`] sends are remembered to the millisecond. Above that, moments are rounded up to a 24th of the window,
