@@ -59,7 +59,8 @@ fn second_step(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let again = HostedStepPage { about: elsewhere, ..page(hosted(Method::Email, SentState::NotSent)) };
     push(pages, "hosted-elsewhere", &again)?;
     let mailbox = HostedAbout { sets_up: true, confirms_mailbox: true, ..about() };
-    let mailbox = HostedStepPage { about: mailbox, ..page(hosted(Method::Email, SentState::NotSent)) };
+    let only_email = SecondStep { methods: vec![Method::Email], ..hosted(Method::Email, SentState::NotSent) };
+    let mailbox = HostedStepPage { about: mailbox, ..page(only_email) };
     push(pages, "hosted-mailbox", &mailbox)?;
     let about = HostedAbout { name: "Ada Admin".into(), subject: some("Mia Member"), ..about() };
     let login_as = HostedStepPage { about, ..page(hosted(Method::App, SentState::NotSent)) };
