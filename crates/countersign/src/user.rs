@@ -179,15 +179,14 @@ async fn reset_second_step(s: &Services, options: &ResetSecondStep) -> Result<()
     let reset = operator::reset_second_step(s, operator, id, &options.reason).await;
     match reset.map_err(Failure::other(FAILED))? {
         SecondStepReset::Done { apps, phone } => {
-            let phones = u8::from(phone);
             let next = if s.rules.methods.contains(&Method::Email) {
                 "the password and a code by email"
             } else {
                 "only the password, since email is not in second_step.methods"
             };
             say(&format!(
-                "Reset two-factor authentication of {who}: removed {apps} authenticator apps, {phones} phones and all \
-                 backup codes. The next sign-in asks for {next}."
+                "Reset two-factor authentication for {who}. Removed: {}. The next sign-in asks for {next}.",
+                removed(apps, phone)
             ))
         }
         SecondStepReset::NotFound => Err(unknown(who)),
@@ -196,6 +195,15 @@ async fn reset_second_step(s: &Services, options: &ResetSecondStep) -> Result<()
             operator::REASON_LENGTH
         ))),
     }
+}
+
+fn removed(apps: u32, phone: bool) -> String {
+    let apps = match apps {
+        0 => String::new(),
+        1 => "1 authenticator app, ".to_owned(),
+        more => format!("{more} authenticator apps, "),
+    };
+    format!("{apps}{}all backup codes", if phone { "the phone, " } else { "" })
 }
 
 async fn find(s: &Services, named: &UserNamed) -> Result<UserId, Failure> {

@@ -96,7 +96,7 @@ async fn a_lost_second_step_is_reset_with_a_reason() {
         let reset =
             &["user", "reset-second-step", &mia.email, "--reason", "Called from the office, passport shown"];
         let printed = done(&server, reset);
-        assert!(printed.contains("removed 1 authenticator apps, 1 phones"), "{printed}");
+        assert!(printed.contains("Removed: 1 authenticator app, the phone, all backup codes."), "{printed}");
         let notice = mail.next_about("Two-factor authentication was reset").await;
         assert!(notice.text.contains("passport shown"), "{}", notice.text);
 
