@@ -203,6 +203,13 @@ pub struct Origin {
     pub user_agent: String,
 }
 
+impl Origin {
+    /// The server's own console, where the operator's commands run.
+    pub fn console() -> Self {
+        Self { address: std::net::Ipv4Addr::LOCALHOST.into(), user_agent: "countersign".into() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

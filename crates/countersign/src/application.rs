@@ -22,7 +22,7 @@ use countersign_flows::{
         UpdateOutcome,
     },
 };
-use std::{net::Ipv4Addr, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -58,7 +58,10 @@ pub fn api_keys(command: &ApiKey) -> Result<(), Failure> {
 async fn create(s: &Services, options: &ApplicationCreate) -> Result<(), Failure> {
     let draft = draft(options)?;
     let authority = in_organization(s, options).await?;
-    match applications::create(s, authority, draft, &origin()).await.map_err(Failure::other(FAILED))? {
+    match applications::create(s, authority, draft, &Origin::console())
+        .await
+        .map_err(Failure::other(FAILED))?
+    {
         CreateOutcome::Done { id, secret, key } => print::json(&print::Created {
             application: id.to_string(),
             client_id: id.to_string(),
@@ -82,7 +85,7 @@ async fn update(s: &Services, options: &ApplicationUpdate) -> Result<(), Failure
         app_required: options.require_app,
         accepts_login_as: options.accepts_login_as,
     };
-    let outcome = applications::update(s, authority, options.id, changes, &origin()).await;
+    let outcome = applications::update(s, authority, options.id, changes, &Origin::console()).await;
     match outcome.map_err(Failure::other(FAILED))? {
         UpdateOutcome::Done => say(&format!("Changed {}.", options.id)),
         UpdateOutcome::Name(error) => Err(name("--name", error)),
@@ -203,7 +206,10 @@ async fn show(s: &Services, id: ApplicationId) -> Result<(), Failure> {
 
 async fn switch(s: &Services, id: ApplicationId, active: bool) -> Result<(), Failure> {
     let (authority, word) = (over(s, id).await?, if active { "on" } else { "off" });
-    if applications::set_active(s, authority, id, active, &origin()).await.map_err(Failure::other(FAILED))? {
+    if applications::set_active(s, authority, id, active, &Origin::console())
+        .await
+        .map_err(Failure::other(FAILED))?
+    {
         say(&format!("Switched {id} {word}."))
     } else {
         say(&format!("{id} was {word} already."))
@@ -213,7 +219,7 @@ async fn switch(s: &Services, id: ApplicationId, active: bool) -> Result<(), Fai
 async fn add_address(s: &Services, options: &ApplicationAddress) -> Result<(), Failure> {
     let (id, kind) = (options.id, options.kind);
     let authority = over(s, id).await?;
-    let added = applications::add_address(s, authority, id, kind, &options.url, &origin()).await;
+    let added = applications::add_address(s, authority, id, kind, &options.url, &Origin::console()).await;
     match added.map_err(Failure::other(FAILED))? {
         AddressOutcome::Added => say(&format!("Added {} to {id} ({kind}).", options.url.trim())),
         AddressOutcome::Doubled => say("It was registered already."),
@@ -229,7 +235,7 @@ async fn add_address(s: &Services, options: &ApplicationAddress) -> Result<(), F
 async fn remove_address(s: &Services, options: &ApplicationAddress) -> Result<(), Failure> {
     let (id, kind, url) = (options.id, options.kind, options.url.trim());
     let authority = over(s, id).await?;
-    if applications::remove_address(s, authority, id, kind, url, &origin())
+    if applications::remove_address(s, authority, id, kind, url, &Origin::console())
         .await
         .map_err(Failure::other(FAILED))?
     {
@@ -242,7 +248,10 @@ async fn remove_address(s: &Services, options: &ApplicationAddress) -> Result<()
 
 async fn new_secret(s: &Services, id: ApplicationId) -> Result<(), Failure> {
     let authority = over(s, id).await?;
-    match applications::new_secret(s, authority, id, &origin()).await.map_err(Failure::other(FAILED))? {
+    match applications::new_secret(s, authority, id, &Origin::console())
+        .await
+        .map_err(Failure::other(FAILED))?
+    {
         ClientOutcome::Done(Some(secret)) => print::json(&print::Created {
             application: id.to_string(),
             client_id: id.to_string(),
@@ -260,7 +269,10 @@ async fn create_key(s: &Services, options: &ApiKeyCreate) -> Result<(), Failure>
     let id = options.application;
     let draft = key_draft(&options.name, &options.scopes, options.expires_in_days)?;
     let authority = over(s, id).await?;
-    match applications::make_key(s, authority, id, draft, &origin()).await.map_err(Failure::other(FAILED))? {
+    match applications::make_key(s, authority, id, draft, &Origin::console())
+        .await
+        .map_err(Failure::other(FAILED))?
+    {
         KeyOutcome::Made(made) => print::json(&print::CreatedKey {
             application: id.to_string(),
             key_id: made.id.to_string(),
@@ -284,7 +296,10 @@ async fn list_keys(s: &Services, id: ApplicationId) -> Result<(), Failure> {
 async fn revoke_key(s: &Services, options: &ApiKeyRevoke) -> Result<(), Failure> {
     let (id, key) = (options.application, options.key);
     let authority = over(s, id).await?;
-    if applications::revoke_key(s, authority, id, key, &origin()).await.map_err(Failure::other(FAILED))? {
+    if applications::revoke_key(s, authority, id, key, &Origin::console())
+        .await
+        .map_err(Failure::other(FAILED))?
+    {
         return say(&format!("Revoked {key}."));
     }
     Err(Failure::Input(format!(
@@ -343,8 +358,4 @@ fn address(flag: &str, text: &str, kind: AddressKind, error: AddressError) -> Fa
         AddressError::TooLong => format!("write at most {} characters", ReturnAddress::LONGEST),
     };
     Failure::Input(format!("{flag} {text:?} cannot be used ({error}); {remedy}."))
-}
-
-fn origin() -> Origin {
-    Origin { address: Ipv4Addr::LOCALHOST.into(), user_agent: "countersign".into() }
 }

@@ -17,7 +17,6 @@ use countersign_store::{
     StoreError, StoreResult, Tx, members, phones,
     users::{self, NewUser},
 };
-use std::net::Ipv4Addr;
 
 /// A person's and an organization's name have at most this many characters.
 pub const NAME_LENGTH: usize = 80;
@@ -197,8 +196,7 @@ fn join(
     now: Timestamp,
 ) -> StoreResult<()> {
     members::add(tx, operator, organization, user, role, now)?;
-    let origin = Origin { address: Ipv4Addr::LOCALHOST.into(), user_agent: "countersign".into() };
-    activity::record(tx, user, EventKind::AccountCreated, Detail::default(), origin, now)
+    activity::record(tx, user, EventKind::AccountCreated, Detail::default(), Origin::console(), now)
 }
 
 /// Two at a time, which the smallest pool that can be configured admits.

@@ -25,7 +25,6 @@ use countersign_store::{
     password_resets, phones, second_steps, sent_codes, sessions, throttles,
     users::{self, FoundUser, User},
 };
-use std::net::Ipv4Addr;
 use zeroize::Zeroizing;
 
 /// At most this many lines in a list.
@@ -246,7 +245,6 @@ fn record(
     change: OperatorChange,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let origin = Origin { address: Ipv4Addr::LOCALHOST.into(), user_agent: "countersign".into() };
-    activity::record(tx, id, kind, detail, origin, now)?;
+    activity::record(tx, id, kind, detail, Origin::console(), now)?;
     letter::tell(tx, id, Notice::ByOperator(change), now)
 }

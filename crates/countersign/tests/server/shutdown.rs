@@ -2,7 +2,7 @@
 
 use super::BINARY;
 use countersign_testkit::{Engine, Server, ServerOptions};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -120,17 +120,13 @@ async fn until_readiness_is(server: &Server, status: u16) {
 async fn a_limit_for_the_size_of_files_is_a_fault_and_not_the_end() {
     let server = super::server(Engine::Sqlite).await;
     let member = server.people().members[0].clone();
-    let limit = |bytes| {
-        let maximum = prlimit(Some(pid(&server)), Resource::Fsize, Rlimit { current: bytes, maximum: None });
-        maximum.unwrap();
-    };
-    limit(Some(4096));
+    server.limit_file_size(Some(4096));
     server.client().sign_in(&member).await.expect_status(503);
     until_readiness_is(&server, 503).await;
     server.client().get("/healthz").await.expect_status(200);
     // The log cannot grow either.
     server.client().get("/nothing/here").await.expect_status(404);
-    limit(None);
+    server.limit_file_size(None);
     until_readiness_is(&server, 200).await;
     server.client().sign_in(&member).await.expect_redirect("/sign-in/verify");
 }
