@@ -31,6 +31,8 @@ pub struct Inner {
     pub in_flight: InFlight,
     /// The key under which a page's `csrf_token` is derived from its browser's handle.
     pub csrf_key: Zeroizing<[u8; 32]>,
+    /// The key under which a one-time message in a browser's cookie is authenticated.
+    pub flash_key: Zeroizing<[u8; 32]>,
 }
 
 impl Services {
@@ -43,7 +45,7 @@ impl Services {
         rules: Rules,
     ) -> Self {
         let store = store.with_budgets(rules.budgets.clone());
-        let csrf_key = store.derived_key("csrf");
+        let (csrf_key, flash_key) = (store.derived_key("csrf"), store.derived_key("flash"));
         let outbox_bell = Arc::new(Notify::new());
         let (readiness, in_flight) = (Readiness::default(), InFlight::default());
         Self(Arc::new(Inner {
@@ -56,6 +58,7 @@ impl Services {
             readiness,
             in_flight,
             csrf_key,
+            flash_key,
         }))
     }
 

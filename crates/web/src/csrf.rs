@@ -20,10 +20,15 @@ pub(crate) fn fits(key: &[u8; 32], handle: &PlainHandle, token: &str) -> bool {
     bytes.is_ok_and(|bytes| mac(key, handle).verify_slice(&bytes).is_ok())
 }
 
-fn mac(key: &[u8; 32], handle: &PlainHandle) -> Hmac<Sha256> {
+/// HMAC-SHA-256 under a key of the server.
+pub(crate) fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     let mut block = [0; BLOCK];
     block[..key.len()].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
+    Hmac::<Sha256>::new(&block.into())
+}
+
+fn mac(key: &[u8; 32], handle: &PlainHandle) -> Hmac<Sha256> {
+    let mut mac = keyed(key);
     mac.update(b"csrf");
     mac.update(handle.to_text().as_bytes());
     mac

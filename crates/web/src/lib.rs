@@ -7,6 +7,7 @@
 //! - [`api`]: the same for applications' own servers, in JSON.
 //! - `openid_connect`: the endpoints at which applications sign people in; `onward`: where a form may lead in the end.
 //! - `guard`: what holds for every request: foreign origins, security headers, time limits, error pages.
+//! - `flash`: what an answer says has happened, for the next page to show once.
 //! - `words`: every refusal as a sentence for a person.
 //!
 //! A handler never decides who may do something: it asks for the type that proves it. Rules are not here either; they
@@ -19,6 +20,7 @@ mod client_address;
 mod cookies;
 mod csrf;
 mod extract;
+mod flash;
 mod forward_auth;
 mod guard;
 mod notice;

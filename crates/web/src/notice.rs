@@ -1,7 +1,10 @@
-//! What the page after a redirect says has happened: one word in its address, never free text, so that nobody can make
-//! our pages say something by a link.
+//! What the page after a redirect says has happened. It travels as a one-time message ([`Flash`]), never in the address.
 
-use crate::views::{Notice, NoticeKind};
+use crate::{
+    flash::Flash,
+    respond::Redirect,
+    views::{Notice, NoticeKind},
+};
 
 /// What has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +67,8 @@ impl Done {
         Self::BrowserConfirmed,
     ];
 
-    fn word(self) -> &'static str {
+    /// Its name in the message.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::AppAdded => "app-added",
             Self::AppRemoved => "app-removed",
@@ -107,7 +111,7 @@ impl Done {
                 "There is no set-up under way: it was finished, or its time was over. Begin again here."
             }
             Self::PasswordChanged => "Your password is changed.",
-            Self::PasswordReset => "Your new password is saved. Sign in with it now.",
+            Self::PasswordReset => "Password saved. Sign in with your new password.",
             Self::EmailChanged => "Your e-mail address is changed. Sign in with the new one from now on.",
             Self::EmailOver => {
                 "There is no new e-mail address waiting for a code: its time was over. Type it again here."
@@ -119,8 +123,8 @@ impl Done {
             Self::PhoneRemoved => "Your phone number is removed.",
             Self::SessionEnded => "That browser is signed out.",
             Self::OthersEnded => "Only this browser is signed in now.",
-            Self::SignedOut => "You are signed out.",
-            Self::SignInOver => "That sign-in took too long, or was finished elsewhere. Please begin again.",
+            Self::SignedOut => "You’ve signed out.",
+            Self::SignInOver => "That sign-in expired or was finished in another tab. Please sign in again.",
             Self::LoginAsOver => "You are back in your own account.",
             Self::ApplicationRegistered => "The application is registered. Choose below what it uses.",
             Self::ApplicationChanged => "The change is saved.",
@@ -143,26 +147,30 @@ impl Done {
         }
     }
 
-    /// The address of `page` with this notice.
-    pub(crate) fn at(self, page: &str) -> String {
-        format!("{page}?done={}", self.word())
+    /// The way to `page`, which says that this has happened.
+    pub(crate) fn at(self, page: &str) -> Redirect {
+        self.ending(page, 0)
     }
 
     /// The same, also saying how many other sessions were ended.
-    pub(crate) fn ending(self, page: &str, ended: u32) -> String {
-        format!("{}&ended={ended}", self.at(page))
+    pub(crate) fn ending(self, page: &str, ended: u32) -> Redirect {
+        Redirect { to: page.to_owned(), flash: Some(Flash::new(self, ended)) }
     }
 
-    /// The notice that an address asks for.
-    pub(crate) fn read(done: &str, ended: Option<&str>) -> Option<Notice> {
-        let done = Self::ALL.iter().copied().find(|known| known.word() == done)?;
-        let mut text = done.text().to_owned();
-        match ended.and_then(|ended| ended.parse::<u16>().ok()) {
-            None | Some(0) => {}
-            Some(1) => text.push_str(" One other browser was signed out."),
-            Some(ended) => text.push_str(&format!(" {ended} other browsers were signed out.")),
+    /// The one of this word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.word() == word)
+    }
+
+    /// What the page says.
+    pub(crate) fn notice(self, ended: u32) -> Notice {
+        let mut text = self.text().to_owned();
+        match ended {
+            0 => {}
+            1 => text.push_str(" One other browser was signed out."),
+            ended => text.push_str(&format!(" {ended} other browsers were signed out.")),
         }
-        Some(Notice { kind: done.kind(), text })
+        Notice { kind: self.kind(), text }
     }
 }
 
@@ -170,33 +178,23 @@ impl Done {
 mod tests {
     use super::*;
 
-    fn text(done: &str, ended: Option<&str>) -> Option<String> {
-        Done::read(done, ended).map(|notice| notice.text)
-    }
-
     #[test]
     fn every_word_reads_back() {
         for done in Done::ALL {
-            assert!(text(done.word(), None).unwrap().starts_with(done.text()));
-            assert_eq!(done.at("/profile"), format!("/profile?done={}", done.word()));
+            assert_eq!(Done::from_word(done.word()), Some(*done));
+            // It stands between dots in a cookie.
+            assert!(done.word().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
         }
         let words: std::collections::BTreeSet<_> = Done::ALL.iter().map(|done| done.word()).collect();
         assert_eq!(words.len(), Done::ALL.len());
     }
 
     #[test]
-    fn nothing_but_our_own_words_is_shown() {
-        assert_eq!(text("<b>call us</b>", None), None);
-        let plain = "Your password is changed.";
-        assert_eq!(text("password-changed", Some("0")).unwrap(), plain);
-        assert_eq!(text("password-changed", Some("<b>")).unwrap(), plain);
-        assert_eq!(
-            text("password-changed", Some("1")).unwrap(),
-            format!("{plain} One other browser was signed out.")
-        );
-        assert_eq!(
-            text("password-changed", Some("3")).unwrap(),
-            format!("{plain} 3 other browsers were signed out.")
-        );
+    fn the_number_of_ended_sessions_is_part_of_the_message() {
+        let text = |ended| Done::PasswordChanged.notice(ended).text;
+        let plain = text(0);
+        assert_eq!(plain, Done::PasswordChanged.text());
+        assert_eq!(text(1), format!("{plain} One other browser was signed out."));
+        assert_eq!(text(3), format!("{plain} 3 other browsers were signed out."));
     }
 }

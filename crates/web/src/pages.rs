@@ -17,7 +17,7 @@ pub(crate) mod hosted;
 pub(crate) mod login_as;
 pub(crate) mod machine;
 pub(crate) mod members;
-mod once;
+pub(crate) mod once;
 pub(crate) mod password;
 pub(crate) mod phone;
 pub(crate) mod profile;

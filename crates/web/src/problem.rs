@@ -3,7 +3,11 @@
 //! A handler returns a [`Problem`]; the page for it is made in one place (`guard::problems`), which knows who is
 //! looking. Nothing internal is on it; the log has the rest.
 
-use crate::{app::App, respond, views::ErrorAction};
+use crate::{
+    app::App,
+    respond::{self, Redirect},
+    views::ErrorAction,
+};
 use axum::response::{IntoResponse, Response};
 use countersign_flows::{Fault, openid_connect::authorize::NotAClient};
 use http::StatusCode;
@@ -17,6 +21,8 @@ const SOON: Duration = Duration::from_secs(5);
 pub(crate) enum Problem {
     /// No error: go there first (sign in, confirm your identity).
     Elsewhere(String),
+    /// The same, with a message about what has happened.
+    Telling(Redirect),
     /// The form comes from another site.
     ForeignOrigin,
     /// The form's `csrf_token` is missing, or of another handle.
@@ -115,6 +121,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
             Self::Elsewhere(to) => respond::see_other(&to),
+            Self::Telling(redirect) => respond::see_other(&redirect),
             problem => {
                 let mut response = problem.status().into_response();
                 response.extensions_mut().insert(problem);
@@ -128,7 +135,7 @@ impl Problem {
     /// The status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Elsewhere(_) => StatusCode::SEE_OTHER,
+            Self::Elsewhere(_) | Self::Telling(_) => StatusCode::SEE_OTHER,
             Self::ForeignOrigin
             | Self::StaleForm { .. }
             | Self::NoCookies { .. }
@@ -154,7 +161,7 @@ impl Problem {
     /// The word for metrics and the log.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
-            Self::Elsewhere(_) => "elsewhere",
+            Self::Elsewhere(_) | Self::Telling(_) => "elsewhere",
             Self::ForeignOrigin => "foreign-origin",
             Self::StaleForm { .. } => "stale-form",
             Self::NoCookies { .. } => "no-cookies",
@@ -239,7 +246,7 @@ impl Problem {
                 "Too many wrong codes were tried, and every second step of this account is switched off. Ask one of \
                  your team’s administrators to help you.",
             ),
-            Self::Elsewhere(_) | Self::NotFound => {
+            Self::Elsewhere(_) | Self::Telling(_) | Self::NotFound => {
                 plain("There is nothing here", "Perhaps the link is old, or it belongs to somebody else.")
             }
             Self::NoChallenge | Self::NotAClient(_) | Self::BadRequest => self.text_from_elsewhere(),

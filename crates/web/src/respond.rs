@@ -1,6 +1,6 @@
 //! The few shapes that answers have.
 
-use crate::{onward::FormTargets, problem::Problem, times};
+use crate::{flash::Flash, onward::FormTargets, problem::Problem, times};
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::{
@@ -23,15 +23,51 @@ pub(crate) fn page(status: StatusCode, template: &impl Template) -> Answer {
     }
 }
 
+/// Where an answer leads, and what the page there says has happened: an address, or [`Done::at`](crate::notice::Done::at).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    pub(crate) to: String,
+    pub(crate) flash: Option<Flash>,
+}
+
+/// What [`see_other`] takes: an address, or a [`Redirect`].
+pub(crate) trait Leads {
+    /// Where to.
+    fn redirect(&self) -> Redirect;
+}
+
+impl Leads for str {
+    fn redirect(&self) -> Redirect {
+        Redirect { to: self.to_owned(), flash: None }
+    }
+}
+
+impl Leads for String {
+    fn redirect(&self) -> Redirect {
+        self.as_str().redirect()
+    }
+}
+
+impl Leads for Redirect {
+    fn redirect(&self) -> Redirect {
+        self.clone()
+    }
+}
+
 /// 303: go on with a GET (RFC 9110 §15.4.4).
-pub(crate) fn see_other(to: &str) -> Response {
+pub(crate) fn see_other(to: &(impl Leads + ?Sized)) -> Response {
+    let Redirect { to, flash } = to.redirect();
     let Ok(mut location) = HeaderValue::try_from(to) else {
         tracing::error!("a redirect leads to what is no address");
         return Problem::Internal.into_response();
     };
     // It may hold the result of a second step, or the handle of a challenge.
     location.set_sensitive(true);
-    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+    let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
+    if let Some(flash) = flash {
+        response.extensions_mut().insert(flash);
+    }
+    response
 }
 
 /// Plain text for machines.

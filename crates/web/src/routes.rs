@@ -4,8 +4,7 @@
 use crate::{
     api::{self, told::told},
     app::App,
-    extract::Query,
-    forward_auth, guard,
+    flash, forward_auth, guard,
     openid_connect::{authorize, logout, metadata, token},
     pages::{
         activity, app as authenticator_app, application, applications, assets, backup_codes, confirm_browser,
@@ -295,6 +294,7 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
         .layer(from_fn_with_state(app.clone(), guard::foreign))
         .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| guard::panicked(&*cause)))
         .layer(from_fn_with_state(app.clone(), guard::problems))
+        .layer(from_fn_with_state(app.clone(), flash::carried))
         .layer(from_fn(told))
         .layer(from_fn(guard::cross_origin))
         .layer(from_fn_with_state(app.clone(), guard::protected))
@@ -322,10 +322,7 @@ pub(crate) fn is_protocol(extensions: &Extensions) -> bool {
 pub(crate) fn page_of(parts: &Parts) -> String {
     let path = parts.uri.path();
     if parts.method == Method::GET || parts.method == Method::HEAD {
-        // What was told after a redirect is not told again after the detour.
-        let told = Query::of(&parts.uri).get("done").is_some();
-        let whole = parts.uri.path_and_query().filter(|_| !told);
-        return whole.map_or(path, |whole| whole.as_str()).to_owned();
+        return parts.uri.path_and_query().map_or(path, |whole| whole.as_str()).to_owned();
     }
     let matched = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
     let route = TABLE.iter().find(|route| Some(route.path) == matched && route.method == parts.method);

@@ -12,6 +12,7 @@ mod confirm_browser;
 mod connections;
 mod crash;
 mod examples;
+mod flash;
 mod forward_auth;
 mod guessing;
 mod hashing;

@@ -3,9 +3,7 @@
 use crate::{
     app::App,
     client_address::client_address,
-    csrf,
-    extract::Query,
-    notice::Done,
+    csrf, flash,
     problem::Problem,
     respond::{self, Answer, ResponseExt as _},
     views::Notice,
@@ -18,7 +16,7 @@ use countersign_core::{
     session::Session,
 };
 use countersign_flows::identity;
-use http::{HeaderValue, Method, StatusCode, header::USER_AGENT, request::Parts};
+use http::{HeaderValue, StatusCode, header::USER_AGENT, request::Parts};
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -48,10 +46,10 @@ impl Browser {
         let token = handle.as_ref().map(|handle| csrf::token(&app.services.csrf_key, handle));
         Self {
             csrf_token: token.unwrap_or_default(),
+            notice: flash::notice(app, parts, handle.as_ref()),
             handle,
             origin: origin(parts, app),
             known: app.cookies.known_browser(&parts.headers).map(|handle| handle.stored()),
-            notice: notice(parts),
         }
     }
 
@@ -110,12 +108,4 @@ fn origin(parts: &Parts, app: &App) -> Origin {
         address: client_address(peer, &parts.headers, &app.settings.trusted_proxies),
         user_agent: String::from_utf8_lossy(user_agent).chars().take(USER_AGENT_LENGTH).collect(),
     }
-}
-
-fn notice(parts: &Parts) -> Option<Notice> {
-    if parts.method != Method::GET && parts.method != Method::HEAD {
-        return None;
-    }
-    let query = Query::of(&parts.uri);
-    Done::read(query.get("done")?, query.get("ended"))
 }

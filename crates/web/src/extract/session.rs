@@ -5,7 +5,7 @@ use crate::{
     app::App,
     notice::Done,
     problem::Problem,
-    respond::{Answer, ResponseExt as _, see_other},
+    respond::{Answer, Leads, ResponseExt as _, see_other},
     return_to, routes,
     shell::shell,
     views::Shell,
@@ -61,7 +61,7 @@ impl Own {
     }
 
     /// A redirect with a new handle for this session, after a change of credentials.
-    pub(crate) async fn renewed(&self, app: &App, to: &str) -> Answer {
+    pub(crate) async fn renewed(&self, app: &App, to: &(impl Leads + ?Sized)) -> Answer {
         let handle = identity::renewed(&app.services, &self.session).await?;
         Ok(see_other(to).with_cookie(handle.and_then(|handle| app.cookies.set_handle(&handle))))
     }
@@ -152,7 +152,7 @@ impl FromRequestParts<App> for Waiting {
 }
 
 fn begin_again() -> Problem {
-    Problem::Elsewhere(Done::SignInOver.at("/sign-in"))
+    Problem::Telling(Done::SignInOver.at("/sign-in"))
 }
 
 fn sign_in_first(page: &str) -> Problem {

@@ -7,7 +7,7 @@ use crate::{
     notice::Done,
     onward::{self, FormTargets},
     problem::Problem,
-    respond::{Answer, ResponseExt as _, see_other},
+    respond::{Answer, Leads as _, Redirect, ResponseExt as _, see_other},
     shell::shell,
     views::LogoutPage,
 };
@@ -29,7 +29,7 @@ pub(crate) async fn ask(State(app): State<App>, method: Method, uri: Uri, visito
     let session = if method == Method::HEAD { None } else { visitor.browser.session(&app).await? };
     match logout::wanted(&app.services, &parameters, session.as_ref()).await? {
         Wanted::Now { to } => end(&app, &visitor.browser, to).await,
-        Wanted::Nobody { to } => Ok(see_other(&to.unwrap_or_else(|| Done::SignedOut.at("/sign-in")))),
+        Wanted::Nobody { to } => Ok(see_other(&signed_out(to))),
         Wanted::Ask(asked) => {
             let who = match &session {
                 Some(session) => Some(identity::who(&app.services, session).await?),
@@ -73,8 +73,12 @@ async fn end(app: &App, browser: &Browser, to: Option<String>) -> Answer {
     if let Some(handle) = &browser.handle {
         sign_in::sign_out(&app.services, handle, &browser.origin).await?;
     }
-    let to = to.unwrap_or_else(|| Done::SignedOut.at("/sign-in"));
-    Ok(see_other(&to).with_cookie(app.cookies.clear_handle()))
+    Ok(see_other(&signed_out(to)).with_cookie(app.cookies.clear_handle()))
+}
+
+/// Back to the application, or to the page that says it.
+fn signed_out(to: Option<String>) -> Redirect {
+    to.map_or_else(|| Done::SignedOut.at("/sign-in"), |to| to.redirect())
 }
 
 fn page(app: &App, browser: &Browser, who: Option<&identity::Who>, asked: Asked) -> LogoutPage {

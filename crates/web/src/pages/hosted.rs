@@ -50,7 +50,7 @@ pub(crate) async fn verify(State(app): State<App>, hosted: Hosted, form: Form) -
     };
     let outcome = hosted::verify(&app.services, pending, method, form.get("code"), pages.origin()).await?;
     match outcome {
-        HostedOutcome::Back(address) => Ok(see_other(&address)),
+        HostedOutcome::Back(address) => Ok(see_other(address.as_str())),
         HostedOutcome::SetUp(browser) => Ok(pages.at("").with_cookie(app.cookies.set_set_up(&browser))),
         HostedOutcome::Refused(refusal) => {
             again(&app, pages, Some(method), Errors::refused(refusal, method)).await
@@ -81,7 +81,7 @@ pub(crate) async fn cancel(hosted: Hosted, form: Form) -> Answer {
     form.only_a_button()?;
     match stage {
         Stage::Show(_) | Stage::SetUp(_) | Stage::SettingUp(..) | Stage::Elsewhere => {
-            Ok(see_other(&pages.about().way_out))
+            Ok(see_other(pages.about().way_out.as_str()))
         }
         Stage::Enrolled(..) | Stage::Over => Ok(pages.at("")),
     }

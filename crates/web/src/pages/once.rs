@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 
 /// Whether a person is going to see the answer: not a `HEAD`, which shows nothing, nor a browser that loads pages ahead.
-pub(super) fn is_read_by_a_person(method: &Method, headers: &HeaderMap) -> bool {
+pub(crate) fn is_read_by_a_person(method: &Method, headers: &HeaderMap) -> bool {
     let purpose = headers.get("sec-purpose").map_or(&b""[..], |value| value.as_bytes());
     method == Method::GET && !purpose.starts_with(b"prefetch")
 }

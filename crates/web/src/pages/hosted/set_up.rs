@@ -87,7 +87,9 @@ pub(crate) async fn go_on(State(app): State<App>, hosted: Hosted, form: Form) ->
     };
     form.only_a_button()?;
     match hosted::finish(&app.services, record, session).await? {
-        HostedOutcome::Back(address) => Ok(see_other(&address).with_cookie(app.cookies.clear_set_up())),
+        HostedOutcome::Back(address) => {
+            Ok(see_other(address.as_str()).with_cookie(app.cookies.clear_set_up()))
+        }
         HostedOutcome::SetUp(_) | HostedOutcome::Refused(_) | HostedOutcome::Gone => Ok(pages.at("")),
     }
 }
