@@ -106,6 +106,14 @@ function enableErrorLinks(root) {
   }
 }
 
+// A page that answers a form takes the address of the form's page. So Back and Reload lead to that page, and the browser never
+// asks whether to send the form again.
+function enableHistory(root) {
+  const page = root.documentElement.dataset.formPage;
+  if (page) history.replaceState(null, "", page);
+}
+
+enableHistory(document);
 enableCopy(document);
 enablePrint(document);
 enableWait(document);

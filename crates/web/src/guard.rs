@@ -77,9 +77,12 @@ pub(crate) async fn observed(State(app): State<App>, mut request: Request, next:
     response
 }
 
-/// Security headers, and no copy of a page anywhere.
+/// Security headers, and no copy of a page anywhere but of a rejected form in the browser's own history: without script,
+/// *Back* has nothing else to show (decision 0031).
 pub(crate) async fn protected(State(app): State<App>, request: Request, next: Next) -> Response {
+    let may_be_shown_again = routes::may_be_shown_again(request.method(), request.extensions());
     let mut response = next.run(request).await;
+    let rejected = response.status().is_client_error();
     let onward = response.extensions_mut().remove::<FormTargets>();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -93,7 +96,8 @@ pub(crate) async fn protected(State(app): State<App>, request: Request, next: Ne
         let age = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, age);
     }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let kept = if may_be_shown_again && rejected { "private, no-cache" } else { "no-store" };
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(kept));
     response
 }
 
@@ -147,6 +151,10 @@ fn error_page(app: &App, browser: &Browser, who: Option<&Who>, problem: &Problem
         retry_after: words.retry_after.map(times::seconds_up),
     };
     match respond::page(words.status, &page) {
+        // It says whose account is open.
+        Ok(response) if who.is_some() => {
+            response.with_retry_after(words.retry_after).with_header(CACHE_CONTROL, "no-store")
+        }
         Ok(response) => response.with_retry_after(words.retry_after),
         Err(_) => words.status.into_response(),
     }

@@ -86,6 +86,9 @@ pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response {
 pub(crate) trait ResponseExt {
     /// Adds a cookie.
     fn with_cookie(self, cookie: Option<HeaderValue>) -> Self;
+    /// Has the browser forget its copies of our pages: someone has signed out, and the next person at this screen presses
+    /// *Back* (W3C Clear Site Data §3.1; ASVS 5.0 V14.3.1).
+    fn with_forgotten_pages(self) -> Self;
     /// Adds `Retry-After`.
     fn with_retry_after(self, wait: Option<Duration>) -> Self;
     /// Permits the page's forms to lead further than to this server.
@@ -100,6 +103,10 @@ impl ResponseExt for Response {
             self.headers_mut().append(SET_COOKIE, cookie);
         }
         self
+    }
+
+    fn with_forgotten_pages(self) -> Self {
+        self.with_header(HeaderName::from_static("clear-site-data"), "\"cache\"")
     }
 
     fn with_retry_after(mut self, wait: Option<Duration>) -> Self {

@@ -312,6 +312,19 @@ pub(crate) fn access(method: &Method, extensions: &Extensions) -> Option<Access>
     TABLE.iter().find(fits).map(|route| route.access)
 }
 
+/// Whether a form that was rejected here may be shown again from the browser's history: where no session is needed, and where
+/// the page holds no secret that it shows once (decision 0031).
+pub(crate) fn may_be_shown_again(method: &Method, extensions: &Extensions) -> bool {
+    let Some(matched) = extensions.get::<MatchedPath>().map(MatchedPath::as_str) else { return false };
+    TABLE.iter().any(|route| {
+        route.path == matched
+            && *method == Method::POST
+            && route.method == Method::POST
+            && matches!(route.access, Anyone | Waiting | Hosted)
+            && ![HOSTED_SET_UP, HOSTED_CODES].contains(&route.page)
+    })
+}
+
 /// Whether the path of this request is one of the endpoints for programs of applications, by whatever method.
 pub(crate) fn is_protocol(extensions: &Extensions) -> bool {
     let matched = extensions.get::<MatchedPath>().map(MatchedPath::as_str);

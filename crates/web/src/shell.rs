@@ -15,6 +15,7 @@ pub(crate) fn shell(app: &App, browser: &Browser, who: Option<&Who>) -> Shell {
         signed_in: who.map(signed_in),
         banner: who.and_then(banner),
         notice: browser.notice.clone(),
+        form_page: browser.form_page.clone(),
         service_name: app.settings.service_name.clone(),
         assets_version: app.assets_version.clone(),
     }

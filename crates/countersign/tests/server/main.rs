@@ -16,6 +16,7 @@ mod flash;
 mod forward_auth;
 mod guessing;
 mod hashing;
+mod history;
 mod hosted;
 mod login_as;
 mod openapi;

@@ -6,6 +6,7 @@ use crate::{
     csrf, flash,
     problem::Problem,
     respond::{self, Answer, ResponseExt as _},
+    routes,
     views::Notice,
 };
 use askama::Template;
@@ -16,7 +17,7 @@ use countersign_core::{
     session::Session,
 };
 use countersign_flows::identity;
-use http::{HeaderValue, StatusCode, header::USER_AGENT, request::Parts};
+use http::{HeaderValue, Method, StatusCode, header::USER_AGENT, request::Parts};
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -37,6 +38,8 @@ pub(crate) struct Browser {
     pub(crate) known: Option<StoredHandle>,
     /// What the page says has just happened.
     pub(crate) notice: Option<Notice>,
+    /// The page that holds the form, where one was sent.
+    pub(crate) form_page: Option<String>,
 }
 
 impl Browser {
@@ -47,6 +50,7 @@ impl Browser {
         Self {
             csrf_token: token.unwrap_or_default(),
             notice: flash::notice(app, parts, handle.as_ref()),
+            form_page: (parts.method == Method::POST).then(|| routes::page_of(parts)),
             handle,
             origin: origin(parts, app),
             known: app.cookies.known_browser(&parts.headers).map(|handle| handle.stored()),

@@ -84,7 +84,7 @@ async fn consent(app: &App, browser: Browser, view: ConsentView) -> Answer {
     };
     let who = identity::who(&app.services, &session).await?;
     let page = ConsentPage {
-        shell: shell(app, &browser, Some(&who)),
+        shell: shell(app, &browser, Some(&who)).with_form_page(format!("/oauth2/authorize?{}", view.request)),
         application: view.application,
         organization: view.organization,
         agreed: view.agreed,

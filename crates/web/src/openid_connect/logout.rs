@@ -73,7 +73,7 @@ async fn end(app: &App, browser: &Browser, to: Option<String>) -> Answer {
     if let Some(handle) = &browser.handle {
         sign_in::sign_out(&app.services, handle, &browser.origin).await?;
     }
-    Ok(see_other(&signed_out(to)).with_cookie(app.cookies.clear_handle()))
+    Ok(see_other(&signed_out(to)).with_cookie(app.cookies.clear_handle()).with_forgotten_pages())
 }
 
 /// Back to the application, or to the page that says it.

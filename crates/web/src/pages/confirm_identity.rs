@@ -145,8 +145,12 @@ async fn page(
         // Without a field for the code, what is wrong with it concerns the form.
         None => form = form.or(code),
     }
+    let form_page = match &step {
+        Some(step) => step.address(),
+        None => return_to::with("/confirm-identity", Some(&back.to)),
+    };
     Ok(ConfirmIdentityPage {
-        shell: own.shell(app),
+        shell: own.shell(app).with_form_page(form_page),
         email: own.who.email.clone(),
         step,
         application: back.behind.application,

@@ -116,7 +116,8 @@ async fn step(
         return end(app, pages, HostedEnd::NothingLeft, StatusCode::FORBIDDEN);
     };
     step.code_error = errors.code;
-    let page = HostedStepPage { shell: pages.shell(app), about: pages.view(), step, form_error: errors.form };
+    let shell = pages.shell(app).with_form_page(step.address());
+    let page = HostedStepPage { shell, about: pages.view(), step, form_error: errors.form };
     pages.page(status, &page)
 }
 

@@ -127,7 +127,7 @@ async fn again(
 
 fn page(app: &App, browser: &Browser, email: &str, return_to: Option<String>, errors: Errors) -> SignInPage {
     SignInPage {
-        shell: shell(app, browser, None),
+        shell: shell(app, browser, None).with_form_page(return_to::with("/sign-in", return_to.as_deref())),
         email: email.to_owned(),
         return_to,
         email_error: errors.email,

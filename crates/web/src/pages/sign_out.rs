@@ -15,5 +15,6 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, request: Re
     let Some(handle) = &browser.handle else { return Ok(see_other("/sign-in")) };
     Form::from_request(request, &app).await?.only_a_button()?;
     sign_in::sign_out(&app.services, handle, &browser.origin).await?;
-    Ok(see_other(&Done::SignedOut.at("/sign-in")).with_cookie(app.cookies.clear_handle()))
+    let answer = see_other(&Done::SignedOut.at("/sign-in"));
+    Ok(answer.with_cookie(app.cookies.clear_handle()).with_forgotten_pages())
 }

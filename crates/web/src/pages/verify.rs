@@ -89,5 +89,6 @@ async fn page(
     };
     let mut step = second_step::step(&view, asked, place).ok_or(Problem::NoSecondStepLeft)?;
     step.code_error = errors.code;
-    Ok(VerifyPage { shell: shell(app, &waiting.browser, None), step, form_error: errors.form })
+    let shell = shell(app, &waiting.browser, None).with_form_page(step.address());
+    Ok(VerifyPage { shell, step, form_error: errors.form })
 }

@@ -44,6 +44,7 @@ fn stranger() -> Shell {
         signed_in: None,
         banner: None,
         notice: None,
+        form_page: None,
         service_name: "Countersign".into(),
         assets_version: "1".into(),
     }

@@ -50,6 +50,16 @@ impl SecondStep {
         self.methods.iter().copied().filter(|method| *method != self.selected)
     }
 
+    /// The address of the page that shows this method.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let address = format!("{}?method={}", self.page_url, self.selected);
+        match &self.return_to {
+            Some(path) => format!("{address}&return_to={}", crate::return_to::encode(path)),
+            None => address,
+        }
+    }
+
     /// The words of the link under "Try another way".
     #[must_use]
     pub fn link_text(&self, method: &Method) -> &'static str {

@@ -11,10 +11,21 @@ pub struct Shell {
     pub banner: Option<LoginAsBanner>,
     /// One message about what has just happened, shown above the page's content.
     pub notice: Option<Notice>,
+    /// On a page that answers a form: the page that holds the form. Script puts it into the history in place of the answer,
+    /// so that *Back* and *Reload* lead there (decision 0031).
+    pub form_page: Option<String>,
     /// The name that people know the service by; `"Countersign"` unless configured.
     pub service_name: String,
     /// Changes whenever the assets do; appended as `?v=` so that they can be cached for good.
     pub assets_version: String,
+}
+
+impl Shell {
+    /// The page that holds the form, where its path says too little: with the query that it was opened with.
+    #[must_use]
+    pub fn with_form_page(self, page: String) -> Self {
+        Self { form_page: self.form_page.map(|_| page), ..self }
+    }
 }
 
 /// The account that the header names.
