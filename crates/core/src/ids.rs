@@ -62,6 +62,8 @@ typed_ids! {
     BackupCodeSetId;
     /// One backup code.
     BackupCodeId;
+    /// A form that waits until the account holder has confirmed who they are.
+    PendingFormId;
     /// A session, as it is named to people; its handle is something else, and secret.
     SessionId;
     /// A sign-in that has passed the password and waits for the second step.

@@ -21,6 +21,7 @@ pub mod members;
 pub mod openid_connect;
 pub mod operator;
 pub mod password_change;
+pub mod pending_forms;
 pub mod phone;
 pub mod profile;
 pub mod readiness;

@@ -13,6 +13,7 @@ sql! {
     ENROLMENTS = "DELETE FROM enrolments WHERE expires_at <= $1";
     REVEALS = "DELETE FROM backup_code_reveals WHERE expires_at <= $1";
     APPLICATION_REVEALS = "DELETE FROM application_reveals WHERE expires_at <= $1";
+    PENDING_FORMS = "DELETE FROM pending_forms WHERE expires_at <= $1";
     SENT_CODES = "DELETE FROM sent_codes WHERE expires_at <= $1";
     PASSWORD_RESETS = "DELETE FROM password_resets WHERE expires_at <= $1";
     BROWSER_LINKS = "DELETE FROM browser_links WHERE expires_at <= $1";
@@ -50,6 +51,7 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
         (ENROLMENTS, now),
         (REVEALS, now),
         (APPLICATION_REVEALS, now),
+        (PENDING_FORMS, now),
         (SENT_CODES, now.minus(DAY)),
         (PASSWORD_RESETS, now),
         (BROWSER_LINKS, now),

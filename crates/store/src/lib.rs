@@ -42,6 +42,7 @@ pub mod members;
 mod migrations;
 pub mod outbox;
 pub mod password_resets;
+pub mod pending_forms;
 pub mod phones;
 pub mod readiness;
 pub mod refresh_tokens;

@@ -9,7 +9,8 @@ use countersign_core::{
     event::EventKind,
     ids::{
         ApiKeyId, ApplicationChallengeId, ApplicationId, AuthenticatorId, BackupCodeId, BackupCodeSetId,
-        ChallengeId, EnrolmentId, EventId, GrantId, MessageId, OrganizationId, SentCodeId, SessionId, UserId,
+        ChallengeId, EnrolmentId, EventId, GrantId, MessageId, OrganizationId, PendingFormId, SentCodeId,
+        SessionId, UserId,
     },
     message::Channel,
     role::Role,
@@ -57,6 +58,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("members", crate::members::STATEMENTS),
         ("outbox", crate::outbox::STATEMENTS),
         ("password_resets", crate::password_resets::STATEMENTS),
+        ("pending_forms", crate::pending_forms::STATEMENTS),
         ("phones", crate::phones::STATEMENTS),
         ("readiness", crate::readiness::STATEMENTS),
         ("refresh_tokens", crate::refresh_tokens::STATEMENTS),
@@ -110,6 +112,7 @@ into_value! {
     EnrolmentId => |v| Value::Text(v.to_string());
     BackupCodeSetId => |v| Value::Text(v.to_string());
     BackupCodeId => |v| Value::Text(v.to_string());
+    PendingFormId => |v| Value::Text(v.to_string());
     SessionId => |v| Value::Text(v.to_string());
     ChallengeId => |v| Value::Text(v.to_string());
     SentCodeId => |v| Value::Text(v.to_string());

@@ -60,6 +60,25 @@ impl Cookies {
         set.map_or(before, |value| PlainHandle::parse(&value))
     }
 
+    /// Whether an answer sets the handle, or takes it away.
+    pub(crate) fn sets_handle(self, answer: &HeaderMap) -> bool {
+        answer.get_all(SET_COOKIE).iter().any(|line| self.handle_line(line).is_some())
+    }
+
+    /// Makes the cookies of a request those of the browser that holds `handle`.
+    pub(crate) fn replace_handle(self, request: &mut HeaderMap, handle: &PlainHandle) -> Option<()> {
+        let lines = request.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let pairs = lines.flat_map(|line| line.split(';')).map(str::trim);
+        let mine = format!("{}=", self.session_name());
+        let mut pairs: Vec<String> =
+            pairs.filter(|pair| !pair.starts_with(&mine)).map(str::to_owned).collect();
+        pairs.push(format!("{mine}{}", handle.to_text()));
+        let mut line = HeaderValue::try_from(pairs.join("; ")).ok()?;
+        line.set_sensitive(true);
+        request.insert(COOKIE, line);
+        Some(())
+    }
+
     /// Takes back what an answer was going to do with the handle.
     pub(crate) fn drop_handle_lines(self, answer: &mut HeaderMap) {
         let lines: Vec<HeaderValue> = answer.get_all(SET_COOKIE).iter().cloned().collect();

@@ -25,7 +25,7 @@ mod session;
 
 pub(crate) use browser::{Browser, Visitor};
 pub(crate) use change::Change;
-pub(crate) use form::{Defect, Form, Query, Sent, parameters, read_body};
+pub(crate) use form::{Defect, Form, Query, Sent, encode_fields, parameters, read_body};
 pub(crate) use hosted::{Hosted, HostedPages};
 pub(crate) use id::{Id, Ids};
 pub(crate) use local::Local;

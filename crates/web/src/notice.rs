@@ -35,6 +35,7 @@ pub(crate) enum Done {
     AddressRemoved,
     AccessWithdrawn,
     BrowserConfirmed,
+    FormOver,
 }
 
 impl Done {
@@ -65,6 +66,7 @@ impl Done {
         Self::AddressRemoved,
         Self::AccessWithdrawn,
         Self::BrowserConfirmed,
+        Self::FormOver,
     ];
 
     /// Its name in the message.
@@ -96,6 +98,7 @@ impl Done {
             Self::AddressRemoved => "address-removed",
             Self::AccessWithdrawn => "access-withdrawn",
             Self::BrowserConfirmed => "browser-confirmed",
+            Self::FormOver => "form-over",
         }
     }
 
@@ -137,12 +140,17 @@ impl Done {
             Self::AddressRemoved => "The address is removed. Nobody is sent back to it any more.",
             Self::AccessWithdrawn => "That application no longer has access to your account.",
             Self::BrowserConfirmed => "This browser is confirmed. Sign in now.",
+            Self::FormOver => {
+                "That request has expired or was already carried out. Check below, and try again if you need to."
+            }
         }
     }
 
     fn kind(self) -> NoticeKind {
         match self {
-            Self::SetUpOver | Self::EmailOver | Self::PhoneOver | Self::SignInOver => NoticeKind::Warning,
+            Self::SetUpOver | Self::EmailOver | Self::PhoneOver | Self::SignInOver | Self::FormOver => {
+                NoticeKind::Warning
+            }
             _ => NoticeKind::Good,
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod backup_codes;
 pub(crate) mod confirm_browser;
 pub(crate) mod confirm_identity;
 pub(crate) mod connected;
+pub(crate) mod continuing;
 pub(crate) mod dev;
 pub(crate) mod email;
 pub(crate) mod forgot_password;

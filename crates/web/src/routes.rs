@@ -8,8 +8,9 @@ use crate::{
     openid_connect::{authorize, logout, metadata, token},
     pages::{
         activity, app as authenticator_app, application, applications, assets, backup_codes, confirm_browser,
-        confirm_identity, connected, dev, email, forgot_password, home, hosted, login_as, machine, members,
-        password, phone, profile, reset_password, sessions, sign_in, sign_out, verify, well_known,
+        confirm_identity, connected, continuing, dev, email, forgot_password, home, hosted, login_as,
+        machine, members, password, phone, profile, reset_password, sessions, sign_in, sign_out, verify,
+        well_known,
     },
     problem::Problem,
     return_to,
@@ -138,6 +139,8 @@ static TABLE: &[RouteInfo] = &[
     shown("/profile", Own, || get(profile::show)),
     shown("/confirm-identity", Own, || get(confirm_identity::show)),
     posted("/confirm-identity", Own, "/confirm-identity", || post(confirm_identity::submit)),
+    shown("/confirm-identity/continue", Own, || get(continuing::show)),
+    posted("/confirm-identity/continue", Own, "/confirm-identity/continue", || post(continuing::submit)),
     posted("/confirm-identity/send-code", Own, "/confirm-identity", || post(confirm_identity::send_code)),
     posted("/profile/app/begin", OwnFresh, "/profile", || post(authenticator_app::begin)),
     shown("/profile/app/setup", Own, || get(authenticator_app::show)),
@@ -288,7 +291,7 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
     let routes =
         TABLE.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
     // The last layer is the outermost.
-    routes
+    let routes = routes
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(from_fn_with_state(app.clone(), guard::foreign))
@@ -299,7 +302,26 @@ pub fn router(services: Services, settings: WebSettings) -> Router {
         .layer(from_fn(guard::cross_origin))
         .layer(from_fn_with_state(app.clone(), guard::protected))
         .layer(from_fn_with_state(app.clone(), guard::observed))
-        .with_state(app)
+        .with_state(app.clone());
+    // Around the router, and not around its routes: what waited for a proof of identity is posted to its own route.
+    Router::new().fallback_service(routes).layer(from_fn_with_state(app, continuing::carried))
+}
+
+/// The route that takes a form at this path.
+pub(crate) fn posted_at(path: &str) -> Option<&'static RouteInfo> {
+    let fits = |template: &str| {
+        let (mut given, mut parts) = (path.split('/'), template.split('/'));
+        loop {
+            match (given.next(), parts.next()) {
+                (None, None) => return true,
+                (Some(given), Some(part)) if part.starts_with('{') || part == given => {}
+                _ => return false,
+            }
+        }
+    };
+    // A fixed path comes before one with a placeholder, as in the router.
+    let forms = || TABLE.iter().filter(|route| route.method == Method::POST && fits(route.path));
+    forms().find(|route| route.path == path).or_else(|| forms().next())
 }
 
 /// Who may use the route of this request; `None` where there is no such route. A preflight asks about a route of

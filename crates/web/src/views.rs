@@ -47,7 +47,7 @@ pub use hosted::{
 pub use members::{LoginAsPage, MemberPage, MemberRow, MembersPage};
 pub use openid_connect::{ConnectedPage, ConnectedRow, ConsentPage, LogoutPage};
 pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage};
-pub use second_step::{ConfirmIdentityPage, SecondStep, SentState, VerifyPage};
+pub use second_step::{ConfirmIdentityPage, ContinuePage, SecondStep, SentState, VerifyPage};
 pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};
 pub use sign_in::{ConfirmBrowser, ConfirmBrowserPage, ForgotPasswordPage, ResetPasswordPage, SignInPage};
 pub use system::{DevMessage, DevOutboxPage, ErrorAction, ErrorPage, SitePage, TextPart};

@@ -1,6 +1,7 @@
 //! Every refusal as one or two sentences for a person, the next step last.
 
 pub(crate) mod applications;
+pub(crate) mod continuing;
 
 use crate::times;
 use countersign_core::{

@@ -486,7 +486,7 @@ async fn members_may_not_and_an_old_proof_is_renewed_first() {
     client.get(&path).await.expect_status(200);
     let asked =
         client.post_from(&path, &format!("{path}/keys"), &KEY).await.expect_redirect("/confirm-identity");
-    let back = format!("return_to={path}");
+    let back = format!("return_to%3D{path}");
     assert!(asked.location().unwrap().contains(&back), "the page leads back: {asked}");
     assert_eq!(client.get(&path).await.texts("form[action$='/revoke']").len(), 1, "and nothing was made");
     client.confirm_identity(&admin, None).await;

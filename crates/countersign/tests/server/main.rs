@@ -10,6 +10,7 @@ mod bursts;
 mod command_line;
 mod confirm_browser;
 mod connections;
+mod continuing;
 mod crash;
 mod examples;
 mod flash;

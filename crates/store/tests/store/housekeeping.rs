@@ -5,14 +5,16 @@ use crate::throttles::SECOND_STEP;
 use crate::{applications, apps, backup_codes, outbox::message, sent_codes};
 use countersign_core::{
     Timestamp,
-    ids::{ChallengeId, EnrolmentId},
+    ids::{ChallengeId, EnrolmentId, PendingFormId},
     message::Recipient,
     throttle::{Limits, Verdict},
 };
 use countersign_store::{
     application_reveals::{self, Reveal, SecretOf},
     backup_codes as codes, browser_links, challenges, confirmed_browsers, enrolments, housekeeping,
-    known_browsers, outbox, password_resets, throttles,
+    known_browsers, outbox, password_resets,
+    pending_forms::{self, PendingForm},
+    throttles,
 };
 use zeroize::Zeroizing;
 
@@ -30,6 +32,7 @@ async fn each_thing_goes_when_its_time_has_come() {
         let (challenge, enrolment) =
             (ChallengeId::generate(NOW, &*w.entropy), EnrolmentId::generate(NOW, &*w.entropy));
         let (handle, authority) = (w.handle(), mia.authority());
+        let form = PendingFormId::generate(NOW, &*w.entropy);
         let (application, administrator) = applications::registered_by(&w, &mia, "CRM").await;
         let shown_to = (mia.user, mia.own.id());
         w.write(move |tx| {
@@ -39,6 +42,8 @@ async fn each_thing_goes_when_its_time_has_come() {
             codes::put_reveal(tx, &authority, &["a code".into()], end)?;
             let reveal = Reveal { of: SecretOf::Client, secret: Zeroizing::new("a secret".into()) };
             application_reveals::put(tx, &administrator, shown_to, application, &reveal, end)?;
+            let waiting = PendingForm { path: "/profile/email".into(), fields: "a=b".to_owned().into() };
+            pending_forms::put(tx, form, shown_to, &waiting, end)?;
             password_resets::insert(tx, &handle, mia.user, later(HOUR))?;
             browser_links::insert(tx, &handle, mia.user, later(HOUR))?;
             confirmed_browsers::confirm(tx, &handle, mia.user, later(HOUR))?;
@@ -50,7 +55,7 @@ async fn each_thing_goes_when_its_time_has_come() {
         })
         .await;
         assert_eq!(sweep(&w, NOW).await, 0);
-        assert_eq!(sweep(&w, later(10 * MINUTE)).await, 3, "the enrolment and the reveals");
+        assert_eq!(sweep(&w, later(10 * MINUTE)).await, 4, "the enrolment, the reveals and the form");
         assert_eq!(sweep(&w, later(HOUR)).await, 4, "the idle session, the links and the confirmed browser");
         assert_eq!(sweep(&w, later(DAY + 10 * MINUTE)).await, 2, "the challenge and the code");
         assert_eq!(sweep(&w, later(7 * DAY)).await, 1, "the message that was delivered");

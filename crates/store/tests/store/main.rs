@@ -24,6 +24,7 @@ mod migrations;
 mod openid_connect;
 mod outbox;
 mod password_resets;
+mod pending_forms;
 mod phones;
 mod readiness;
 mod second_steps;

@@ -21,7 +21,7 @@ impl<P: FromRequestParts<App, Rejection = Problem> + Send> FromRequest<App> for 
         let Administrator(own) = Administrator::from_request_parts(&mut parts, app).await?;
         let at = P::from_request_parts(&mut parts, app).await?;
         let form = Form::from_request(Request::from_parts(parts, body), app).await?;
-        let authority = own.fresh_for_applications(app).await?;
+        let authority = own.fresh_for_applications(app, &form).await?;
         Ok(Self { own, at, authority, form })
     }
 }

@@ -75,6 +75,11 @@ impl Fields {
         value.as_deref().ok()
     }
 
+    /// The fields that can be used.
+    pub(crate) fn usable(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.known.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref().ok()?)))
+    }
+
     /// The names, each once.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(|(name, _)| name.as_str())

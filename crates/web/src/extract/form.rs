@@ -37,6 +37,11 @@ impl Form {
         self.0.get(name)
     }
 
+    /// What was entered, to be posted again: without the token, which has changed by then.
+    pub(crate) fn entered(&self) -> String {
+        encode_fields(self.0.usable().filter(|(name, _)| *name != "csrf_token"))
+    }
+
     /// What makes the form unusable, if anything does.
     pub(crate) fn defect(&self) -> Option<Defect> {
         self.0.defect()
@@ -75,6 +80,11 @@ impl FromRequest<App> for Form {
         let fits = token.is_some_and(|token| csrf::fits(&app.services.csrf_key, handle, token));
         if fits { Ok(Self(fields)) } else { Err(Problem::StaleForm { page: page() }) }
     }
+}
+
+/// Fields as a browser sends them (WHATWG URL §5.2).
+pub(crate) fn encode_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 /// The parameters of a protocol request in a form: from a program, or sent here by another site. No `csrf_token` is asked

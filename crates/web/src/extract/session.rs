@@ -1,9 +1,10 @@
 //! Who is signed in, and how.
 
-use super::Browser;
+use super::{Browser, Form};
 use crate::{
     app::App,
     notice::Done,
+    pages::continuing::Pending,
     problem::Problem,
     respond::{Answer, Leads, ResponseExt as _, see_other},
     return_to, routes,
@@ -19,7 +20,7 @@ use countersign_core::{
 use countersign_flows::{
     Membership, applications,
     identity::{self, Who},
-    step_up,
+    pending_forms, step_up,
 };
 use http::request::Parts;
 
@@ -28,27 +29,48 @@ pub(crate) struct Own {
     pub(crate) session: OwnSession,
     pub(crate) who: Who,
     pub(crate) browser: Browser,
+    /// The path of the request.
+    path: String,
     /// The page to come back to after a detour.
     page: String,
 }
 
 impl Own {
-    /// The authority to change credentials; without a fresh proof of identity, the way to one and back.
-    pub(crate) fn fresh(&self, app: &App) -> Result<CredentialAuthority, Problem> {
-        step_up::authority(&app.services, &self.session).map_err(|ProofTooOld| self.confirm_first())
+    /// The authority to change credentials; without a fresh proof of identity, the way to one, after which `form` goes on.
+    pub(crate) async fn fresh(&self, app: &App, form: &Form) -> Result<CredentialAuthority, Problem> {
+        match step_up::authority(&app.services, &self.session) {
+            Ok(authority) => Ok(authority),
+            Err(ProofTooOld) => Err(self.confirm_first(app, form).await?),
+        }
     }
 
     /// The authority to ask for a "login as", under the same condition.
-    pub(crate) fn fresh_for_login_as(&self, app: &App) -> Result<LoginAsAuthority, Problem> {
-        step_up::login_as_authority(&app.services, &self.session).map_err(|ProofTooOld| self.confirm_first())
+    pub(crate) async fn fresh_for_login_as(
+        &self,
+        app: &App,
+        form: &Form,
+    ) -> Result<LoginAsAuthority, Problem> {
+        match step_up::login_as_authority(&app.services, &self.session) {
+            Ok(authority) => Ok(authority),
+            Err(ProofTooOld) => Err(self.confirm_first(app, form).await?),
+        }
     }
 
     /// The authority over the applications of the organization that this account holder runs, under the same condition.
-    pub(crate) async fn fresh_for_applications(&self, app: &App) -> Result<ApplicationAuthority, Problem> {
+    pub(crate) async fn fresh_for_applications(
+        &self,
+        app: &App,
+        form: &Form,
+    ) -> Result<ApplicationAuthority, Problem> {
         match applications::authority(&app.services, &self.session).await? {
             Ok(authority) => authority.ok_or(Problem::OnlyAdministrators),
-            Err(ProofTooOld) => Err(self.confirm_first()),
+            Err(ProofTooOld) => Err(self.confirm_first(app, form).await?),
         }
+    }
+
+    /// Whether the proof of identity is fresh.
+    pub(crate) fn is_fresh(&self, app: &App) -> bool {
+        step_up::authority(&app.services, &self.session).is_ok()
     }
 
     /// The organization that this account holder runs.
@@ -56,8 +78,16 @@ impl Own {
         self.who.runs.as_ref().ok_or(Problem::OnlyAdministrators)
     }
 
-    fn confirm_first(&self) -> Problem {
-        Problem::Elsewhere(return_to::with("/confirm-identity", Some(&self.page)))
+    /// The way to a proof of identity. The form waits for it; one that arrived damaged does not.
+    async fn confirm_first(&self, app: &App, form: &Form) -> Result<Problem, Problem> {
+        let mut back = self.page.clone();
+        if form.defect().is_none() {
+            let kept = pending_forms::keep(&app.services, &self.session, &self.path, form.entered()).await?;
+            if let Some(id) = kept {
+                back = Pending::new(id, &self.page).address();
+            }
+        }
+        Ok(Problem::Elsewhere(return_to::with("/confirm-identity", Some(&back))))
     }
 
     /// A redirect with a new handle for this session, after a change of credentials.
@@ -81,7 +111,9 @@ impl FromRequestParts<App> for Own {
         let Some(session) = browser.session(app).await? else { return Err(sign_in_first(&page)) };
         let who = identity::who(&app.services, &session).await?;
         match session {
-            Session::Own(session) => Ok(Self { session, who, browser, page }),
+            Session::Own(session) => {
+                Ok(Self { session, who, browser, path: parts.uri.path().to_owned(), page })
+            }
             Session::Impersonated(_) => Err(Problem::OnlyTheAccountHolder),
         }
     }

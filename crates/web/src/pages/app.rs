@@ -19,7 +19,7 @@ use http::StatusCode;
 
 /// `POST /profile/app/begin`
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     form.only_a_button()?;
     enrolment::begin(&app.services, authority).await?;
     Ok(see_other("/profile/app/setup"))
@@ -61,7 +61,7 @@ pub(crate) async fn remove(
     Id(id): Id<AuthenticatorId>,
     form: Form,
 ) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     form.only_a_button()?;
     let removed = enrolment::remove(&app.services, authority, id, &own.browser.origin).await?;
     let removed = removed.ok_or(Problem::NotFound)?;

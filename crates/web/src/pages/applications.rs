@@ -24,7 +24,7 @@ pub(crate) async fn register(
     Administrator(own): Administrator,
     form: Form,
 ) -> Answer {
-    let authority = own.fresh_for_applications(&app).await?;
+    let authority = own.fresh_for_applications(&app, &form).await?;
     let typed = form.get("name");
     let error = match form.defect() {
         Some(defect) => defect.error.to_string(),

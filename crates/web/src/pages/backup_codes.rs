@@ -46,7 +46,7 @@ pub(crate) async fn show(
 
 /// `POST /profile/backup-codes/reset`
 pub(crate) async fn reset(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     form.only_a_button()?;
     if backup_codes::reset(&app.services, authority, &own.browser.origin).await? {
         return Ok(see_other("/profile/backup-codes"));

@@ -1,6 +1,9 @@
 //! `/confirm-identity` and `/confirm-identity/send-code`
 
-use super::second_step::{self, Errors, Place};
+use super::{
+    continuing::{Pending, Waiting},
+    second_step::{self, Errors, Place},
+};
 use crate::{
     app::App,
     extract::{Form, Own, Query},
@@ -36,7 +39,7 @@ impl Refused {
 /// `GET /confirm-identity`
 pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
     let asked = query.get("method").and_then(|method| method.parse().ok());
-    let back = back(&app, query.get("return_to").unwrap_or_default()).await;
+    let back = back(&app, &own, query.get("return_to").unwrap_or_default()).await?;
     let targets = back.targets();
     let page = page(&app, &own, asked, back, Refused::default()).await?;
     Ok(respond::page(StatusCode::OK, &page)?.with_form_targets(targets))
@@ -44,7 +47,7 @@ pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answ
 
 /// `POST /confirm-identity`
 pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let back = back(&app, form.get("return_to")).await;
+    let back = back(&app, &own, form.get("return_to")).await?;
     let method = form.get("method").parse::<Method>().ok();
     if let Some(defect) = form.defect() {
         let refused = match defect.field.as_str() {
@@ -59,7 +62,8 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
     let outcome = step_up::confirm(&app.services, &own.session, entered, wanted, origin).await?;
     let refused = match outcome {
         StepUpOutcome::Proven { handle } => {
-            return Ok(see_other(&back.to).with_cookie(app.cookies.set_handle(&handle)));
+            let cookie = app.cookies.set_handle(&handle);
+            return Ok(go_on(&app, &own, &back).await?.with_cookie(cookie));
         }
         StepUpOutcome::WrongPassword => Refused::password(words::NOT_YOUR_PASSWORD),
         StepUpOutcome::BadPassword(error) => Refused::password(words::typed_password(error)),
@@ -74,9 +78,17 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
     again(&app, &own, method, back, refused).await
 }
 
+/// Where the proof leads: to what asked for it. A form that waited is carried out at once, unless it ends something.
+async fn go_on(app: &App, own: &Own, back: &Back) -> Answer {
+    match (&back.pending, &back.waiting) {
+        (Some(pending), Some(waiting)) if !waiting.asks_first() => pending.carry_out(app, own).await,
+        _ => Ok(see_other(&back.to)),
+    }
+}
+
 /// `POST /confirm-identity/send-code`
 pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let back = back(&app, form.get("return_to")).await;
+    let back = back(&app, &own, form.get("return_to")).await?;
     if let Some(defect) = form.defect() {
         return again(&app, &own, None, back, Refused::step(Errors::defect(&defect))).await;
     }
@@ -98,6 +110,9 @@ pub(crate) async fn send_code(State(app): State<App>, own: Own, form: Form) -> A
 struct Back {
     to: String,
     behind: Behind,
+    /// Where it leads to a form that waits: which, and what it does if it still waits.
+    pending: Option<Pending>,
+    waiting: Option<Waiting>,
 }
 
 impl Back {
@@ -106,10 +121,15 @@ impl Back {
     }
 }
 
-async fn back(app: &App, raw: &str) -> Back {
+async fn back(app: &App, own: &Own, raw: &str) -> Result<Back, Problem> {
     let to = return_to::local(&app.settings.public_url, raw).unwrap_or_else(|| "/profile".to_owned());
     let behind = onward::behind(app, &to).await;
-    Back { to, behind }
+    let pending = Pending::at(app, &to);
+    let waiting = match &pending {
+        Some(pending) => pending.peek(app, own).await?,
+        None => None,
+    };
+    Ok(Back { to, behind, pending, waiting })
 }
 
 async fn again(app: &App, own: &Own, method: Option<Method>, back: Back, refused: Refused) -> Answer {
@@ -156,7 +176,9 @@ async fn page(
         application: back.behind.application,
         second_step_wanted: wanted > Level::OneStep,
         email_not_enough: wanted == Level::TwoFactor && !view.methods.contains(&Method::Email),
-        cancel_to: onward::cancelled(&back.to),
+        purpose: back.waiting.map(|waiting| waiting.does.purpose),
+        holds_minutes: app.services.rules.step_up_max_age.as_secs() / 60,
+        cancel_to: back.pending.map_or_else(|| onward::cancelled(&back.to), |pending| pending.page),
         return_to: back.to,
         password_error: refused.password,
         form_error: form,

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 /// `POST /profile/email`: sends a code to the new address.
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     let typed = form.get("email");
     let mut wait = None;
     let error = match form.defect() {
@@ -65,7 +65,7 @@ pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answ
 
 /// `POST /profile/email/confirm`
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     if let Some(defect) = form.defect() {
         return again(&app, &own, Errors::defect(&defect)).await;
     }

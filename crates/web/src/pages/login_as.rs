@@ -24,7 +24,7 @@ pub(crate) async fn begin(
     Id(id): Id<UserId>,
     form: Form,
 ) -> Answer {
-    let authority = own.fresh_for_login_as(&app)?;
+    let authority = own.fresh_for_login_as(&app, &form).await?;
     if let Some(defect) = form.defect() {
         return again(&app, &own, id, &form, defect.error.to_string()).await;
     }

@@ -15,7 +15,7 @@ use countersign_flows::password_change::{self, PasswordChange};
 
 /// `POST /profile/password`
 pub(crate) async fn change(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     if let Some(defect) = form.defect() {
         let text = Some(defect.error.to_string());
         let refused = match defect.field.as_str() {

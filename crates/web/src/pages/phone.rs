@@ -32,7 +32,7 @@ const NOT_OFFERED: &str = "Codes by text message are not used here. Use an authe
 
 /// `POST /profile/phone`: sends a code to the new number.
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     let typed = form.get("phone");
     let mut wait = None;
     let error = match form.defect() {
@@ -73,7 +73,7 @@ pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answ
 
 /// `POST /profile/phone/confirm`
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     if let Some(defect) = form.defect() {
         return again(&app, &own, "", Errors::defect(&defect)).await;
     }
@@ -88,7 +88,7 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
 
 /// `POST /profile/phone/remove`
 pub(crate) async fn remove(State(app): State<App>, own: Own, form: Form) -> Answer {
-    let authority = own.fresh(&app)?;
+    let authority = own.fresh(&app, &form).await?;
     form.only_a_button()?;
     if phone::remove(&app.services, authority, &own.browser.origin).await? {
         Ok(see_other(&Done::PhoneRemoved.at("/profile")))

@@ -120,6 +120,10 @@ pub struct ConfirmIdentityPage {
     pub step: Option<SecondStep>,
     /// The application that asks, where it is one and not a page of ours.
     pub application: Option<String>,
+    /// After "to": what the person was doing, and what goes on afterwards.
+    pub purpose: Option<&'static str>,
+    /// For how many minutes the proof holds.
+    pub holds_minutes: u64,
     /// Whether a second step is asked for because the application wants it.
     pub second_step_wanted: bool,
     /// Whether the application wants a second factor, so that a code sent by email is not offered.
@@ -141,4 +145,24 @@ impl ConfirmIdentityPage {
         let code_error = self.step.as_ref().is_some_and(|step| step.code_error.is_some());
         code_error || self.password_error.is_some() || self.form_error.is_some()
     }
+}
+
+/// `GET /confirm-identity/continue`: asks before something ends.
+#[derive(Template)]
+#[template(path = "continue.html")]
+pub struct ContinuePage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The question, which names what ends.
+    pub question: String,
+    /// What follows.
+    pub consequence: &'static str,
+    /// The words of the button.
+    pub button: &'static str,
+    /// Whether something ends, and not only goes on.
+    pub ends: bool,
+    /// The form that waits.
+    pub form: String,
+    /// The page that holds it: where *Cancel* leads.
+    pub return_to: String,
 }

@@ -2,8 +2,8 @@
 
 use super::{Sample, member, push, some, stranger, with_notice};
 use crate::views::{
-    ConfirmBrowser, ConfirmBrowserPage, ConfirmIdentityPage, ErrorAction, ErrorPage, ForgotPasswordPage,
-    NoticeKind, ResetPasswordPage, SecondStep, SentState, SignInPage, VerifyPage,
+    ConfirmBrowser, ConfirmBrowserPage, ConfirmIdentityPage, ContinuePage, ErrorAction, ErrorPage,
+    ForgotPasswordPage, NoticeKind, ResetPasswordPage, SecondStep, SentState, SignInPage, VerifyPage,
 };
 use countersign_core::second_step::Method;
 
@@ -139,6 +139,8 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
         email: "mia@brightwater.example".into(),
         step,
         application: None,
+        purpose: Some("set up your authenticator app"),
+        holds_minutes: 5,
         second_step_wanted: false,
         email_not_enough: false,
         return_to: "/profile".into(),
@@ -152,7 +154,7 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "confirm-identity-password", &page(None))?;
     let asked = page(Some(step(Method::App, SentState::NotSent)));
     let application = some("Brightwater CRM");
-    let asked = ConfirmIdentityPage { application, second_step_wanted: true, ..asked };
+    let asked = ConfirmIdentityPage { application, purpose: None, second_step_wanted: true, ..asked };
     push(pages, "confirm-identity-for-application", &asked)?;
     let factors = vec![Method::App, Method::Sms, Method::BackupCode];
     let without_email = SecondStep { methods: factors, ..step(Method::App, SentState::NotSent) };
@@ -162,7 +164,18 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let code_error = some("This code is not right. Wait for the app to show the next one, then type that.");
     let password_error = some("This is not your password. Type the one that you sign in with.");
     let wrong = page(Some(SecondStep { code_error, ..wrong }));
-    push(pages, "confirm-identity-wrong", &ConfirmIdentityPage { password_error, ..wrong })
+    push(pages, "confirm-identity-wrong", &ConfirmIdentityPage { password_error, purpose: None, ..wrong })?;
+    let going_on = ContinuePage {
+        shell: member(),
+        question: "Remove “Phone”?".into(),
+        consequence: "Its codes stop working, and you’ll be signed out everywhere else. If it’s your only app, your backup \
+                      codes stop working too.",
+        button: "Remove app",
+        ends: true,
+        form: String::new(),
+        return_to: "/profile".into(),
+    };
+    push(pages, "confirm-identity-continue", &going_on)
 }
 
 fn errors(pages: &mut Vec<Sample>) -> askama::Result<()> {
