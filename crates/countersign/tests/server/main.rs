@@ -17,6 +17,7 @@ mod guessing;
 mod hashing;
 mod hosted;
 mod login_as;
+mod new_keys;
 mod openapi;
 mod openid;
 mod openid_clients;
@@ -29,6 +30,7 @@ mod shutdown;
 mod sign_in;
 mod starting;
 mod structure;
+mod test_script;
 mod user_commands;
 
 use countersign_testkit::{Engine, Server, ServerOptions};

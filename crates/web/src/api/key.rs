@@ -1,7 +1,7 @@
 //! Who calls. A handler asks for one of these, and cannot be reached without it:
 //!
 //! ```text
-//!   Key<S>       a live API key that has the scope S
+//!   Key<S>       a live API key that has the scope S (AnyScope: whatever its scopes)
 //!    └─ Alone<S>    and no actor: what changes authenticators, codes or tokens
 //!        └─ Holder     and the account holder's own token, of the {user} in the path (scope `authenticators`)
 //! ```
@@ -28,7 +28,8 @@ pub(crate) const ACTOR: HeaderName = HeaderName::from_static("countersign-actor"
 
 /// A scope, as a type.
 pub(crate) trait Allows: Send + Sync + 'static {
-    const SCOPE: Scope;
+    /// `None` where every key will do.
+    const SCOPE: Option<Scope>;
 }
 
 macro_rules! scopes {
@@ -37,12 +38,19 @@ macro_rules! scopes {
         pub(crate) struct $name;
 
         impl Allows for $name {
-            const SCOPE: Scope = Scope::$name;
+            const SCOPE: Option<Scope> = Some(Scope::$name);
         }
     )*};
 }
 
 scopes! { UsersRead UsersWrite Challenges Authenticators }
+
+/// Any scope: what concerns only the key itself.
+pub(crate) struct AnyScope;
+
+impl Allows for AnyScope {
+    const SCOPE: Option<Scope> = None;
+}
 
 /// What every request with a key has.
 pub(crate) trait Party: Send + Sync + 'static {
@@ -71,8 +79,8 @@ impl<S: Allows> Key<S> {
         if standing.over {
             return Err(ApiProblem::plain(kinds::RATE_LIMITED).after(standing.resets_in));
         }
-        if !caller.allows(S::SCOPE) {
-            return Err(scope_missing(S::SCOPE));
+        if let Some(scope) = S::SCOPE.filter(|scope| !caller.allows(*scope)) {
+            return Err(scope_missing(scope));
         }
         query::only(&parts.uri, parameters)?;
         let actor =

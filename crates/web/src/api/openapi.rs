@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 #[derive(OpenApi)]
 #[openapi(
     paths(
+        super::this_key::show,
         super::users::list,
         super::users::put,
         super::users::show,
@@ -35,6 +36,7 @@ use utoipa::OpenApi;
         super::challenges::redeem,
     ),
     tags(
+        (name = "Keys", description = "The API key of the request."),
         (name = "Challenges", description = "Asking for a second step, and learning what came of it."),
         (name = "Users", description = "Whom the application knows."),
         (name = "Account-holder tokens", description = "The proof of the account holder’s presence, without which nothing of theirs changes."),
@@ -67,7 +69,7 @@ pub(crate) fn document(settings: &WebSettings) -> Value {
     document["servers"] = json!([{"url": settings.base()}]);
     document["components"]["securitySchemes"] = json!({"apiKey": {
         "type": "http", "scheme": "bearer",
-        "description": "An API key of the application: `Authorization: Bearer csk_…`.",
+        "description": "An API key of the application: `Authorization: Bearer csk_…`. The examples read it from the environment variable `COUNTERSIGN_API_KEY`.",
     }});
     document["components"]["schemas"]["Problem"] = problem_schema();
     for route in routes::table() {
@@ -83,7 +85,8 @@ pub(crate) fn document(settings: &WebSettings) -> Value {
 
 /// What an operation needs besides its path and body.
 struct Needs {
-    scope: Scope,
+    /// `None`: every key will do.
+    scope: Option<Scope>,
     alone: bool,
     holder: bool,
 }
@@ -91,9 +94,10 @@ struct Needs {
 impl Needs {
     fn of(route: &RouteInfo) -> Option<Self> {
         match route.access {
-            Access::Api(scope) => Some(Self { scope, alone: false, holder: false }),
-            Access::ApiAlone(scope) => Some(Self { scope, alone: true, holder: false }),
-            Access::ApiHolder => Some(Self { scope: Scope::Authenticators, alone: true, holder: true }),
+            Access::ApiKey => Some(Self { scope: None, alone: false, holder: false }),
+            Access::Api(scope) => Some(Self { scope: Some(scope), alone: false, holder: false }),
+            Access::ApiAlone(scope) => Some(Self { scope: Some(scope), alone: true, holder: false }),
+            Access::ApiHolder => Some(Self { scope: Some(Scope::Authenticators), alone: true, holder: true }),
             _ => None,
         }
     }
@@ -104,7 +108,10 @@ fn finish(operation: &mut Value, route: &RouteInfo, needs: &Needs) {
     let Some(members) = operation.as_object_mut() else { return };
     let own = members.remove(PROBLEMS).unwrap_or_default();
     let optional_holder = members.remove(ACCOUNT_HOLDER).is_some();
-    members.insert("security".to_owned(), json!([{"apiKey": [needs.scope.as_str()]}]));
+    members.insert(
+        "security".to_owned(),
+        json!([{"apiKey": needs.scope.iter().map(|scope| scope.as_str()).collect::<Vec<_>>()}]),
+    );
     let mut parameters =
         members.remove("parameters").and_then(|all| all.as_array().cloned()).unwrap_or_default();
     parameters.extend(path_parameters(route.path));
@@ -129,19 +136,19 @@ fn common_problems(
     has_body: bool,
 ) -> impl Iterator<Item = &'static str> + use<> {
     let (post, put) = (route.method == http::Method::POST, route.method == http::Method::PUT);
-    let lists: [(bool, &[&str]); 6] = [
+    let lists: [(bool, &[&str]); 7] = [
         (
             true,
             &[
                 "malformed-request",
                 "api-key-refused",
                 "too-many-wrong-keys",
-                "scope-missing",
                 "rate-limited",
                 "internal",
                 "unavailable",
             ],
         ),
+        (needs.scope.is_some(), &["scope-missing"]),
         (needs.alone, &["actor-may-not-change"]),
         (needs.holder, &["account-holder-token-refused"]),
         (post, &["bad-idempotency-key", "request-in-progress", "idempotency-key-reused"]),
@@ -366,10 +373,13 @@ mod tests {
         let mut ids = BTreeSet::new();
         for (name, operation) in operations(&document) {
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{name}");
-            let scope = operation["security"][0]["apiKey"][0].as_str().unwrap();
-            assert!(scope.parse::<Scope>().is_ok(), "{name}");
+            let scopes = operation["security"][0]["apiKey"].as_array().unwrap();
+            let of_any_key = operation["operationId"] == "getKey";
+            assert_eq!(scopes.len(), usize::from(!of_any_key), "{name}");
+            assert!(scopes.iter().all(|scope| scope.as_str().unwrap().parse::<Scope>().is_ok()), "{name}");
+            assert_eq!(operation["responses"]["403"].is_object(), !of_any_key, "{name}");
             assert!(operation["summary"].is_string(), "{name}");
-            for status in ["400", "401", "403", "429", "500", "503"] {
+            for status in ["400", "401", "429", "500", "503"] {
                 assert!(operation["responses"][status].is_object(), "{name} {status}");
             }
             assert!(operation.get(PROBLEMS).is_none() && operation.get(ACCOUNT_HOLDER).is_none(), "{name}");
