@@ -31,7 +31,7 @@ pub(crate) struct BackupCodes {
     backup_codes: Vec<String>,
 }
 
-/// Say how many backup codes are left
+/// Get the number of backup codes
 #[utoipa::path(
     get, path = "/api/v1/users/{user}/backup-codes", tag = "Authenticators", operation_id = "countBackupCodes",
     responses((status = 200, description = "How many are left.", body = BackupCodesLeft)),

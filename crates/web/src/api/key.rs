@@ -146,8 +146,8 @@ where
     }
 }
 
-/// A key that may write users, the one whom the path names, and their own token where there is one. With an actor at the
-/// keyboard no token counts, whoever it is of.
+/// A key that may write users, the one whom the path names, and their own token where there is one. With an actor no token
+/// counts, and a false one is refused all the same.
 pub(crate) struct UserWriter {
     pub(crate) key: Key<UsersWrite>,
     pub(crate) user: ExternalId,
@@ -160,10 +160,7 @@ impl FromRequestParts<App> for UserWriter {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiProblem> {
         let key = Key::<UsersWrite>::from_request_parts(parts, app).await?;
         let UserPath(user) = UserPath::from_request_parts(parts, app).await?;
-        let holder = match &key.actor {
-            Some(_) => None,
-            None => session(parts, app, &key.caller, &user).await?,
-        };
+        let holder = session(parts, app, &key.caller, &user).await?.filter(|_| key.actor.is_none());
         Ok(Self { key, user, holder })
     }
 }
@@ -208,7 +205,7 @@ async fn session(
 
 /// The key may not do this.
 pub(crate) fn scope_missing(scope: Scope) -> ApiProblem {
-    let detail = format!("This key lacks the scope “{scope}”. Make one that has it.");
+    let detail = format!("This key lacks the scope “{scope}”. Create one that has it.");
     ApiProblem::new(kinds::SCOPE_MISSING, detail).with("scope", scope.as_str())
 }
 

@@ -37,17 +37,16 @@ use utoipa::OpenApi;
     ),
     tags(
         (name = "Keys", description = "The API key of the request."),
-        (name = "Challenges", description = "Asking for a second step, and learning what came of it."),
-        (name = "Users", description = "Whom the application knows."),
-        (name = "Account-holder tokens", description = "The proof of the account holder’s presence, without which nothing of theirs changes."),
-        (name = "Authenticators", description = "Setting up and removing authenticator apps and backup codes."),
+        (name = "Challenges", description = "Asking a user for a second step, and getting the result."),
+        (name = "Users", description = "The application’s users."),
+        (name = "Account-holder tokens", description = "Proof that the account holder is present, without which nothing of theirs changes."),
+        (name = "Authenticators", description = "Adding and removing authenticator apps and backup codes."),
     ),
 )]
 struct Described;
 
-const ABOUT: &str = "The second step as a service: for an application that signs people in itself. Every request needs an API key \
-    of the application; whatever changes somebody’s second step needs the account holder’s own token as well. Problems are \
-    RFC 9457 problem details whose `type` is an address below `/api/errors/`.";
+const ABOUT: &str = "Two-factor authentication for an application that keeps its own password page. Every request needs an API key of the \
+    application; changes to a user’s second step also need the account holder’s own token. Errors are RFC 9457 problems whose `type` is an address below `/api/errors/`.";
 
 /// The pattern of `{id}` and of every other id that is made here.
 const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
@@ -168,7 +167,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
             "example": "user_42",
         }),
         name => json!({
-            "name": name, "in": "path", "required": true, "description": "The id, as it was answered.",
+            "name": name, "in": "path", "required": true, "description": "The id from the response.",
             "schema": {"type": "string", "format": "uuid", "pattern": UUID},
             "example": "01890000-0000-7000-8000-000000000000",
         }),
@@ -181,7 +180,7 @@ fn header_parameters(route: &RouteInfo, holder: bool, optional_holder: bool) -> 
     let mut headers = vec![header(
         "Countersign-Actor",
         false,
-        "Who is at the keyboard, where that is not the account holder. Always send it then: it is what keeps an administrator in a “login as” from changing what is not theirs.",
+        "The administrator acting for the user. Required when someone else is acting; it blocks security changes.",
         json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}),
     )];
     if holder || optional_holder {
@@ -196,7 +195,7 @@ fn header_parameters(route: &RouteInfo, holder: bool, optional_holder: bool) -> 
         headers.push(header(
             "Idempotency-Key",
             false,
-            "A random value for this one request. A request that is sent again with it is answered as the first time, for an hour.",
+            "A random value for this request. Send the same request with the same value again, and you get the first response, for an hour.",
             json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}),
         ));
     }
@@ -206,7 +205,7 @@ fn header_parameters(route: &RouteInfo, holder: bool, optional_holder: bool) -> 
 fn headers(status: Option<u16>) -> Value {
     let text = |about: &str| json!({"description": about, "schema": {"type": "string"}});
     let mut headers = json!({
-        "RateLimit-Policy": text("How many requests the application has in a window: `\"default\";q=600;w=60`."),
+        "RateLimit-Policy": text("How many requests the application may send in a window: `\"default\";q=600;w=60`."),
         "RateLimit": text("How many are left, and in how many seconds the next window begins: `\"default\";r=599;t=60`."),
         "X-Request-Id": text("The number of the request in the server’s log."),
     });
@@ -305,14 +304,14 @@ fn refine(schemas: &mut Value) {
     let one = |name: &str, schema: Value| json!({"type": "object", "required": [name], "properties": {name: schema}, "additionalProperties": false});
     let challenge = json!({
         "type": "string", "format": "uuid", "pattern": UUID, "example": "01890000-0000-7000-8000-000000000000",
-        "description": "A challenge that the account holder has just answered. It buys one token.",
+        "description": "A challenge that the account holder has just answered. It can be exchanged for one token.",
     });
     let first = json!({
         "const": true, "example": true,
         "description": "The account holder has no authenticator app yet, and is in a session of their own with the application.",
     });
     schemas["TokenDraft"] = json!({
-        "description": "On the strength of what a token is asked for: one of the two.",
+        "description": "What the token is based on: one of the two.",
         "oneOf": [one("challenge", challenge), one("first_enrolment", first)],
     });
 }

@@ -65,7 +65,7 @@ pub(crate) struct Token {
     expires_at: String,
 }
 
-/// Take an account-holder token
+/// Create a user token
 ///
 /// Whatever changes a user’s second step needs such a token beside the key. It stands for the account holder, who was present a
 /// moment ago, and lives as long as a fresh proof of identity. Either a challenge that was answered just now buys it, once and
