@@ -69,7 +69,10 @@ async fn create(s: &Services, options: &ApplicationCreate) -> Result<(), Failure
                 client_secret: secret.as_ref().map(|secret| secret.text()),
                 api_key: key.as_ref().map(|key| key.key.as_str()),
             })?;
-            if key.is_some() { print::try_key(&options.place) } else { Ok(()) }
+            if key.is_some() {
+                print::try_key(&options.place);
+            }
+            Ok(())
         }
         CreateOutcome::Name(error) => Err(name("--name", error)),
         CreateOutcome::KeyName(error) => Err(name("--api-key", error)),
@@ -282,7 +285,8 @@ async fn create_key(s: &Services, options: &ApiKeyCreate) -> Result<(), Failure>
                 key_id: made.id.to_string(),
                 api_key: &made.key,
             })?;
-            print::try_key(&options.place)
+            print::try_key(&options.place);
+            Ok(())
         }
         // The operator may grant everything.
         KeyOutcome::NotFound | KeyOutcome::OwnersOnly(_) => Err(unknown(id)),

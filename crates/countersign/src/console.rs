@@ -49,9 +49,9 @@ pub(crate) fn say(text: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{text}").map_err(Failure::other("standard output"))
 }
 
-/// A hint, on standard error, so that it is not part of what a script reads.
-pub(crate) fn hint(text: &str) -> Result<(), Failure> {
-    writeln!(std::io::stderr(), "{text}").map_err(Failure::other("standard error"))
+/// A hint, on standard error, so that it is not part of what a script reads. It is not worth a failure.
+pub(crate) fn hint(text: &str) {
+    writeln!(std::io::stderr(), "{text}").ok();
 }
 
 /// A moment to the minute, in UTC.

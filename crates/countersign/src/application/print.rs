@@ -33,10 +33,13 @@ pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
     say(&text)
 }
 
-/// What to do with a new key, on standard error: the key itself is in the JSON on standard output.
-pub(super) fn try_key(place: &Place) -> Result<(), Failure> {
-    let command = this_key::try_command(&public_url(place)?);
-    hint(&format!("Set {} to the new api_key, then try it:\n\n  {command}\n", this_key::VARIABLE))
+/// What to do with a new key, on standard error: the key itself is in the JSON on standard output. Without this hint the
+/// command has done its work all the same.
+pub(super) fn try_key(place: &Place) {
+    if let Ok(url) = public_url(place) {
+        let command = this_key::try_command(&url);
+        hint(&format!("Set {} to the new api_key, then try it:\n\n  {command}\n", this_key::VARIABLE));
+    }
 }
 
 /// Every application, by organization.
@@ -85,7 +88,7 @@ pub(super) fn keys(keys: &[ApiKeyRow], now: Timestamp) -> Result<(), Failure> {
     if keys.is_empty() {
         return say("This application has no API key yet. Create one with countersign api-key create.");
     }
-    let header = ["KEY", "NAME", "SCOPES", "ENDS WITH", "MADE", "MADE BY", "LAST USED", "STATE"];
+    let header = ["KEY", "NAME", "SCOPES", "LAST 4", "MADE", "MADE BY", "LAST USED", "STATE"];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(keys.iter().map(|key| {
         [

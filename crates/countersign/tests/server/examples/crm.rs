@@ -303,6 +303,14 @@ async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other(program: 
         "opened twice",
     );
     assert!(!is_signed_in(&again.crm).await);
+
+    // A parameter that comes twice is none, in the right browser too.
+    for doubled in ["state", "result"] {
+        let twice = Visitor::type_password(&server, &crm, BEN).await;
+        let path = twice.show(&mut bens, &crm).await;
+        let page = twice.crm.get(&format!("{path}&{doubled}={}", parameter(&path, doubled))).await;
+        assert!(page.status != 303 && !is_signed_in(&twice.crm).await, "{doubled}: {page}");
+    }
 }
 
 async fn a_result_that_is_too_old_and_a_server_that_is_away_let_nobody_into_the_crm(program: Program) {
