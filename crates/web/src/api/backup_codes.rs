@@ -44,7 +44,7 @@ pub(crate) async fn show(State(app): State<App>, key: Key<UsersRead>, UserPath(u
     }
 }
 
-/// Make ten new backup codes
+/// Create ten new backup codes
 ///
 /// All older ones are worthless from then on. The codes are in this answer and nowhere else.
 #[utoipa::path(

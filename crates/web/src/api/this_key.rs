@@ -42,7 +42,7 @@ pub(crate) struct KeyApplication {
 
 /// Show this key
 ///
-/// The key of the request: its scopes and its application. Every key may ask, whatever its scopes. Use it to test a new key.
+/// The key of the request: its scopes and its application. Use it to test a new key.
 #[utoipa::path(
     get, path = "/api/v1/key", tag = "Keys", operation_id = "getKey",
     responses((status = 200, description = "The key.", body = ApiKey)),
