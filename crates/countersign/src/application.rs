@@ -62,12 +62,18 @@ async fn create(s: &Services, options: &ApplicationCreate) -> Result<(), Failure
         .await
         .map_err(Failure::other(FAILED))?
     {
-        CreateOutcome::Done { id, secret, key } => print::json(&print::Created {
-            application: id.to_string(),
-            client_id: id.to_string(),
-            client_secret: secret.as_ref().map(|secret| secret.text()),
-            api_key: key.as_ref().map(|key| key.key.as_str()),
-        }),
+        CreateOutcome::Done { id, secret, key } => {
+            print::json(&print::Created {
+                application: id.to_string(),
+                client_id: id.to_string(),
+                client_secret: secret.as_ref().map(|secret| secret.text()),
+                api_key: key.as_ref().map(|key| key.key.as_str()),
+            })?;
+            if key.is_some() {
+                print::try_key(&options.place);
+            }
+            Ok(())
+        }
         CreateOutcome::Name(error) => Err(name("--name", error)),
         CreateOutcome::KeyName(error) => Err(name("--api-key", error)),
         CreateOutcome::ClientKeys => Err(Failure::Input(NO_KEYS.into())),
@@ -273,11 +279,15 @@ async fn create_key(s: &Services, options: &ApiKeyCreate) -> Result<(), Failure>
         .await
         .map_err(Failure::other(FAILED))?
     {
-        KeyOutcome::Made(made) => print::json(&print::CreatedKey {
-            application: id.to_string(),
-            key_id: made.id.to_string(),
-            api_key: &made.key,
-        }),
+        KeyOutcome::Made(made) => {
+            print::json(&print::CreatedKey {
+                application: id.to_string(),
+                key_id: made.id.to_string(),
+                api_key: &made.key,
+            })?;
+            print::try_key(&options.place);
+            Ok(())
+        }
         // The operator may grant everything.
         KeyOutcome::NotFound | KeyOutcome::OwnersOnly(_) => Err(unknown(id)),
         KeyOutcome::Name(error) => Err(name("--name", error)),

@@ -2,6 +2,7 @@
 
 use crate::cli::Place;
 use crate::config::{Config, Database};
+use crate::serve::demonstration;
 use crate::wiring::{self, Failure, Start};
 use countersign_core::Timestamp;
 use countersign_flows::{Services, ambient::SystemClock};
@@ -25,6 +26,13 @@ pub(crate) fn at<F: Future<Output = Result<(), Failure>>>(
         .block_on(async { act(wiring::services(&config, Arc::new(SystemClock), Start::Beside).await?).await })
 }
 
+/// The server's address as its clients see it. A `serve --dev` may listen on any port; it has written its address down.
+pub(crate) fn public_url(place: &Place) -> Result<String, Failure> {
+    let config = place.settings(std::env::vars_os())?.config()?;
+    let written = if place.config.is_none() { demonstration::url(&config) } else { None };
+    Ok(written.unwrap_or_else(|| wiring::public_url(&config)))
+}
+
 /// A mistyped directory must not become a new, empty server.
 fn is_there(config: &Config) -> Result<(), Failure> {
     match &config.database {
@@ -39,6 +47,11 @@ fn is_there(config: &Config) -> Result<(), Failure> {
 /// One text, on standard output.
 pub(crate) fn say(text: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{text}").map_err(Failure::other("standard output"))
+}
+
+/// A hint, on standard error, so that it is not part of what a script reads. It is not worth a failure.
+pub(crate) fn hint(text: &str) {
+    writeln!(std::io::stderr(), "{text}").ok();
 }
 
 /// A moment to the minute, in UTC.

@@ -1,6 +1,6 @@
 //! `countersign serve`: from the command line to a listening server, and to its end.
 
-mod demonstration;
+pub(crate) mod demonstration;
 mod dev_messages;
 mod edge;
 mod logging;

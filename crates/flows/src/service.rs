@@ -23,7 +23,11 @@ pub mod idempotency;
 pub mod users;
 
 use crate::{Fault, Services, applications::KEY_PREFIX};
-use countersign_core::{application::Scope, ids::ApiKeyId, secret::PlainHandle};
+use countersign_core::{
+    application::{Scope, Scopes},
+    ids::ApiKeyId,
+    secret::PlainHandle,
+};
 use countersign_store::{
     api_keys::{self, LiveApiKey},
     applications::{self, Application},
@@ -49,6 +53,11 @@ impl Caller {
     /// Whether the key allows `scope`.
     pub fn allows(&self, scope: Scope) -> bool {
         self.key.scopes.allow(scope)
+    }
+
+    /// What the key allows.
+    pub fn scopes(&self) -> &Scopes {
+        &self.key.scopes
     }
 
     /// Whether the key may vouch that the account holder is there for a first enrolment, so that nothing has to show it.

@@ -26,6 +26,7 @@ pub mod problem_type;
 mod query;
 mod reply;
 mod shape;
+pub mod this_key;
 pub(crate) mod tokens;
 pub(crate) mod told;
 pub(crate) mod users;

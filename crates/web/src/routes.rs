@@ -54,6 +54,8 @@ pub enum Access {
     Hosted,
     /// Programs: no session, no form.
     Machine,
+    /// An application's server, with any live API key; 401 without a key.
+    ApiKey,
     /// An application's server, with an API key that has this scope; 401 without a key, 403 without the scope.
     Api(Scope),
     /// The same, and no actor at the keyboard: 403.
@@ -108,8 +110,8 @@ const fn operation(
 }
 
 use Access::{
-    Administrator, AdministratorFresh, AnySession, Anyone, Api, ApiAlone, ApiHolder, Crossing, Development,
-    Hosted, Impersonated, Machine, Own, OwnFresh, Protocol, Site, Waiting,
+    Administrator, AdministratorFresh, AnySession, Anyone, Api, ApiAlone, ApiHolder, ApiKey, Crossing,
+    Development, Hosted, Impersonated, Machine, Own, OwnFresh, Protocol, Site, Waiting,
 };
 use Scope::{Authenticators, Challenges, UsersRead, UsersWrite};
 
@@ -236,6 +238,7 @@ static TABLE: &[RouteInfo] = &[
     shown("/.countersign/finish", Site, || get(forward_auth::finish)),
     shown("/.countersign/refused", Site, || get(forward_auth::refuse)),
     shown("/.countersign/sign-out", Site, || get(forward_auth::leave)),
+    operation(Method::GET, "/api/v1/key", ApiKey, || get(api::this_key::show)),
     operation(Method::GET, "/api/v1/users", Api(UsersRead), || get(api::users::list)),
     operation(Method::PUT, "/api/v1/users/{user}", Api(UsersWrite), || put(api::users::put)),
     operation(Method::GET, "/api/v1/users/{user}", Api(UsersRead), || get(api::users::show)),
@@ -382,7 +385,7 @@ mod tests {
     #[test]
     fn everything_below_the_version_wants_a_key_and_nothing_else_does() {
         for route in TABLE {
-            let keyed = matches!(route.access, Api(_) | ApiAlone(_) | ApiHolder);
+            let keyed = matches!(route.access, ApiKey | Api(_) | ApiAlone(_) | ApiHolder);
             assert_eq!(keyed, is_api(route.path), "{} {}", route.method, route.path);
         }
     }

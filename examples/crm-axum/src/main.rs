@@ -92,7 +92,7 @@ async fn sign_in(State(crm): State<Shared>, Form(typed): Form<SignIn>) -> Answer
     match person.filter(|_| right) {
         Some(person) => second_step::begin(&crm, person, None).await,
         None => {
-            let again = sign_in_page("The e-mail address or the password is not right.");
+            let again = sign_in_page("That email and password don't match. Try again.");
             Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
         }
     }
@@ -137,7 +137,7 @@ async fn home(State(crm): State<Shared>, headers: HeaderMap) -> Response {
     let banner = actor.map(|actor| {
         format!(
             r#"<form class="banner" method="post" action="/log-in-as/stop"><strong>{}</strong>, you are logged in as
-            <strong>{}</strong>.<br><button>Back to my own account</button></form>"#,
+            <strong>{}</strong>.<br><button>End and return to my account</button></form>"#,
             actor.name, person.name
         )
     });
@@ -145,7 +145,7 @@ async fn home(State(crm): State<Shared>, headers: HeaderMap) -> Response {
     let support = others.map(|other| {
         format!(
             r#"<h2>Support</h2><form method="post" action="/log-in-as"><input type="hidden" name="person" value="{}">
-            <p class="quiet">You show your own second step for it, not theirs.</p>
+            <p class="quiet">You'll enter your own verification code, not theirs.</p>
             <button>Log in as {}</button></form>"#,
             other.id, other.name
         )
@@ -163,17 +163,17 @@ fn sign_in_page(wrong: &str) -> Html<String> {
 }
 
 fn over(why: &str) -> Response {
-    let body = format!(r#"<h1>No second step</h1><p id="why">{why}</p><p><a href="/">Start again</a></p>"#);
-    (StatusCode::UNPROCESSABLE_ENTITY, page("No second step", &body)).into_response()
+    let body = format!(r#"<h1>Not verified</h1><p id="why">{why}</p><p><a href="/">Start again</a></p>"#);
+    (StatusCode::UNPROCESSABLE_ENTITY, page("Not verified", &body)).into_response()
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
-            Self::Away(error) => eprintln!("Countersign cannot be asked: {error}"),
-            Self::Problem { kind, detail } => eprintln!("Countersign refuses: {kind}: {detail}"),
+            Self::Unreachable(error) => eprintln!("Countersign is unreachable: {error}"),
+            Self::Problem { kind, detail } => eprintln!("Countersign refused: {kind}: {detail}"),
         }
-        let page = over("It cannot be asked for just now. Try again in a minute.");
+        let page = over("We can't verify you right now. Try again in a minute.");
         (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
     }
 }
@@ -230,13 +230,13 @@ async fn guarded(State(crm): State<Shared>, request: Request, next: Next) -> Res
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let setting = |name| env::var(name).map_err(|_| format!("set {name}: README.md says to what"));
+    let setting = |name| env::var(name).map_err(|_| format!("Set {name}. README.md says what it is."));
     let listen = setting("LISTEN")?;
     let crm = Arc::new(Crm {
         own: format!("http://{listen}"),
         countersign: setting("COUNTERSIGN_URL")?.trim_end_matches('/').to_owned(),
         api_key: setting("COUNTERSIGN_API_KEY")?,
-        http: reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?,
+        http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?,
         sessions: Mutex::default(),
         pending: Mutex::default(),
     });

@@ -1,9 +1,11 @@
 //! What the commands print: JSON where there is something to keep, tables where there is something to read.
 
-use crate::console::{moment, say, table};
+use crate::cli::Place;
+use crate::console::{hint, moment, public_url, say, table};
 use crate::wiring::Failure;
 use countersign_core::{Timestamp, ids::OrganizationId};
 use countersign_flows::applications::{ApiKeyRow, Application, ApplicationView};
+use countersign_web::api::this_key;
 use serde::Serialize;
 
 /// What `application create` and `application new-secret` answer.
@@ -29,6 +31,15 @@ pub(super) struct CreatedKey<'a> {
 pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(answer).map_err(Failure::other("the answer"))?;
     say(&text)
+}
+
+/// What to do with a new key, on standard error: the key itself is in the JSON on standard output. Without this hint the
+/// command has done its work all the same.
+pub(super) fn try_key(place: &Place) {
+    if let Ok(url) = public_url(place) {
+        let command = this_key::try_command(&url);
+        hint(&format!("Set {} to the new api_key, then try it:\n\n  {command}\n", this_key::VARIABLE));
+    }
 }
 
 /// Every application, by organization.
@@ -75,9 +86,9 @@ pub(super) fn application(view: &ApplicationView) -> Result<(), Failure> {
 /// The keys of an application.
 pub(super) fn keys(keys: &[ApiKeyRow], now: Timestamp) -> Result<(), Failure> {
     if keys.is_empty() {
-        return say("This application has no API key yet. countersign api-key create makes one.");
+        return say("This application has no API key yet. Create one with countersign api-key create.");
     }
-    let header = ["KEY", "NAME", "SCOPES", "ENDS WITH", "MADE", "MADE BY", "LAST USED", "STATE"];
+    let header = ["KEY", "NAME", "SCOPES", "LAST 4", "MADE", "MADE BY", "LAST USED", "STATE"];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(keys.iter().map(|key| {
         [

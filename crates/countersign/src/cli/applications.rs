@@ -93,15 +93,15 @@ pub struct ApplicationCreate {
     #[arg(long, value_name = "FILE", requires = "client")]
     pub client_keys: Option<PathBuf>,
 
-    /// Make an API key of this name as well
+    /// Also create an API key with this name
     #[arg(long, value_name = "NAME", requires = "scopes")]
     pub api_key: Option<String>,
 
-    /// What the API key allows; may be given several times
+    /// A permission of the API key; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", requires = "api_key", value_parser = one_of!(Scope))]
     pub scopes: Vec<Scope>,
 
-    /// The API key ends by itself after so many days
+    /// Days until the key expires
     #[arg(long, value_name = "N", requires = "api_key", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub expires_in_days: Option<u16>,
 }
@@ -178,7 +178,7 @@ pub struct ApplicationAddress {
 /// Options of `countersign api-key`.
 #[derive(Debug, Subcommand)]
 pub enum ApiKey {
-    /// Make an API key; prints JSON, in which it is shown this once
+    /// Create an API key; prints JSON; the key is shown only once
     Create(ApiKeyCreate),
     /// List an application's keys
     List(ApiKeyList),
@@ -201,11 +201,11 @@ pub struct ApiKeyCreate {
     #[arg(long)]
     pub name: String,
 
-    /// What it allows; may be given several times
+    /// A permission; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = one_of!(Scope))]
     pub scopes: Vec<Scope>,
 
-    /// It ends by itself after so many days
+    /// Days until the key expires
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub expires_in_days: Option<u16>,
 }

@@ -16,8 +16,9 @@ use super::{ConfigError, Country, Mode, Site, sites};
 /// The prefix of every variable that is ours.
 const PREFIX: &str = "COUNTERSIGN_";
 
-/// Variables with our prefix that are not settings: the log filter, and what tests need.
-const NOT_SETTINGS: [&str; 1] = ["COUNTERSIGN_BIN"];
+/// Variables with our prefix that are not settings: what tests need, and an application's API key, which may be in the
+/// environment of a terminal in which the operator's commands run.
+const NOT_SETTINGS: [&str; 2] = ["COUNTERSIGN_BIN", countersign_web::api::this_key::VARIABLE];
 const NOT_SETTINGS_PREFIX: &str = "COUNTERSIGN_TEST_";
 
 /// Where a value came from.

@@ -62,6 +62,12 @@ pub(super) async fn prepare(config: &Config, services: &Services) -> Result<Stri
     Ok(table)
 }
 
+/// The address at which the server of this data directory was last started with `--dev`, if it ever was.
+pub(crate) fn url(config: &Config) -> Option<String> {
+    let text = std::fs::read(Files::of(config).demo).ok()?;
+    serde_json::from_slice::<Demo>(&text).ok().map(|demo| demo.url)
+}
+
 struct Files {
     demo: PathBuf,
     unconfirmed: PathBuf,

@@ -111,7 +111,7 @@ async fn the_operator_registers_an_application_beside_the_running_server() {
         let client = server.client();
         client.sign_in_with_email_code(&server.people().admin).await;
         let page = client.get(&format!("/organization/applications/{id}")).await.expect_status(200);
-        assert!(page.words().contains("operator’s own") && page.words().contains("CRM server"), "{page}");
+        assert!(page.words().contains("Trusted app") && page.words().contains("CRM server"), "{page}");
         assert!(!page.body.contains(key), "the operator has read it at the console");
     }
 }

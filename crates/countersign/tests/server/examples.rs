@@ -3,6 +3,7 @@
 
 mod crm;
 mod guide;
+mod lossy;
 mod portal;
 
 use super::{BINARY, hosted::shows_code_in};

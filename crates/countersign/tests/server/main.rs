@@ -20,6 +20,7 @@ mod hashing;
 mod history;
 mod hosted;
 mod login_as;
+mod new_keys;
 mod openapi;
 mod openid;
 mod openid_clients;
@@ -32,6 +33,7 @@ mod shutdown;
 mod sign_in;
 mod starting;
 mod structure;
+mod test_script;
 mod user_commands;
 
 use countersign_testkit::{Engine, Server, ServerOptions};

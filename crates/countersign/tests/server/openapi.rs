@@ -55,7 +55,7 @@ async fn the_server_does_what_its_description_says() {
     let told = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}\n{errors}");
-    assert!(told.contains("Tested: 17"), "not everything was tried: {told}");
+    assert!(told.contains("Tested: 18"), "not everything was tried: {told}");
     let log = server.log();
     assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
 }

@@ -61,7 +61,7 @@ fn expected(access: Access, who: Who) -> Expected {
         // Every address that was not given leads nowhere.
         A::Site | A::Hosted => E::Nothing,
         A::AnySession if signed_in => E::Let,
-        A::Api(_) | A::ApiAlone(_) | A::ApiHolder => E::NoKey,
+        A::ApiKey | A::Api(_) | A::ApiAlone(_) | A::ApiHolder => E::NoKey,
         A::Anyone | A::Machine | A::Development | A::Crossing => E::Let,
         A::Protocol => E::AsAProgram,
         A::Waiting if who == Who::Waiting => E::Let,

@@ -176,7 +176,7 @@ pub(crate) async fn list(State(app): State<App>, key: Key<UsersRead>, UserPath(u
     Reply::ok(&AuthenticatorList { authenticators: found.into_iter().map(Authenticator::from).collect() })
 }
 
-/// Begin to set up an authenticator app
+/// Start setting up an authenticator app
 ///
 /// Nothing is active before its first code is confirmed; what works goes on working until then. Beginning again under the same
 /// token replaces what it has pending.

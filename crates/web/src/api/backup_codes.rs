@@ -31,7 +31,7 @@ pub(crate) struct BackupCodes {
     backup_codes: Vec<String>,
 }
 
-/// Say how many backup codes are left
+/// Get the number of backup codes
 #[utoipa::path(
     get, path = "/api/v1/users/{user}/backup-codes", tag = "Authenticators", operation_id = "countBackupCodes",
     responses((status = 200, description = "How many are left.", body = BackupCodesLeft)),
@@ -44,7 +44,7 @@ pub(crate) async fn show(State(app): State<App>, key: Key<UsersRead>, UserPath(u
     }
 }
 
-/// Make ten new backup codes
+/// Create ten new backup codes
 ///
 /// All older ones are worthless from then on. The codes are in this answer and nowhere else.
 #[utoipa::path(

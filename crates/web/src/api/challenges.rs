@@ -32,23 +32,23 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 #[schema(as = ChallengeDraft)]
 pub(crate) struct Draft {
-    /// Whose account it is.
+    /// The user.
     #[schema(value_type = String, min_length = 1, max_length = 128, pattern = "^[!-~]+$", example = "user_42")]
     user: ExternalId,
-    /// In the application’s own “login as”: who is at the keyboard, and so has to show the second step. The header
-    /// `Countersign-Actor` says the same.
+    /// In the application’s own “login as”: the administrator who is acting, and is asked for the second step. Same as the
+    /// header `Countersign-Actor`.
     #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     actor: Option<ExternalId>,
-    /// Where the person comes back to from the hosted pages: an address that is registered. Without it, the application asks for
-    /// the code on its own page.
+    /// The URL the user returns to from the hosted pages, which has to be registered. Without it, the application asks for the
+    /// code on its own page.
     #[schema(nullable = false, max_length = 1000, format = "uri")]
     return_to: Option<String>,
-    /// What the application wants to find again on the way back. Only together with `return_to`.
+    /// Returned unchanged with the user. Only together with `return_to`.
     #[schema(nullable = false, max_length = 500)]
     state: Option<String>,
     /// Whether a person without an authenticator app sets one up on the hosted pages, after showing the second step that they
     /// have. If they have none, they first enter a code sent to their email address, unless the key has the scopes
-    /// `authenticators` and `first-enrolments`. Unless it is said, the application’s own setting holds.
+    /// `authenticators` and `first-enrolments`. By default, the application’s setting applies.
     #[schema(nullable = false)]
     set_up: Option<bool>,
 }
@@ -103,12 +103,12 @@ pub(crate) struct Challenge {
     /// Its id.
     #[schema(format = "uuid", example = "01890000-0000-7000-8000-000000000000")]
     id: String,
-    /// Whose account it is.
+    /// The user.
     #[schema(example = "user_42")]
     user: String,
-    /// Who has to show the second step, if that is somebody else.
+    /// Who is asked for the second step, if that is someone else.
     actor: Option<String>,
-    /// Where to send the browser; only in the answer to the request that made a hosted challenge.
+    /// Where to send the browser; only in the response to the request that created a hosted challenge.
     url: Option<String>,
     /// Where it stands.
     status: Status,
@@ -116,7 +116,7 @@ pub(crate) struct Challenge {
     methods: Vec<ChallengeMethod>,
     /// Whether the person sets up an authenticator app before they come back, after showing one of `methods` if there are any.
     set_up: bool,
-    /// When it ends unanswered.
+    /// When it expires.
     #[schema(format = "date-time", example = "2026-11-24T06:09:00Z")]
     expires_at: String,
     /// How a challenge without hosted pages was answered; null before, and for a hosted one, whose result tells it.
@@ -150,10 +150,10 @@ pub(crate) struct Verified {
     /// The challenge.
     #[schema(format = "uuid", example = "01890000-0000-7000-8000-000000000000")]
     challenge: String,
-    /// Whose account it is.
+    /// The user.
     #[schema(example = "user_42")]
     user: String,
-    /// Who showed the second step, if that is somebody else.
+    /// Who was verified, if that is someone else.
     actor: Option<String>,
     /// By which kind of code.
     method: shape::Method,
@@ -186,7 +186,7 @@ impl From<challenges::Verified> for Verified {
     }
 }
 
-/// Where a code is to be sent.
+/// Where to send a code.
 #[derive(ToSchema)]
 #[schema(as = CodeRequest)]
 pub(crate) struct Send {
@@ -203,7 +203,7 @@ impl Body for Send {
     }
 }
 
-/// A code, as it was typed.
+/// A code, as it was entered.
 #[derive(ToSchema)]
 #[schema(as = CodeTyped)]
 pub(crate) struct Typed {
@@ -230,7 +230,7 @@ impl Body for Typed {
 #[derive(ToSchema)]
 #[schema(as = Redemption)]
 pub(crate) struct Redeem {
-    /// The parameter `result` of the address that the person came back to.
+    /// The parameter `result` of the URL that the user came back to.
     #[schema(max_length = 200, example = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     result: String,
 }
@@ -243,10 +243,10 @@ impl Body for Redeem {
     }
 }
 
-/// Ask for a second step
+/// Create a challenge
 ///
 /// With `return_to` the challenge is hosted: send the browser to `url`, and redeem the `result` that it comes back with. Without,
-/// it is headless: ask for the code on your own page and verify it here. It waits for fifteen minutes.
+/// it is headless: ask for the code on your own page and verify it here. It expires after fifteen minutes.
 #[utoipa::path(
     post, path = "/api/v1/challenges", tag = "Challenges", operation_id = "createChallenge",
     request_body = Draft,
@@ -320,7 +320,7 @@ pub(crate) async fn show(
 
 /// Send a code
 ///
-/// By e-mail or text message, for a challenge that is not hosted. A new code replaces the one before it.
+/// By email or text message, for a challenge that is not hosted. A new code replaces the one before it.
 #[utoipa::path(
     post, path = "/api/v1/challenges/{id}/send", tag = "Challenges", operation_id = "sendCode",
     request_body = Send,
@@ -344,8 +344,8 @@ pub(crate) async fn send(State(app): State<App>, posted: Posted<OneChallenge, Se
 
 /// Verify a code
 ///
-/// For a challenge that is not hosted. Each code is worth one challenge, however many ask at once. Wrong ones are counted for the
-/// user over all challenges, sign-ins and methods.
+/// For a challenge that is not hosted. Each code verifies one challenge, however many requests use it at once. Incorrect codes are
+/// counted for the user, over all challenges, sign-ins and methods.
 #[utoipa::path(
     post, path = "/api/v1/challenges/{id}/verify", tag = "Challenges", operation_id = "verifyCode",
     request_body = Typed,
@@ -369,8 +369,8 @@ pub(crate) async fn verify(State(app): State<App>, posted: Posted<OneChallenge, 
 
 /// Redeem a result
 ///
-/// The person comes back from the hosted pages with `result`, `state` and nothing that can be trusted: what counts is this
-/// answer. A result can be redeemed once, within two minutes, by the application whose challenge it was. Compare `user` with the one
+/// The user comes back from the hosted pages with `result` and `state`, which prove nothing: only this response counts. A result can be
+/// redeemed once, within two minutes, by the application whose challenge it was. Compare `user` with the one
 /// who was signing in.
 #[utoipa::path(
     post, path = "/api/v1/challenges/redeem", tag = "Challenges", operation_id = "redeemResult",

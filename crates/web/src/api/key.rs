@@ -1,7 +1,7 @@
 //! Who calls. A handler asks for one of these, and cannot be reached without it:
 //!
 //! ```text
-//!   Key<S>       a live API key that has the scope S
+//!   Key<S>       a live API key that has the scope S (AnyScope: whatever its scopes)
 //!    └─ Alone<S>    and no actor: what changes authenticators, codes or tokens
 //!        └─ Holder     and the account holder's own token, of the {user} in the path (scope `authenticators`)
 //! ```
@@ -28,7 +28,8 @@ pub(crate) const ACTOR: HeaderName = HeaderName::from_static("countersign-actor"
 
 /// A scope, as a type.
 pub(crate) trait Allows: Send + Sync + 'static {
-    const SCOPE: Scope;
+    /// `None` where every key will do.
+    const SCOPE: Option<Scope>;
 }
 
 macro_rules! scopes {
@@ -37,12 +38,19 @@ macro_rules! scopes {
         pub(crate) struct $name;
 
         impl Allows for $name {
-            const SCOPE: Scope = Scope::$name;
+            const SCOPE: Option<Scope> = Some(Scope::$name);
         }
     )*};
 }
 
 scopes! { UsersRead UsersWrite Challenges Authenticators }
+
+/// Any scope: what concerns only the key itself.
+pub(crate) struct AnyScope;
+
+impl Allows for AnyScope {
+    const SCOPE: Option<Scope> = None;
+}
 
 /// What every request with a key has.
 pub(crate) trait Party: Send + Sync + 'static {
@@ -71,8 +79,8 @@ impl<S: Allows> Key<S> {
         if standing.over {
             return Err(ApiProblem::plain(kinds::RATE_LIMITED).after(standing.resets_in));
         }
-        if !caller.allows(S::SCOPE) {
-            return Err(scope_missing(S::SCOPE));
+        if let Some(scope) = S::SCOPE.filter(|scope| !caller.allows(*scope)) {
+            return Err(scope_missing(scope));
         }
         query::only(&parts.uri, parameters)?;
         let actor =
@@ -138,8 +146,8 @@ where
     }
 }
 
-/// A key that may write users, the one whom the path names, and their own token where there is one. With an actor at the
-/// keyboard no token counts, whoever it is of.
+/// A key that may write users, the one whom the path names, and their own token where there is one. With an actor no token
+/// counts, and a false one is refused all the same.
 pub(crate) struct UserWriter {
     pub(crate) key: Key<UsersWrite>,
     pub(crate) user: ExternalId,
@@ -152,10 +160,7 @@ impl FromRequestParts<App> for UserWriter {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiProblem> {
         let key = Key::<UsersWrite>::from_request_parts(parts, app).await?;
         let UserPath(user) = UserPath::from_request_parts(parts, app).await?;
-        let holder = match &key.actor {
-            Some(_) => None,
-            None => session(parts, app, &key.caller, &user).await?,
-        };
+        let holder = session(parts, app, &key.caller, &user).await?.filter(|_| key.actor.is_none());
         Ok(Self { key, user, holder })
     }
 }
@@ -200,7 +205,7 @@ async fn session(
 
 /// The key may not do this.
 pub(crate) fn scope_missing(scope: Scope) -> ApiProblem {
-    let detail = format!("This key lacks the scope “{scope}”. Make one that has it.");
+    let detail = format!("This key lacks the scope “{scope}”. Create one that has it.");
     ApiProblem::new(kinds::SCOPE_MISSING, detail).with("scope", scope.as_str())
 }
 

@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 #[derive(OpenApi)]
 #[openapi(
     paths(
+        super::this_key::show,
         super::users::list,
         super::users::put,
         super::users::show,
@@ -35,17 +36,17 @@ use utoipa::OpenApi;
         super::challenges::redeem,
     ),
     tags(
-        (name = "Challenges", description = "Asking for a second step, and learning what came of it."),
-        (name = "Users", description = "Whom the application knows."),
-        (name = "Account-holder tokens", description = "The proof of the account holder’s presence, without which nothing of theirs changes."),
-        (name = "Authenticators", description = "Setting up and removing authenticator apps and backup codes."),
+        (name = "Keys", description = "The API key of the request."),
+        (name = "Challenges", description = "Asking a user for a second step, and getting the result."),
+        (name = "Users", description = "The application’s users."),
+        (name = "Account-holder tokens", description = "Proof that the account holder is present, without which nothing of theirs changes."),
+        (name = "Authenticators", description = "Adding and removing authenticator apps and backup codes."),
     ),
 )]
 struct Described;
 
-const ABOUT: &str = "The second step as a service: for an application that signs people in itself. Every request needs an API key \
-    of the application; whatever changes somebody’s second step needs the account holder’s own token as well. Problems are \
-    RFC 9457 problem details whose `type` is an address below `/api/errors/`.";
+const ABOUT: &str = "Two-factor authentication for an application that keeps its own password page. Every request needs an API key of the \
+    application; changes to a user’s second step also need the account holder’s own token. Errors are RFC 9457 problems whose `type` is an address below `/api/errors/`.";
 
 /// The pattern of `{id}` and of every other id that is made here.
 const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
@@ -67,7 +68,7 @@ pub(crate) fn document(settings: &WebSettings) -> Value {
     document["servers"] = json!([{"url": settings.base()}]);
     document["components"]["securitySchemes"] = json!({"apiKey": {
         "type": "http", "scheme": "bearer",
-        "description": "An API key of the application: `Authorization: Bearer csk_…`.",
+        "description": "An API key of the application: `Authorization: Bearer csk_…`. The examples read it from the environment variable `COUNTERSIGN_API_KEY`.",
     }});
     document["components"]["schemas"]["Problem"] = problem_schema();
     for route in routes::table() {
@@ -83,7 +84,8 @@ pub(crate) fn document(settings: &WebSettings) -> Value {
 
 /// What an operation needs besides its path and body.
 struct Needs {
-    scope: Scope,
+    /// `None`: every key will do.
+    scope: Option<Scope>,
     alone: bool,
     holder: bool,
 }
@@ -91,9 +93,10 @@ struct Needs {
 impl Needs {
     fn of(route: &RouteInfo) -> Option<Self> {
         match route.access {
-            Access::Api(scope) => Some(Self { scope, alone: false, holder: false }),
-            Access::ApiAlone(scope) => Some(Self { scope, alone: true, holder: false }),
-            Access::ApiHolder => Some(Self { scope: Scope::Authenticators, alone: true, holder: true }),
+            Access::ApiKey => Some(Self { scope: None, alone: false, holder: false }),
+            Access::Api(scope) => Some(Self { scope: Some(scope), alone: false, holder: false }),
+            Access::ApiAlone(scope) => Some(Self { scope: Some(scope), alone: true, holder: false }),
+            Access::ApiHolder => Some(Self { scope: Some(Scope::Authenticators), alone: true, holder: true }),
             _ => None,
         }
     }
@@ -104,7 +107,10 @@ fn finish(operation: &mut Value, route: &RouteInfo, needs: &Needs) {
     let Some(members) = operation.as_object_mut() else { return };
     let own = members.remove(PROBLEMS).unwrap_or_default();
     let optional_holder = members.remove(ACCOUNT_HOLDER).is_some();
-    members.insert("security".to_owned(), json!([{"apiKey": [needs.scope.as_str()]}]));
+    members.insert(
+        "security".to_owned(),
+        json!([{"apiKey": needs.scope.iter().map(|scope| scope.as_str()).collect::<Vec<_>>()}]),
+    );
     let mut parameters =
         members.remove("parameters").and_then(|all| all.as_array().cloned()).unwrap_or_default();
     parameters.extend(path_parameters(route.path));
@@ -129,19 +135,19 @@ fn common_problems(
     has_body: bool,
 ) -> impl Iterator<Item = &'static str> + use<> {
     let (post, put) = (route.method == http::Method::POST, route.method == http::Method::PUT);
-    let lists: [(bool, &[&str]); 6] = [
+    let lists: [(bool, &[&str]); 7] = [
         (
             true,
             &[
                 "malformed-request",
                 "api-key-refused",
                 "too-many-wrong-keys",
-                "scope-missing",
                 "rate-limited",
                 "internal",
                 "unavailable",
             ],
         ),
+        (needs.scope.is_some(), &["scope-missing"]),
         (needs.alone, &["actor-may-not-change"]),
         (needs.holder, &["account-holder-token-refused"]),
         (post, &["bad-idempotency-key", "request-in-progress", "idempotency-key-reused"]),
@@ -161,7 +167,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
             "example": "user_42",
         }),
         name => json!({
-            "name": name, "in": "path", "required": true, "description": "The id, as it was answered.",
+            "name": name, "in": "path", "required": true, "description": "The id from the response.",
             "schema": {"type": "string", "format": "uuid", "pattern": UUID},
             "example": "01890000-0000-7000-8000-000000000000",
         }),
@@ -174,7 +180,7 @@ fn header_parameters(route: &RouteInfo, holder: bool, optional_holder: bool) -> 
     let mut headers = vec![header(
         "Countersign-Actor",
         false,
-        "Who is at the keyboard, where that is not the account holder. Always send it then: it is what keeps an administrator in a “login as” from changing what is not theirs.",
+        "The administrator acting for the user. Required when someone else is acting; it blocks security changes.",
         json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}),
     )];
     if holder || optional_holder {
@@ -189,7 +195,7 @@ fn header_parameters(route: &RouteInfo, holder: bool, optional_holder: bool) -> 
         headers.push(header(
             "Idempotency-Key",
             false,
-            "A random value for this one request. A request that is sent again with it is answered as the first time, for an hour.",
+            "A random value for this request. Send the same request with the same value again, and you get the first response, for an hour.",
             json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}),
         ));
     }
@@ -199,7 +205,7 @@ fn header_parameters(route: &RouteInfo, holder: bool, optional_holder: bool) -> 
 fn headers(status: Option<u16>) -> Value {
     let text = |about: &str| json!({"description": about, "schema": {"type": "string"}});
     let mut headers = json!({
-        "RateLimit-Policy": text("How many requests the application has in a window: `\"default\";q=600;w=60`."),
+        "RateLimit-Policy": text("How many requests the application may send in a window: `\"default\";q=600;w=60`."),
         "RateLimit": text("How many are left, and in how many seconds the next window begins: `\"default\";r=599;t=60`."),
         "X-Request-Id": text("The number of the request in the server’s log."),
     });
@@ -298,14 +304,14 @@ fn refine(schemas: &mut Value) {
     let one = |name: &str, schema: Value| json!({"type": "object", "required": [name], "properties": {name: schema}, "additionalProperties": false});
     let challenge = json!({
         "type": "string", "format": "uuid", "pattern": UUID, "example": "01890000-0000-7000-8000-000000000000",
-        "description": "A challenge that the account holder has just answered. It buys one token.",
+        "description": "A challenge that the account holder has just answered. It can be exchanged for one token.",
     });
     let first = json!({
         "const": true, "example": true,
         "description": "The account holder has no authenticator app yet, and is in a session of their own with the application.",
     });
     schemas["TokenDraft"] = json!({
-        "description": "On the strength of what a token is asked for: one of the two.",
+        "description": "What the token is based on: one of the two.",
         "oneOf": [one("challenge", challenge), one("first_enrolment", first)],
     });
 }
@@ -366,10 +372,13 @@ mod tests {
         let mut ids = BTreeSet::new();
         for (name, operation) in operations(&document) {
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{name}");
-            let scope = operation["security"][0]["apiKey"][0].as_str().unwrap();
-            assert!(scope.parse::<Scope>().is_ok(), "{name}");
+            let scopes = operation["security"][0]["apiKey"].as_array().unwrap();
+            let of_any_key = operation["operationId"] == "getKey";
+            assert_eq!(scopes.len(), usize::from(!of_any_key), "{name}");
+            assert!(scopes.iter().all(|scope| scope.as_str().unwrap().parse::<Scope>().is_ok()), "{name}");
+            assert_eq!(operation["responses"]["403"].is_object(), !of_any_key, "{name}");
             assert!(operation["summary"].is_string(), "{name}");
-            for status in ["400", "401", "403", "429", "500", "503"] {
+            for status in ["400", "401", "429", "500", "503"] {
                 assert!(operation["responses"][status].is_object(), "{name} {status}");
             }
             assert!(operation.get(PROBLEMS).is_none() && operation.get(ACCOUNT_HOLDER).is_none(), "{name}");

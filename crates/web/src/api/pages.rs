@@ -3,6 +3,7 @@
 use super::{
     openapi,
     problem_type::{self, ProblemType},
+    this_key::VARIABLE,
 };
 use crate::{
     app::App,
@@ -198,7 +199,7 @@ fn curl(document: &Value, method: &str, path: &str, operation: &Value, body: &Va
     let path = path.replace("{user}", "user_42").replace("{id}", "$ID");
     let mut lines = vec![
         format!("curl -X {method} \"{base}{path}\""),
-        "  -H \"Authorization: Bearer $COUNTERSIGN_KEY\"".to_owned(),
+        format!("  -H \"Authorization: Bearer ${VARIABLE}\""),
     ];
     let wants_token = objects(&operation["parameters"])
         .any(|p| p["name"] == "Countersign-Account-Holder" && p["required"] == true);

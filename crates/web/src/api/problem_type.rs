@@ -86,24 +86,24 @@ problem_types! {
         "Make the body with a JSON library, with each member once. An operation without a body takes none."
         &[]
     }
-    BAD_CURSOR "bad-cursor" 400 "The cursor is none of ours" {
-        "The parameter `cursor` was not made by this list."
-        "Begin without a cursor, then use each `next_cursor` as it was given."
+    BAD_CURSOR "bad-cursor" 400 "Invalid cursor" {
+        "The parameter `cursor` does not come from this list."
+        "Start without a cursor, then use each `next_cursor` as it was returned."
         &[]
     }
     BAD_IDEMPOTENCY_KEY "bad-idempotency-key" 400 "The idempotency key cannot be used" {
         "The header `Idempotency-Key` is empty, longer than 255 characters, has characters other than visible ASCII, or came twice."
-        "Draw a random value, such as a UUID, for each thing that is to happen once, and send it with every try."
+        "Create a random value, such as a UUID, for each thing that should happen once, and send it with every attempt."
         &[]
     }
     API_KEY_REFUSED "api-key-refused" 401 "There is no valid API key" {
         "The header `Authorization` is missing, or its key is unknown, revoked or expired, or its application is switched off. Which of these it is, is not said."
-        "Send `Authorization: Bearer csk_…` with a key from the application’s page. Make a new one there if this one has ended."
+        "Send `Authorization: Bearer csk_…` with a key from the application’s page. Create a new one there if this one has expired. `GET /api/v1/key` tests a key and returns its scopes."
         &[]
     }
     SCOPE_MISSING "scope-missing" 403 "The key does not allow this" {
         "The API key is valid, and lacks the scope that this operation needs."
-        "Make a key that has the scope, and use it for what needs it. A key needs no more scopes than its program uses."
+        "Create a key with the scope. `GET /api/v1/key` returns the scopes of the key that you send."
         &[("scope", "the scope that is needed")]
     }
     ACTOR_MAY_NOT_CHANGE "actor-may-not-change" 403 "Only the account holder may change this" {
@@ -126,24 +126,24 @@ problem_types! {
         "Compare the address with the list at `/api`."
         &[]
     }
-    USER_NOT_FOUND "user-not-found" 404 "There is no such user" {
+    USER_NOT_FOUND "user-not-found" 404 "User not found" {
         "The application has no user of this id. Users of other applications are never found."
-        "Make the user known with `PUT /api/v1/users/{user}` first. An id in an address is percent-encoded: `/` is `%2F`."
+        "Create the user with `PUT /api/v1/users/{user}` first. An id in a URL is percent-encoded: `/` is `%2F`."
         &[FIELD]
     }
-    CHALLENGE_NOT_FOUND "challenge-not-found" 404 "There is no such challenge" {
-        "The application has no challenge of this id that can be used so: it never had, it is over, or it is answered on hosted pages and not by the API."
-        "Begin again with a new challenge."
+    CHALLENGE_NOT_FOUND "challenge-not-found" 404 "Challenge not found" {
+        "The application has no challenge with this id that can be used like this: it never existed, it has expired, or it is answered on hosted pages and not by the API."
+        "Start again with a new challenge."
         &[]
     }
-    AUTHENTICATOR_NOT_FOUND "authenticator-not-found" 404 "There is no such authenticator" {
-        "The user has no authenticator app of this id, or the set-up of this id is over or belongs to another token."
-        "Read the user’s authenticators. Begin a set-up again if it has taken longer than its time."
+    AUTHENTICATOR_NOT_FOUND "authenticator-not-found" 404 "Authenticator not found" {
+        "The user has no authenticator app with this id, or the set-up with this id has expired or belongs to another token."
+        "Read the user’s authenticators. Start the set-up again if it has expired."
         &[]
     }
-    RESULT_NOT_FOUND "result-not-found" 404 "There is no such result" {
+    RESULT_NOT_FOUND "result-not-found" 404 "Result not found" {
         "The result that came back with the person was used before, is too old, or is another application’s. Which of these it is, is not said."
-        "Treat the sign-in as not completed, and begin a new challenge. A result is worth one redemption."
+        "Treat the sign-in as not completed, and begin a new challenge. A result can be redeemed once."
         &[]
     }
     METHOD_NOT_ALLOWED "method-not-allowed" 405 "The address does not take this method" {
@@ -151,14 +151,14 @@ problem_types! {
         "Use one of the methods that the header `Allow` names."
         &[]
     }
-    REQUEST_IN_PROGRESS "request-in-progress" 409 "The same request is still under way" {
-        "Another request with this idempotency key has begun and is not finished."
+    REQUEST_IN_PROGRESS "request-in-progress" 409 "The same request is still running" {
+        "Another request with this idempotency key has started and is not finished."
         "Wait a moment and send the same request again."
         &[RETRY_AFTER]
     }
-    USER_INACTIVE "user-inactive" 409 "The user is switched off" {
-        "Nothing is done for a user who is switched off."
-        "Switch the user on again with `POST /api/v1/users/{user}/reactivate`, if that is right."
+    USER_INACTIVE "user-inactive" 409 "The user is deactivated" {
+        "Nothing is done for a deactivated user."
+        "Reactivate the user with `POST /api/v1/users/{user}/reactivate`, if that is what you want."
         &[]
     }
     NO_SECOND_STEP "no-second-step" 409 "The user has no second step" {
@@ -181,9 +181,9 @@ problem_types! {
         "Read the challenge: `verified` says how it was answered. Create a new challenge for a new sign-in."
         &[]
     }
-    CHALLENGE_NOT_USABLE "challenge-not-usable" 409 "The challenge buys no token" {
-        "The challenge is not verified, hosted and its result not redeemed yet, too old, spent for a token already, another user’s, or had an actor at the keyboard."
-        "Take the account holder through a new second step, and exchange its challenge at once."
+    CHALLENGE_NOT_USABLE "challenge-not-usable" 409 "The challenge can’t be exchanged" {
+        "The challenge is not verified, hosted and its result not redeemed yet, expired, already exchanged for a token, another user’s, or was answered by an actor."
+        "Take the account holder through a new second step, and exchange its challenge immediately."
         &[FIELD]
     }
     PROOF_TOO_OLD "proof-too-old" 409 "The proof of identity is too old" {
@@ -212,7 +212,7 @@ problem_types! {
         &[FIELD, EXPECTED]
     }
     CODE_REFUSED "code-refused" 422 "The code is refused" {
-        "The code is not right, not a code, used before, too old, or was never sent. `reason` says which, in one word."
+        "The code is incorrect, not a code, already used, expired, or was never sent. `reason` says which, in one word."
         "Show the person the sentence in `detail`, and let them try again."
         &[
             ("reason", "`empty`, `not-digits`, `wrong-length`, `mistyped`, `wrong`, `already-used`, `not-sent` or `expired`"),
@@ -227,7 +227,7 @@ problem_types! {
     }
     IDEMPOTENCY_KEY_REUSED "idempotency-key-reused" 422 "The idempotency key belongs to another request" {
         "The same key came with another request within the hour."
-        "Draw a new key for each thing that is to happen once, and repeat a request exactly."
+        "Create a new key for each thing that should happen once, and repeat a request exactly."
         &[]
     }
     RATE_LIMITED "rate-limited" 429 "Too many requests" {
@@ -241,8 +241,8 @@ problem_types! {
         &[RETRY_AFTER]
     }
     SECOND_STEP_PAUSED "second-step-paused" 429 "The second step is paused" {
-        "Too many wrong codes were typed for this user, so no code is taken for a while. The account holder has been told."
-        "Tell the person to come back later, and send no codes until then."
+        "Too many incorrect codes were entered for this user, so no code is accepted for a while. The account holder has been notified."
+        "Ask the user to come back later, and send no codes until then."
         &[RETRY_AFTER]
     }
     CODE_SENT_RECENTLY "code-sent-recently" 429 "A code was sent a moment ago" {
@@ -251,7 +251,7 @@ problem_types! {
         &[RETRY_AFTER]
     }
     TOO_MANY_SENDS "too-many-sends" 429 "Too many codes were sent" {
-        "Many codes were sent to this user without one of them being used, or too many wrong ones were typed."
+        "Many codes were sent to this user without one of them being used, or too many incorrect ones were entered."
         "Offer another method, or wait."
         &[RETRY_AFTER]
     }

@@ -60,22 +60,21 @@ pub(crate) struct Token {
     /// For the header `Countersign-Account-Holder`.
     #[schema(example = "cst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     token: String,
-    /// When it ends.
+    /// When it expires.
     #[schema(format = "date-time", example = "2026-11-24T05:59:00Z")]
     expires_at: String,
 }
 
-/// Take an account-holder token
+/// Create a user token
 ///
-/// Whatever changes a user’s second step needs such a token beside the key. It stands for the account holder, who was present a
-/// moment ago, and lives as long as a fresh proof of identity. Either a challenge that was answered just now buys it, once and
-/// never with an actor; or, for somebody who has no authenticator app, the application’s word that this is the account holder’s
-/// own session with it. Nothing but that word stands behind the second way, which asks for no code, so a key has to be allowed to
-/// give it: the scope `first-enrolments`.
+/// Changes to a user’s second step need this token in addition to the key. It stands for the account holder, who has just been
+/// verified, and expires after five minutes by default. Create it from a challenge that was just answered, once and never with an
+/// actor; or, for a user who has no authenticator app, with `first_enrolment`, by which your application states that this is the
+/// account holder’s own session. That takes no further proof and no code, so the key needs the scope `first-enrolments`.
 #[utoipa::path(
     post, path = "/api/v1/users/{user}/account-holder-tokens", tag = "Account-holder tokens", operation_id = "makeToken",
     request_body = TokenDraft,
-    responses((status = 201, description = "Keep it in the session of the account holder alone.", body = Token)),
+    responses((status = 201, description = "The token. Keep it only in the account holder’s session.", body = Token)),
     extensions(("x-problems" = json!([
         "actor-may-not-change", "user-not-found", "challenge-not-usable", "not-first-enrolment", "user-inactive"
     ]))),

@@ -98,17 +98,16 @@ pub(crate) struct UserList {
     next_cursor: Option<String>,
 }
 
-/// Make a user known, or change one
+/// Create or update a user
 ///
-/// The id is the application’s own. The first time, the user is known from then on; later, name and e-mail address are as they
-/// are told here. A changed e-mail address takes the account holder’s token, since codes go there, and no actor may be at the
-/// keyboard.
+/// The id is the application’s own. The first request creates the user; later ones update the name and the email address. Changing
+/// the email address takes the account holder’s token, because codes go there, and no actor.
 #[utoipa::path(
     put, path = "/api/v1/users/{user}", tag = "Users", operation_id = "putUser",
     request_body = UserDraft,
     responses(
-        (status = 200, description = "The user was known, and is now as told.", body = User),
-        (status = 201, description = "The user is known now.", body = User),
+        (status = 200, description = "The user was updated.", body = User),
+        (status = 201, description = "The user was created.", body = User),
     ),
     extensions(
         ("x-account-holder" = json!("optional")),
@@ -141,12 +140,12 @@ fn bad_email(error: EmailError) -> ApiProblem {
 
 /// List the users
 ///
-/// In the order in which they became known. Follow `next_cursor` to the end; who becomes known meanwhile comes last.
+/// In the order in which they were created. Follow `next_cursor` to the end; users created meanwhile come last.
 #[utoipa::path(
     get, path = "/api/v1/users", tag = "Users", operation_id = "listUsers",
     params(
-        ("limit" = Option<u32>, Query, description = "How many at most; 50 unless it is said.", minimum = 1, maximum = 100, example = 50),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the answer before.", min_length = 2, max_length = 171, pattern = r"^[A-Za-z0-9_-]+$"),
+        ("limit" = Option<u32>, Query, description = "The maximum number; 50 by default.", minimum = 1, maximum = 100, example = 50),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous response.", min_length = 2, max_length = 171, pattern = r"^[A-Za-z0-9_-]+$"),
     ),
     responses((status = 200, description = "Some of the users.", body = UserList)),
     extensions(("x-problems" = json!(["bad-cursor"]))),
@@ -180,13 +179,13 @@ fn shown(user: Option<UserView>) -> Answer {
     }
 }
 
-/// Switch a user off
+/// Deactivate a user
 ///
-/// Waiting challenges and account-holder tokens end at once. The id stays taken and the second steps stay as they are:
-/// otherwise forgetting a user and making them known again would take their second step away without their doing.
+/// Waiting challenges and account-holder tokens end immediately. The id stays taken and the second steps stay as they are:
+/// otherwise deleting a user and creating them again would remove their second step without their approval.
 #[utoipa::path(
     delete, path = "/api/v1/users/{user}", tag = "Users", operation_id = "switchUserOff",
-    responses((status = 204, description = "The user is switched off.")),
+    responses((status = 204, description = "The user is deactivated.")),
     extensions(("x-problems" = json!(["user-not-found"]))),
 )]
 pub(crate) async fn switch_off(
@@ -200,12 +199,12 @@ pub(crate) async fn switch_off(
     }
 }
 
-/// Switch a user on again
+/// Reactivate a user
 ///
-/// The second steps are those from before.
+/// The second steps are the same as before.
 #[utoipa::path(
     post, path = "/api/v1/users/{user}/reactivate", tag = "Users", operation_id = "reactivateUser",
-    responses((status = 200, description = "The user, switched on.", body = User)),
+    responses((status = 200, description = "The user, active.", body = User)),
     extensions(("x-problems" = json!(["user-not-found"]))),
 )]
 pub(crate) async fn reactivate(

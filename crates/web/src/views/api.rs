@@ -49,7 +49,7 @@ pub struct ApiOperation {
     pub summary: String,
     /// What it does, in sentences; may be nothing.
     pub about: Vec<Span>,
-    /// The scope that the key needs.
+    /// The scope that the key needs; empty where every key will do.
     pub scope: String,
     /// Parameters in path, query and headers.
     pub parameters: Vec<ApiRow>,

@@ -142,6 +142,8 @@ pub struct Choice {
 pub struct ScopeChoice {
     /// The checkbox.
     pub choice: Choice,
+    /// The scope's name in the API and on the command line.
+    pub scope: &'static str,
     /// The reader cannot grant it.
     pub closed: bool,
     /// Why not.

@@ -8,27 +8,22 @@ use countersign_flows::applications::MOST;
 /// What an API key allows: a name, and a sentence.
 pub(crate) fn scope(scope: Scope) -> (&'static str, &'static str) {
     match scope {
-        Scope::Challenges => (
-            "Ask for second steps",
-            "Ask one of its people for a code, and learn whether it was right. Most applications need this one.",
-        ),
+        Scope::Challenges => {
+            ("Verify users", "Ask a user for a code and get the result. Most apps need this.")
+        }
         Scope::UsersWrite => (
-            "Tell who its people are",
-            "Make its people known here, change their names, and switch them off.",
+            "Manage users",
+            "Add, rename and deactivate users. Most apps need this, to add a user before verifying them.",
         ),
-        Scope::UsersRead => (
-            "See who its people are",
-            "See the people whom it made known, and which second steps they have. Never a code, never a secret.",
-        ),
+        Scope::UsersRead => ("Read users", "See users and their methods. Never codes or secrets."),
         Scope::Authenticators => (
-            "Set up second steps",
-            "Set up and remove authenticator apps and backup codes, each time only when the account holder has just \
-             shown who they are.",
+            "Manage 2FA",
+            "Add and remove authenticator apps and backup codes, only right after the user has verified.",
         ),
         Scope::FirstEnrolments => (
-            "Set up the first app without a code",
-            "In addition: set up an authenticator app for someone who has none on the application’s word, without a code by \
-             email. Anyone who steals such a key can do that too.",
+            "First setup without a code",
+            "Also lets the app set up a user’s first authenticator without an email code. Anyone who steals this key can do \
+             the same.",
         ),
     }
 }
@@ -104,8 +99,16 @@ pub(crate) fn address(error: AddressError, kind: AddressKind, typed: &str) -> St
 /// It is registered already.
 pub(crate) const ADDRESS_DOUBLED: &str = "This address is on the list already. There is nothing to add.";
 
+/// What to do with a new key, above the line that tries it.
+pub(crate) const NEW_KEY: &str = "Store it on your server as the environment variable COUNTERSIGN_API_KEY, never in a browser \
+                                  or mobile app. Then try it there. The response shows the key’s permissions:";
+
+/// The same for a new client secret.
+pub(crate) const NEW_SECRET: &str =
+    "Store it on your server, never in a browser or mobile app. Test the connection:";
+
 /// A key that would allow nothing.
-pub(crate) const NO_SCOPE: &str = "Choose at least one thing that the key allows.";
+pub(crate) const NO_SCOPE: &str = "Choose at least one permission.";
 
 /// Beside what only an owner can grant, for an administrator.
 pub(crate) const OWNERS_GRANT: &str = "Only an owner can grant this. Ask one of them to create the key; the list of members shows who they are.";
@@ -123,7 +126,7 @@ pub(crate) fn creator_lost(name: &str) -> String {
 }
 
 /// Neither of the lifetimes on offer.
-pub(crate) const LIFETIME: &str = "Choose how long the key works from the list.";
+pub(crate) const LIFETIME: &str = "Choose an expiry.";
 
 /// None of the kinds of clients.
 pub(crate) const CLIENT: &str = "Choose one of these.";

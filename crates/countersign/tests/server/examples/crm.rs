@@ -1,13 +1,74 @@
-//! `examples/crm-axum`: a password page of its own, and the second step by the API.
+//! `examples/crm-axum` and `examples/crm-node`: the same application twice, with its own password page and the second step by
+//! the API. Every test here is run with both.
 
+use super::lossy::Lossy;
 use super::{is_handsome, register, set_up_app, type_code};
 use crate::server;
-use countersign_testkit::running::built;
+use countersign_testkit::running::{built, root};
 use countersign_testkit::{
     App, Browser, BrowserOptions, Client, Engine, Kind, Page, Running, Server, free_port,
 };
-use std::process::Command;
+use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+
+/// Each test, with both programs.
+macro_rules! with_both {
+    ($($test:ident)*) => {
+        mod in_rust {$(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::Program::Axum).await;
+            }
+        )*}
+
+        mod in_node {$(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::Program::Node).await;
+            }
+        )*}
+    };
+}
+
+with_both! {
+    the_crm_asks_for_a_second_step_in_chromium
+    the_crm_asks_for_a_second_step_without_javascript_in_the_dark_on_a_phone
+    a_result_signs_in_the_browser_that_waited_for_it_and_no_other
+    a_result_that_is_too_old_and_a_server_that_is_away_let_nobody_into_the_crm
+    a_response_that_is_lost_is_asked_for_again_with_the_same_idempotency_key
+    a_form_of_another_site_is_refused
+    the_readme_says_what_the_program_needs_and_who_can_sign_in
+}
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug)]
+enum Program {
+    Axum,
+    Node,
+}
+
+impl Program {
+    /// The command that starts it.
+    fn command(self) -> Command {
+        match self {
+            Self::Axum => Command::new(built("crm-axum")),
+            Self::Node => {
+                let mut node = Command::new("node");
+                node.arg(root().join("examples/crm-node/app.js"));
+                node
+            }
+        }
+    }
+
+    fn readme(self) -> String {
+        let name = match self {
+            Self::Axum => "crm-axum",
+            Self::Node => "crm-node",
+        };
+        fs::read_to_string(root().join("examples").join(name).join("README.md")).unwrap()
+    }
+}
 
 const ROSA: (&str, &str) = ("rosa@larkspur.example", "willow-lantern-37");
 const BEN: (&str, &str) = ("ben@larkspur.example", "copper-meadow-82");
@@ -18,14 +79,19 @@ struct Crm {
     _running: Running,
 }
 
-async fn crm(server: &Server) -> Crm {
+async fn crm(program: Program, server: &Server) -> Crm {
+    crm_by(program, server, &server.url()).await
+}
+
+/// The same, where its requests take another way to the server.
+async fn crm_by(program: Program, server: &Server, way: &str) -> Crm {
     let listen = format!("127.0.0.1:{}", free_port());
     let (url, back) = (format!("http://{listen}"), format!("http://{listen}/second-step"));
     let words = "--name Larkspur-CRM --require-app --api-key server --scope users:write --scope challenges";
     let registered = register(server, &format!("{words} --return-address {back}"));
     let key = registered["api_key"].as_str().unwrap().to_owned();
-    let mut command = Command::new(built("crm-axum"));
-    command.env("COUNTERSIGN_URL", server.url()).env("COUNTERSIGN_API_KEY", &key).env("LISTEN", listen);
+    let mut command = program.command();
+    command.env("COUNTERSIGN_URL", way).env("COUNTERSIGN_API_KEY", &key).env("LISTEN", listen);
     let _running = Running::start(command, &url).await;
     Crm { url, key, _running }
 }
@@ -41,7 +107,7 @@ async fn type_password(browser: &Browser, crm: &Crm, (email, password): (&str, &
 async fn is_home(browser: &Browser, crm: &Crm, name: &str, amr: &str) {
     browser.wait_for_path("/").await;
     assert!(browser.url().await.starts_with(&crm.url));
-    assert_eq!(browser.text("h1").await, format!("Good day, {name}"));
+    assert_eq!(browser.text("h1").await, format!("Hello, {name}"));
     assert_eq!(browser.text("#amr").await, amr);
 }
 
@@ -50,16 +116,16 @@ async fn sign_out(browser: &Browser) {
     browser.wait_for_path("/sign-in").await;
 }
 
-async fn journey(options: BrowserOptions) {
+async fn journey(program: Program, options: BrowserOptions) {
     let server = server(Engine::Sqlite).await;
-    let crm = crm(&server).await;
+    let crm = crm(program, &server).await;
     let browser = Browser::start(options).await;
 
     // A stranger's first visit: the password is not enough, and the app is set up on the way.
     browser.open(&crm.url).await;
     browser.wait_for_path("/sign-in").await;
     type_password(&browser, &crm, (BEN.0, ROSA.1)).await;
-    assert!(browser.text("[role=alert]").await.contains("not right"));
+    assert!(browser.text("[role=alert]").await.contains("don't match"));
     type_password(&browser, &crm, BEN).await;
     assert!(browser.url().await.starts_with(&format!("{}/second-step/", server.url())));
     let mut bens = set_up_app(&browser, &server.url(), server.clock(), BEN.0).await;
@@ -115,17 +181,15 @@ async fn refusals_by_policy(browser: &Browser) -> Vec<String> {
     errors.into_iter().filter(|error| error.contains("Content Security Policy")).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_crm_asks_for_a_second_step_in_chromium() {
-    journey(BrowserOptions::default()).await;
+async fn the_crm_asks_for_a_second_step_in_chromium(program: Program) {
+    journey(program, BrowserOptions::default()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_crm_asks_for_a_second_step_without_javascript_in_the_dark_on_a_phone() {
-    journey(BrowserOptions { javascript: false, width: 360, height: 780, dark: true }).await;
+async fn the_crm_asks_for_a_second_step_without_javascript_in_the_dark_on_a_phone(program: Program) {
+    journey(program, BrowserOptions { javascript: false, width: 360, height: 780, dark: true }).await;
 }
 
-/// Somebody without a browser who has typed the password at the CRM, and stands before Countersign's page.
+/// Someone without a browser who has entered the password at the CRM, and is at Countersign's page.
 struct Visitor {
     crm: Client,
     countersign: Client,
@@ -190,10 +254,9 @@ fn refused(page: Page, why: &str) {
 }
 
 /// The four checks of the way back, each by an attempt that only it stops.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other() {
+async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other(program: Program) {
     let server = server(Engine::Sqlite).await;
-    let crm = crm(&server).await;
+    let crm = crm(program, &server).await;
     let ben = Visitor::type_password(&server, &crm, BEN).await;
     let rosa = Visitor::type_password(&server, &crm, ROSA).await;
     let (mut bens, back) = ben.set_up(&server, &crm, BEN).await;
@@ -205,10 +268,10 @@ async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other() {
 
     // 1. A browser without the cookie; and the right browser with somebody else's state.
     let thief = Client::new(&crm.url);
-    refused(thief.get(&back).await, "not waiting any more");
+    refused(thief.get(&back).await, "no longer waiting");
     assert!(!is_signed_in(&thief).await);
     let mallory = Visitor::type_password(&server, &crm, BEN).await;
-    refused(mallory.crm.get(&back).await, "not waiting any more");
+    refused(mallory.crm.get(&back).await, "no longer waiting");
 
     // 3. The same person's second step of another sign-in, which somebody may have had them show for another purpose.
     let (here, there) =
@@ -240,12 +303,19 @@ async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other() {
         "opened twice",
     );
     assert!(!is_signed_in(&again.crm).await);
+
+    // A parameter that comes twice is none, in the right browser too.
+    for doubled in ["state", "result"] {
+        let twice = Visitor::type_password(&server, &crm, BEN).await;
+        let path = twice.show(&mut bens, &crm).await;
+        let page = twice.crm.get(&format!("{path}&{doubled}={}", parameter(&path, doubled))).await;
+        assert!(page.status != 303 && !is_signed_in(&twice.crm).await, "{doubled}: {page}");
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_result_that_is_too_old_and_a_server_that_is_away_let_nobody_into_the_crm() {
+async fn a_result_that_is_too_old_and_a_server_that_is_away_let_nobody_into_the_crm(program: Program) {
     let mut server = server(Engine::Sqlite).await;
-    let crm = crm(&server).await;
+    let crm = crm(program, &server).await;
     let ben = Visitor::type_password(&server, &crm, BEN).await;
     let (_, back) = ben.set_up(&server, &crm, BEN).await;
     server.advance(Duration::from_secs(121));
@@ -258,4 +328,73 @@ async fn a_result_that_is_too_old_and_a_server_that_is_away_let_nobody_into_the_
     let away = visitor.post_raw("/sign-in", body).await.expect_status(503);
     assert!(away.words().contains("Try again in a minute"), "{away}");
     assert!(!away.body.contains(&crm.key) && !is_signed_in(&visitor).await);
+}
+
+/// The effect is there and the response is not: the CRM asks again, and Countersign repeats what it said.
+async fn a_response_that_is_lost_is_asked_for_again_with_the_same_idempotency_key(program: Program) {
+    let server = server(Engine::Sqlite).await;
+    let lossy = Lossy::to(
+        server.url().strip_prefix("http://").unwrap().parse().unwrap(),
+        "/api/v1/challenges/redeem",
+    );
+    let crm = crm_by(program, &server, &format!("http://{}", lossy.address())).await;
+    let ben = Visitor::type_password(&server, &crm, BEN).await;
+    let (_, back) = ben.set_up(&server, &crm, BEN).await;
+    ben.crm.get(&back).await.expect_status(303);
+    assert!(is_signed_in(&ben.crm).await);
+    let keys = lossy.idempotency_keys();
+    let [first, again] = keys.as_slice() else { panic!("redeemed {} times", keys.len()) };
+    assert!(first == again && first.len() >= 32, "{keys:?}");
+}
+
+async fn a_form_of_another_site_is_refused(program: Program) {
+    let server = server(Engine::Sqlite).await;
+    let crm = crm(program, &server).await;
+    let body = format!("email={}&password={}", BEN.0.replace('@', "%40"), BEN.1).into_bytes();
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for origin in ["https://evil.example", "null", ""] {
+        let client = Client::new(&crm.url);
+        let headers = [form, ("origin", origin)];
+        let page = client.request("POST", "/sign-in", &headers, body.clone()).await;
+        assert!(page.status == 403 && page.set_cookies().is_empty(), "{origin}: {page}");
+    }
+    let page = Client::new(&crm.url).get("/sign-in").await.expect_status(200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+}
+
+/// The first cells of the rows of a Markdown table whose first cell is code.
+fn rows(markdown: &str) -> impl Iterator<Item = Vec<&str>> {
+    markdown
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+}
+
+async fn the_readme_says_what_the_program_needs_and_who_can_sign_in(program: Program) {
+    let server = server(Engine::Sqlite).await;
+    let crm = crm(program, &server).await;
+    let readme = program.readme();
+    let (people, variables): (Vec<_>, Vec<_>) = rows(&readme).partition(|row| row[0].contains('@'));
+    assert_eq!((people.len(), variables.len()), (2, 3), "{readme}");
+    for variable in &variables {
+        let mut command = program.command();
+        let others = variables.iter().filter(|other| other[0] != variable[0]);
+        command.env_remove(variable[0]).envs(others.map(|other| (other[0], "127.0.0.1:0")));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && told.contains(variable[0]), "{}: {told}", variable[0]);
+    }
+    for person in people {
+        // On to the second step: the password is the one in the table.
+        let _visitor = Visitor::type_password(&server, &crm, (person[0], person[1])).await;
+    }
+    for scope in ["users:write", "challenges"] {
+        assert!(readme.contains(&format!("`{scope}`")), "{scope}");
+    }
 }

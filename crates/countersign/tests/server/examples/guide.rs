@@ -21,11 +21,11 @@ fn with_countersign(folder: &Path, clock: &Path) -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 
-/// The guide, with free ports in the place of its three; and behind the code by e-mail, what the reference of the API adds.
-fn guide() -> (Vec<Block>, [String; 3]) {
+/// The guide, with free ports instead of its four; and after the code by email, what the reference of the API adds.
+fn guide() -> (Vec<Block>, [String; 4]) {
     let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
     let (mut text, mut reference) = (read("INTEGRATION.md"), read("API.md"));
-    let addresses = ["127.0.0.1:8080", "127.0.0.1:5000", "127.0.0.1:4000"].map(|usual| {
+    let addresses = ["127.0.0.1:8080", "127.0.0.1:5000", "127.0.0.1:4000", "127.0.0.1:4001"].map(|usual| {
         assert!(text.contains(usual), "the guide does not use {usual}");
         let free = format!("127.0.0.1:{}", free_port());
         text = text.replace(usual, &free);
@@ -45,7 +45,7 @@ async fn every_command_of_the_integration_guide_works_in_its_order() {
     fs::create_dir(&temporary).unwrap();
     let path = with_countersign(folder.path(), &clock);
     let clock = Clock::new(clock);
-    let (blocks, [server, portal, crm]) = guide();
+    let (blocks, [server, portal, crm, crm_in_rust]) = guide();
     let wheels = root().join("tests-python/.wheels");
     let mut terminal = Terminal::open(
         &root(),
@@ -83,16 +83,18 @@ async fn every_command_of_the_integration_guide_works_in_its_order() {
     let printed = |heading: &str| {
         done.iter().filter(|(one, _)| one == heading).map(|(_, text)| text.as_str()).collect::<String>()
     };
-    let people = printed("A server to try with");
+    let people = printed("Start a test server");
     assert_eq!(people.matches('@').count(), 5, "{people}");
     let portals = printed("OpenID Connect");
     assert!(portals.contains(&format!("\"http://{server}\"")) && portals.contains("two-factor"), "{portals}");
-    let api = printed("The second step by API");
+    let api = printed("The two-factor API");
+    assert!(api.contains("[\"users:write\",\"challenges\"]"), "the key was tried: {api}");
     assert!(api.contains("\"enrolled\": true") && api.contains("\"method\": \"email\""), "{api}");
-    assert_eq!(printed("What is the account holder's alone").trim(), "\"Phone\"\n10");
+    let changes = printed("Changes only the user can approve");
+    assert!(changes.trim().ends_with("\n\"Phone\"\n10"), "{changes}");
     assert!(!api.contains("csk_") && !portals.contains("client_secret"), "no secret is printed");
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "nothing is left");
-    for ended in [server, portal, crm] {
+    for ended in [server, portal, crm, crm_in_rust] {
         assert!(std::net::TcpStream::connect(&ended).is_err(), "{ended} still answers");
     }
 }

@@ -119,3 +119,18 @@ async fn the_portal_signs_in_steps_up_and_signs_out_in_chromium() {
 async fn the_portal_signs_in_steps_up_and_signs_out_without_javascript_in_the_dark_on_a_phone() {
     journey(BrowserOptions { javascript: false, width: 360, height: 780, dark: true }).await;
 }
+
+/// The table in the README names every variable that the program reads, and no other.
+#[test]
+fn the_readme_names_the_variables_of_the_portal() {
+    let read = |name: &str| std::fs::read_to_string(root().join("examples/flask-oidc").join(name)).unwrap();
+    let (readme, program) = (read("README.md"), read("app.py"));
+    let first_cells =
+        readme.lines().filter(|line| line.starts_with("| `")).filter_map(|row| row.split('|').nth(1));
+    let mut named: Vec<&str> = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let reads = program.split("os.environ").skip(1).filter_map(|rest| rest.split('"').nth(1));
+    let mut read: Vec<&str> = reads.collect();
+    named.sort_unstable();
+    read.sort_unstable();
+    assert!(read.len() >= 5 && named == read, "{named:?} {read:?}");
+}

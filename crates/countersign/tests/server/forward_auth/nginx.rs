@@ -1,7 +1,9 @@
 //! The example's server block, with another site beside it and a location more.
 
-use super::{Sites, opens_pages, raw_to, signed_in, status, visit};
+use super::{EXAMPLE, Sites, opens_pages, raw_to, signed_in, status, visit};
 use countersign_testkit::{Client, Engine};
+use std::fs;
+use std::path::Path;
 
 /// Neither by the `Host` that a client sends, nor by a target that names another site.
 #[tokio::test(flavor = "multi_thread")]
@@ -57,4 +59,33 @@ async fn only_whoever_opens_a_page_is_led_to_the_sign_in() {
     assert_eq!(sent.status, 403, "{sent}");
     let person = opens_pages(Client::new(sites.site().base())).with_header("Cookie", &cookie);
     assert_eq!(person.get("/team/").await.status, 302);
+}
+
+/// The rows of the table in the example's README, at the running example.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_page_of_the_example_is_there_for_whom_its_readme_says() {
+    let sites = Sites::start(Engine::Sqlite).await;
+    let readme = fs::read_to_string(Path::new(EXAMPLE).join("README.md")).unwrap();
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let rows: Vec<(&str, bool)> = rows.map(|(path, rest)| (path, rest.contains("everyone"))).collect();
+    assert_eq!(rows, [("/public/", true), ("/", false), ("/team/", false)]);
+    let (stranger, people) = (sites.site(), sites.server.people());
+    for (path, public) in &rows {
+        assert_eq!(stranger.get(path).await.status, if *public { 200 } else { 302 }, "{path}");
+    }
+    let about = stranger.get("/public/").await.expect_status(200);
+    assert_eq!(about.text("h1").as_deref(), Some("About the handbook"));
+    assert!(about.set_cookies().is_empty() && !about.words().contains('@'), "it knows no one: {about}");
+
+    // What the pages link to is there, for someone who may see all of them.
+    let (site, session) = (sites.site(), signed_in(&sites.server, &people.admin).await);
+    visit(&site, &sites.server, &session, "/").await.expect_status(200);
+    for (path, _) in &rows {
+        let page = site.get(path).await.expect_status(200);
+        let links = page.attributes("a[href], link[href]", "href");
+        assert!(*path == "/public/" || links.contains(&"/public/".to_owned()), "{page}");
+        for link in links.iter().filter(|link| !link.starts_with("/.countersign/")) {
+            assert_eq!(site.get(link).await.status, 200, "{link} of {path}");
+        }
+    }
 }

@@ -25,13 +25,16 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const LIFETIMES: [(&str, &str, Option<u32>); 4] = [
     ("30", "30 days", Some(30)),
     ("90", "90 days", Some(90)),
-    ("365", "A year", Some(365)),
-    ("none", "Until it is revoked", None),
+    ("365", "1 year", Some(365)),
+    ("none", "Never", None),
 ];
 
 /// What is chosen when nothing was: long enough that nobody has to renew a key in a hurry, and an end for one that is
 /// forgotten.
 const USUAL: &str = "365";
+
+/// What a new key permits unless something else is chosen: what the three requests of the guide need (docs/INTEGRATION.md).
+const PRESELECTED: [Scope; 2] = [Scope::Challenges, Scope::UsersWrite];
 
 /// The form as it was typed, with what is wrong in it.
 #[derive(Default)]
@@ -50,17 +53,19 @@ fn field(scope: Scope) -> String {
 
 /// The form, fresh or as it was typed, for someone with this role: what only an owner can grant is shown to others as such.
 pub(super) fn form(typed: Option<Typed>, role: Option<Role>) -> KeyForm {
-    let fresh = || Typed { lifetime: USUAL.to_owned(), ..Typed::default() };
+    let fresh = || Typed { lifetime: USUAL.to_owned(), scopes: PRESELECTED.to_vec(), ..Typed::default() };
     let typed = typed.unwrap_or_else(fresh);
-    // The one that most applications need stands first.
+    // Those that most applications need come first.
     let mut scopes = Scope::ALL.to_vec();
-    scopes.sort_by_key(|scope| *scope != Scope::Challenges);
+    scopes.sort_by_key(|scope| {
+        PRESELECTED.iter().position(|first| first == scope).unwrap_or(PRESELECTED.len())
+    });
     let scopes = scopes.into_iter().map(|scope| {
         let (label, text) = words::applications::scope(scope);
         let closed = scope.is_owners() && role != Some(Role::Owner);
         let note = if closed { words::applications::OWNERS_GRANT } else { "" };
         let choice = Choice { word: field(scope), label, text, chosen: typed.scopes.contains(&scope) };
-        ScopeChoice { choice, closed, note }
+        ScopeChoice { choice, scope: scope.as_str(), closed, note }
     });
     let lifetimes = LIFETIMES.iter().map(|(word, label, _)| Choice {
         word: (*word).to_owned(),

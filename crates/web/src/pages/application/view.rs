@@ -2,18 +2,14 @@
 
 use super::{Refused, client, keys};
 use crate::{
+    api::this_key::try_command,
     app::App,
     extract::Own,
     times,
     views::{AddressList, ApplicationPage, KeyRow, NewSecret, TextForm},
     words,
 };
-use countersign_core::{
-    Timestamp,
-    application::{AddressKind, Scope},
-    ids::ApiKeyId,
-    role::Role,
-};
+use countersign_core::{Timestamp, application::AddressKind, ids::ApiKeyId, role::Role};
 use countersign_flows::applications::{ApiKeyRow, ApplicationView, Reveal, SecretOf};
 
 /// The page.
@@ -77,8 +73,8 @@ fn row(key: &ApiKeyRow, now: Timestamp) -> KeyRow {
     let standing = match (key.revoked_at, key.expires_at) {
         (Some(at), _) => format!("revoked {}", times::day(at)),
         (None, Some(at)) if at <= now => format!("expired {}", times::day(at)),
-        (None, Some(at)) => format!("works until {}", times::day(at)),
-        (None, None) => "works until it is revoked".to_owned(),
+        (None, Some(at)) => format!("expires {}", times::day(at)),
+        (None, None) => "doesn’t expire".to_owned(),
     };
     KeyRow {
         id: key.id.to_string(),
@@ -109,10 +105,8 @@ pub(super) fn new_secret(server: &str, found: &ApplicationView, reveal: &Reveal)
             kind: "client-secret",
             heading: "Your new client secret".to_owned(),
             secret,
-            next: "Give it to your application’s server together with the client ID, and never to a browser or an app. \
-                   What else it asks for stands here:"
-                .to_owned(),
-            command: format!("curl {server}/.well-known/openid-configuration"),
+            next: words::applications::NEW_SECRET.to_owned(),
+            command: format!("curl -sS '{server}/.well-known/openid-configuration'"),
         },
     }
 }
@@ -127,48 +121,7 @@ fn new_key(server: &str, found: &ApplicationView, id: ApiKeyId, secret: String) 
         kind: "api-key",
         heading,
         secret,
-        next: "Give it to your application’s server, for example as the environment variable COUNTERSIGN_API_KEY, and \
-               never to a browser or an app. Then try it:"
-            .to_owned(),
-        command: command(server, |scope| key.is_some_and(|key| key.scopes.allow(scope))),
-    }
-}
-
-/// Something that the key may do, the most harmless first.
-fn command(server: &str, allows: impl Fn(Scope) -> bool) -> String {
-    let bearer = "-H \"Authorization: Bearer $COUNTERSIGN_API_KEY\"";
-    let json = "-H \"Content-Type: application/json\"";
-    if allows(Scope::UsersRead) {
-        format!("curl {bearer} {server}/api/v1/users")
-    } else if allows(Scope::UsersWrite) {
-        let body = r#"{"email": "mia@example.com", "name": "Mia"}"#;
-        format!("curl -X PUT {bearer} {json} -d '{body}' {server}/api/v1/users/42")
-    } else if allows(Scope::Challenges) {
-        format!("curl -X POST {bearer} {json} -d '{{\"user\": \"42\"}}' {server}/api/v1/challenges")
-    } else {
-        let body = r#"{"challenge": "the id of a challenge that Mia has just answered"}"#;
-        format!("curl -X POST {bearer} {json} -d '{body}' {server}/api/v1/users/42/account-holder-tokens")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_is_one_that_the_key_may_run() {
-        for (scope, path) in [
-            (Scope::UsersRead, "/api/v1/users"),
-            (Scope::UsersWrite, "/api/v1/users/42"),
-            (Scope::Challenges, "/api/v1/challenges"),
-            (Scope::Authenticators, "/api/v1/users/42/account-holder-tokens"),
-        ] {
-            let line = command("https://id.example", |asked| asked == scope);
-            assert!(
-                line.starts_with("curl ") && line.ends_with(&format!("https://id.example{path}")),
-                "{line}"
-            );
-            assert!(line.contains("$COUNTERSIGN_API_KEY") && !line.contains("csk_"), "{line}");
-        }
+        next: words::applications::NEW_KEY.to_owned(),
+        command: try_command(server),
     }
 }

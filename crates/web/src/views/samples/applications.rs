@@ -1,10 +1,12 @@
 //! An organization's applications.
 
 use super::{Sample, admin, push, some, with_notice};
+use crate::api::this_key::try_command;
 use crate::views::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
     NewSecret, NoticeKind, ScopeChoice, TextForm,
 };
+use crate::words;
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
     lists(pages)?;
@@ -48,37 +50,38 @@ fn choice(word: &str, label: &'static str, text: &'static str, chosen: bool) -> 
     Choice { word: word.into(), label, text, chosen }
 }
 
-fn open(choice: Choice) -> ScopeChoice {
-    ScopeChoice { choice, closed: false, note: "" }
+fn scope(scope: &'static str, label: &'static str, text: &'static str, chosen: bool) -> ScopeChoice {
+    ScopeChoice {
+        choice: choice(&format!("scope-{scope}"), label, text, chosen),
+        scope,
+        closed: false,
+        note: "",
+    }
 }
 
 fn key_form() -> KeyForm {
     KeyForm {
         scopes: vec![
-            open(choice(
-                "scope-challenges",
-                "Ask for second steps",
-                "Ask for a code, and learn whether it was right.",
+            scope(
+                "challenges",
+                "Verify users",
+                "Ask a user for a code and get the result. Most apps need this.",
                 true,
-            )),
-            open(choice(
-                "scope-users:read",
-                "See who its people are",
-                "See the people whom it made known.",
-                false,
-            )),
+            ),
+            scope(
+                "users:write",
+                "Manage users",
+                "Add, rename and deactivate users. Most apps need this.",
+                true,
+            ),
+            scope("users:read", "Read users", "See users and their methods. Never codes or secrets.", false),
             ScopeChoice {
-                choice: choice(
-                    "scope-authenticators",
-                    "Set up second steps",
-                    "Set up and remove apps.",
-                    false,
-                ),
                 closed: true,
                 note: "Only an owner can grant this.",
+                ..scope("authenticators", "Manage 2FA", "Add and remove authenticator apps.", false)
             },
         ],
-        lifetimes: vec![choice("30", "30 days", "", false), choice("365", "A year", "", true)],
+        lifetimes: vec![choice("30", "30 days", "", false), choice("365", "1 year", "", true)],
         ..KeyForm::default()
     }
 }
@@ -128,7 +131,7 @@ fn key(id: &str, name: &str, last_used: Option<&str>, standing: &str) -> KeyRow 
     KeyRow {
         id: id.into(),
         name: name.into(),
-        allows: vec!["Ask for second steps", "Tell who its people are"],
+        allows: vec!["Verify users", "Manage users"],
         hint: "x8Kq".into(),
         made: "12 March 2026".into(),
         last_used: last_used.map(str::to_owned),
@@ -145,11 +148,11 @@ fn in_use() -> ApplicationPage {
         first_party: true,
         for_everyone: true,
         keys: vec![
-            key("k1", "CRM server", Some("7 minutes ago"), "works until 12 March 2027"),
+            key("k1", "CRM server", Some("7 minutes ago"), "expires 12 March 2027"),
             KeyRow {
                 warning: some("Adam Admin no longer has permission to create this key. The key still works."),
                 made_by: "Adam Admin".into(),
-                ..key("k2", "Nightly import", None, "works until it is revoked")
+                ..key("k2", "Nightly import", None, "doesn’t expire")
             },
         ],
         ended_keys: vec![key("k3", "An older server", None, "revoked 2 March 2026")],
@@ -177,18 +180,15 @@ fn secrets() -> Vec<NewSecret> {
             kind: "api-key",
             heading: "Your new API key “CRM server”".into(),
             secret: "csk_0hH1c1vYh2yqXo9m4nX5s6t7u8v9wAxByCzD1E2Fx8Kq".into(),
-            next: "Give it to your application’s server, for example as the environment variable COUNTERSIGN_API_KEY, \
-                   and never to a browser or an app. Then try it:"
-                .into(),
-            command: "curl -H \"Authorization: Bearer $COUNTERSIGN_API_KEY\" https://id.brightwater.example/api/v1/users"
-                .into(),
+            next: words::applications::NEW_KEY.into(),
+            command: try_command("https://id.brightwater.example"),
         },
         NewSecret {
             kind: "client-secret",
             heading: "Your new client secret".into(),
             secret: "0hH1c1vYh2yqXo9m4nX5s6t7u8v9wAxByCzD1E2Fx8K".into(),
-            next: "Give it to your application’s server together with the client ID.".into(),
-            command: "curl https://id.brightwater.example/.well-known/openid-configuration".into(),
+            next: words::applications::NEW_SECRET.into(),
+            command: "curl -sS 'https://id.brightwater.example/.well-known/openid-configuration'".into(),
         },
     ]
 }
@@ -203,8 +203,8 @@ fn refused() -> ApplicationPage {
         name_form: TextForm { value: String::new(), error: some("Type a name, for example CRM.") },
         key_form: KeyForm {
             name: TextForm { value: String::new(), error: some("Type a name, for example CRM server.") },
-            scopes_error: some("Choose at least one thing that the key allows."),
-            lifetime_error: some("Choose how long the key works from the list."),
+            scopes_error: some("Choose at least one permission."),
+            lifetime_error: some("Choose an expiry."),
             ..key_form()
         },
         return_addresses: AddressList { form: address.clone(), ..list("second-step", &[]) },
