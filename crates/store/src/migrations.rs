@@ -21,6 +21,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0011_applications.sql"),
     include_str!("migrations/0012_records.sql"),
     include_str!("migrations/0013_pending_forms.sql"),
+    include_str!("migrations/0014_sign_in.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.

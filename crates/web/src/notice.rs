@@ -3,8 +3,11 @@
 use crate::{
     flash::Flash,
     respond::Redirect,
+    times,
     views::{Notice, NoticeKind},
+    words,
 };
+use std::time::Duration;
 
 /// What has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,9 @@ pub(crate) enum Done {
     AccessWithdrawn,
     BrowserConfirmed,
     FormOver,
+    CodesPaused,
+    EmailsPaused,
+    LoginAsSignedOut,
 }
 
 impl Done {
@@ -67,6 +73,9 @@ impl Done {
         Self::AccessWithdrawn,
         Self::BrowserConfirmed,
         Self::FormOver,
+        Self::CodesPaused,
+        Self::EmailsPaused,
+        Self::LoginAsSignedOut,
     ];
 
     /// Its name in the message.
@@ -99,6 +108,9 @@ impl Done {
             Self::AccessWithdrawn => "access-withdrawn",
             Self::BrowserConfirmed => "browser-confirmed",
             Self::FormOver => "form-over",
+            Self::CodesPaused => "codes-paused",
+            Self::EmailsPaused => "emails-paused",
+            Self::LoginAsSignedOut => "login-as-signed-out",
         }
     }
 
@@ -143,14 +155,22 @@ impl Done {
             Self::FormOver => {
                 "That request has expired or was already carried out. Check below, and try again if you need to."
             }
+            Self::CodesPaused => "You’ve requested too many codes.",
+            Self::EmailsPaused => "We can’t send more emails right now.",
+            Self::LoginAsSignedOut => "“Log in as” has ended, and so has your own session. Sign in again.",
         }
     }
 
     fn kind(self) -> NoticeKind {
         match self {
-            Self::SetUpOver | Self::EmailOver | Self::PhoneOver | Self::SignInOver | Self::FormOver => {
-                NoticeKind::Warning
-            }
+            Self::SetUpOver
+            | Self::EmailOver
+            | Self::PhoneOver
+            | Self::SignInOver
+            | Self::FormOver
+            | Self::CodesPaused
+            | Self::EmailsPaused
+            | Self::LoginAsSignedOut => NoticeKind::Warning,
             _ => NoticeKind::Good,
         }
     }
@@ -165,15 +185,23 @@ impl Done {
         Redirect { to: page.to_owned(), flash: Some(Flash::new(self, ended)) }
     }
 
+    /// The way to `page`, which says how long to wait.
+    pub(crate) fn waiting(self, page: &str, wait: Duration) -> Redirect {
+        self.ending(page, u32::try_from(times::seconds_up(wait)).unwrap_or(u32::MAX))
+    }
+
     /// The one of this word.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.word() == word)
     }
 
-    /// What the page says.
-    pub(crate) fn notice(self, ended: u32) -> Notice {
+    /// What the page says. `number` is how many other browsers were signed out, or for how many seconds to wait.
+    pub(crate) fn notice(self, number: u32) -> Notice {
         let mut text = self.text().to_owned();
-        match ended {
+        match number {
+            seconds if matches!(self, Self::CodesPaused | Self::EmailsPaused) => {
+                text = words::wait(&text, Duration::from_secs(seconds.into()));
+            }
             0 => {}
             1 => text.push_str(" One other browser was signed out."),
             ended => text.push_str(&format!(" {ended} other browsers were signed out.")),
@@ -204,5 +232,7 @@ mod tests {
         assert_eq!(plain, Done::PasswordChanged.text());
         assert_eq!(text(1), format!("{plain} One other browser was signed out."));
         assert_eq!(text(3), format!("{plain} 3 other browsers were signed out."));
+        let wait = Done::EmailsPaused.notice(900).text;
+        assert_eq!(wait, "We can’t send more emails right now. Try again in 15 minutes.");
     }
 }

@@ -31,6 +31,7 @@ mod secrets;
 mod sending;
 mod shutdown;
 mod sign_in;
+mod signed_out;
 mod starting;
 mod structure;
 mod test_script;
