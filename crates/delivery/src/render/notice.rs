@@ -21,8 +21,9 @@ fn subject(notice: &Notice) -> &'static str {
     match notice {
         Notice::AppAdded { .. } => "An authenticator app was added to your account",
         Notice::AppRemoved { .. } => "An authenticator app was removed from your account",
+        Notice::AppReplaced { .. } => "Your authenticator app was replaced",
         Notice::BackupCodesReset => "New backup codes were made for your account",
-        Notice::BackupCodeUsed { .. } => "A backup code was used to sign in to your account",
+        Notice::BackupCodeUsed { .. } => "A backup code was used for your account",
         Notice::PasswordChanged => "Your password was changed",
         Notice::EmailChanged { .. } => "Your sign-in address was changed",
         Notice::PhoneChanged { .. } => "A phone was added to your account",
@@ -51,13 +52,17 @@ pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
                 ""
             }
         ),
+        Notice::AppReplaced { old, app } => format!(
+            "The authenticator app \"{app}\" replaced \"{old}\" for your {service} account on {when}. Codes from \"{old}\" \
+             no longer work. Ten new backup codes were created, and the old ones no longer work either."
+        ),
         Notice::BackupCodesReset => format!(
             "Ten new backup codes were made for your {service} account on {when}. Any older ones no longer work and \
              can be thrown away."
         ),
         Notice::BackupCodeUsed { left } => format!(
-            "A backup code was used to sign in to your {service} account on {when}. That code will not work again. \
-             {}",
+            "A backup code was used to sign in to your {service} account, or to confirm your identity there, on {when}. \
+             That code will not work again. {}",
             codes_left(*left)
         ),
         Notice::PasswordChanged => format!("The password of your {service} account was changed on {when}."),
@@ -174,7 +179,7 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
             "{intruder} On your profile, remove this app, change your password, and end the sessions that are not \
              yours:"
         ),
-        Notice::AppRemoved { .. } => format!(
+        Notice::AppReplaced { .. } | Notice::AppRemoved { .. } => format!(
             "{intruder} On your profile, change your password, end the sessions that are not yours, and set up your \
              app again:"
         ),
@@ -362,6 +367,11 @@ mod tests {
     Harbour CRM
     https://accounts.harbour.example
     "#);
+    }
+
+    #[test]
+    fn an_app_was_replaced() {
+        assert_snapshot!(email(Notice::AppReplaced { old: "Old phone".into(), app: "Mia's phone".into() }), @"");
     }
 
     #[test]

@@ -311,27 +311,27 @@ async fn begin(
                 users::rehash(tx, &verified, &old, &new)?;
             }
             match verified.next(&second_steps::of(tx, &user)?, &permitted) {
-                Next::Complete(authenticated) => finish.write(tx, authenticated).map(|()| Some(true)),
+                Next::Complete(authenticated) => {
+                    finish.write(tx, authenticated).map(|unsaved| Some(Some(unsaved)))
+                }
                 Next::SecondStep(verified) => {
                     let return_to = return_to.as_deref();
                     challenges::insert(tx, &verified, challenge, &finish.session, return_to, expires_at)?;
-                    Ok(Some(false))
+                    Ok(Some(None))
                 }
             }
         })
         .await?;
     let return_to = attempt.return_to;
     Ok(signed_in.map(|signed_in| match signed_in {
-        false => PasswordOutcome::Challenged { handle: given.session },
-        true => {
-            let backup_codes_left = None;
-            PasswordOutcome::SignedIn(SignedIn {
-                session: given.session,
-                browser: given.browser,
-                return_to,
-                backup_codes_left,
-            })
-        }
+        None => PasswordOutcome::Challenged { handle: given.session },
+        Some(backup_codes_unsaved) => PasswordOutcome::SignedIn(SignedIn {
+            session: given.session,
+            browser: given.browser,
+            return_to,
+            backup_codes_left: None,
+            backup_codes_unsaved,
+        }),
     }))
 }
 
