@@ -270,14 +270,14 @@ mod tests {
     #[test]
     fn a_backup_code_was_used() {
         assert_snapshot!(notice(Notice::BackupCodeUsed { left: 3 }), @r#"
-    Subject: A backup code was used to sign in to your Brightbooks account
+    Subject: A backup code was used for your Brightbooks account
 
     Hello Mia Lund,
 
-    A backup code was used to sign in to your Brightbooks account on 24
-    November 2026, 05:54 UTC. That code will not work again. You have 3
-    left. Make ten new ones soon, so that you can still sign in if you lose
-    your phone.
+    A backup code was used to sign in to your Brightbooks account, or to
+    confirm your identity there, on 24 November 2026, 05:54 UTC. That code
+    will not work again. You have 3 left. Make ten new ones soon, so that
+    you can still sign in if you lose your phone.
 
     If this was not you, somebody has your password and at least one of your
     backup codes. Change your password at Brightbooks at once, make new

@@ -52,10 +52,7 @@ pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
                 ""
             }
         ),
-        Notice::AppReplaced { old, app } => format!(
-            "The authenticator app \"{app}\" replaced \"{old}\" for your {service} account on {when}. Codes from \"{old}\" \
-             no longer work. Ten new backup codes were created, and the old ones no longer work either."
-        ),
+        Notice::AppReplaced { old, app } => replaced(old, app, when, service),
         Notice::BackupCodesReset => format!(
             "Ten new backup codes were made for your {service} account on {when}. Any older ones no longer work and \
              can be thrown away."
@@ -166,6 +163,13 @@ fn codes(method: &str) -> &'static str {
         "backup-code" => "your backup codes",
         _ => "codes of that kind",
     }
+}
+
+fn replaced(old: &str, app: &str, when: &str, service: &str) -> String {
+    format!(
+        "The authenticator app \"{app}\" replaced \"{old}\" for your {service} account on {when}. Codes from \"{old}\" no \
+         longer work. Ten new backup codes were created, and the old ones no longer work either."
+    )
 }
 
 /// The advice where notices are paused.
@@ -349,13 +353,13 @@ mod tests {
     #[test]
     fn a_backup_code_was_used() {
         assert_snapshot!(email(Notice::BackupCodeUsed { left: 7 }), @r#"
-    Subject: A backup code was used to sign in to your account
+    Subject: A backup code was used for your account
 
     Hello Mia Lund,
 
-    A backup code was used to sign in to your Harbour CRM account on 24
-    November 2026, 05:54 UTC. That code will not work again. You have 7
-    left.
+    A backup code was used to sign in to your Harbour CRM account, or to
+    confirm your identity there, on 24 November 2026, 05:54 UTC. That code
+    will not work again. You have 7 left.
 
     If this was not you, somebody has your password and at least one of your
     backup codes. On your profile, change your password, make new backup
@@ -371,20 +375,39 @@ mod tests {
 
     #[test]
     fn an_app_was_replaced() {
-        assert_snapshot!(email(Notice::AppReplaced { old: "Old phone".into(), app: "Mia's phone".into() }), @"");
+        assert_snapshot!(email(Notice::AppReplaced { old: "Old phone".into(), app: "Mia's phone".into() }), @r#"
+    Subject: Your authenticator app was replaced
+
+    Hello Mia Lund,
+
+    The authenticator app "Mia's phone" replaced "Old phone" for your
+    Harbour CRM account on 24 November 2026, 05:54 UTC. Codes from "Old
+    phone" no longer work. Ten new backup codes were created, and the old
+    ones no longer work either.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, change your password, end the sessions that are not yours, and
+    set up your app again:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
     }
 
     #[test]
     fn one_of_the_last_backup_codes_was_used() {
         assert_snapshot!(email(Notice::BackupCodeUsed { left: 3 }), @r#"
-    Subject: A backup code was used to sign in to your account
+    Subject: A backup code was used for your account
 
     Hello Mia Lund,
 
-    A backup code was used to sign in to your Harbour CRM account on 24
-    November 2026, 05:54 UTC. That code will not work again. You have 3
-    left. Make ten new ones soon, so that you can still sign in if you lose
-    your phone.
+    A backup code was used to sign in to your Harbour CRM account, or to
+    confirm your identity there, on 24 November 2026, 05:54 UTC. That code
+    will not work again. You have 3 left. Make ten new ones soon, so that
+    you can still sign in if you lose your phone.
 
     If this was not you, somebody has your password and at least one of your
     backup codes. On your profile, change your password, make new backup

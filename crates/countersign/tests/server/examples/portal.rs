@@ -72,6 +72,7 @@ async fn journey(options: BrowserOptions) {
     browser.fill("input[name=code]", &app.fresh_code()).await;
     browser.follow("form[action='/profile/app/confirm'] button.primary").await;
     browser.wait_for_path("/profile/backup-codes").await;
+    browser.follow("form[action='/profile/backup-codes/saved'] button").await;
 
     // Stepping up: the payroll asks for two steps, and gets them.
     browser.open(&portal.url).await;
