@@ -390,7 +390,7 @@ async fn a_set_up_that_took_too_long_begins_again_and_after_its_time_is_over() {
     server.advance(Duration::from_secs(601));
     let late = person.get(&set_up).await.expect_redirect(&path);
     let page = person.follow(late).await;
-    assert!(page.words().contains("Begin again here"), "{page}");
+    assert!(page.words().contains("Start again below"), "{page}");
     person.post(&set_up, &[]).await.expect_redirect(&set_up);
     server.advance(Duration::from_secs(300));
     let over = person.get(&set_up).await.expect_redirect(&path);
