@@ -143,6 +143,7 @@ pub async fn download(s: &Services, session: &OwnSession) -> Result<Option<(SetS
     let (now, id, user) = (s.now(), session.id(), session.user());
     s.store
         .write(move |tx| {
+            users::take_turn(tx, user)?;
             let Some(reveal) = backup_codes::reveal(tx, id, user, now)? else { return Ok(None) };
             let Some(status) = backup_codes::status(tx, user)? else { return Ok(None) };
             backup_codes::mark_saved(tx, user, status.set, now)?;

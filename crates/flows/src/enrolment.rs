@@ -357,12 +357,12 @@ impl Confirmed {
         let (user, name) = (authority.user(), self.name);
         let app = AuthenticatorId::from(self.pending.record().id);
         apps::insert(tx, authority, app, &self.secret, &name, self.step, now)?;
-        // It may have been removed since this began. Then there is nothing to replace, which is what was wanted.
+        // If it was removed since this began, this is an app like any other that is added.
         let replaced = match self.pending.record().replaces {
             None => None,
             Some(old) => apps::remove(tx, authority, old)?,
         };
-        if let Some(fresh) = fresh {
+        if let Some(fresh) = fresh.filter(|_| first || replaced.is_some()) {
             fresh.store(tx, authority, origin, now)?;
         }
         let ended = end_the_rest(tx, authority)?;

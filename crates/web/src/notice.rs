@@ -121,7 +121,7 @@ impl Done {
             Self::SetUpCancelled => "Setup canceled. Nothing has changed.",
             Self::SetUpWasCancelled => "That setup was canceled. Start again below.",
             Self::SetUpOver => "That setup expired or was already finished. Start again below.",
-            Self::CodesSaved => "Good. Keep your backup codes somewhere safe.",
+            Self::CodesSaved => "Backup codes saved. Keep them somewhere safe.",
             Self::CodesReplaced => "Those codes no longer work: newer ones have replaced them.",
             Self::CodesNotShown => "For security, we can’t show your codes again.",
             Self::PasswordChanged => "Your password is changed.",

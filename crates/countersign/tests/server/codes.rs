@@ -284,6 +284,10 @@ async fn the_printout_has_the_codes_with_boxes_to_cross_off_and_nothing_else_of_
     let browser = Browser::start(BrowserOptions::default()).await;
     take_over(&browser, &server, &client).await;
     browser.open(&format!("{}{CODES}", server.url())).await;
+    browser.follow("nav a[href='/profile/activity']").await;
+    browser.driver().back().await.unwrap();
+    browser.wait_for_path(CODES).await;
+    assert_eq!(browser.texts("#codes code").await.len(), 10, "Back shows them again");
     assert!(!browser.has(".tick").await && browser.has("[data-print]").await);
     browser.run("dispatchEvent(new Event('beforeprint'))").await;
     assert!(becomes_saved(&browser, &server).await);

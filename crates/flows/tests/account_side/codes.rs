@@ -203,11 +203,17 @@ async fn only_an_app_of_the_account_is_replaced_and_only_where_the_page_said_so(
         let page_that_adds = Entered { shown: Some(adds.id), code: &code, name: "New" };
         assert!(matches!(confirm(world, &session, page_that_adds).await, ConfirmOutcome::Replaced));
         assert_eq!(names(world, &session).await, ["Phone"]);
+        let before = codes(world, &session).await.unwrap();
         world.sql(&format!("UPDATE enrolments SET replaces = '{bens_app}'"));
         let outcome = confirm(world, &session, entered(&code, "New")).await;
         assert!(matches!(outcome, ConfirmOutcome::Added { replaced: None, .. }), "{outcome:?}");
         assert_eq!(names(world, &session).await, ["Phone", "New"]);
         assert_eq!(names(world, &bens).await, ["Ben's"]);
+        assert_eq!(
+            codes(world, &session).await,
+            Some(before),
+            "nothing was replaced, so the codes still work"
+        );
     })
     .await;
 }
