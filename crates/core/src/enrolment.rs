@@ -4,12 +4,13 @@
 //!   begin ──► pending ──(right code, in time, same session)──► active app, time step spent
 //!               │
 //!               ├─(wrong code)──► pending
-//!               └─(ten minutes, cancel, begin again, session ends)──► gone; what was active before still is
+//!               ├─(begin again, for the same purpose)──► pending, with the same key
+//!               └─(ten minutes, cancel, session ends, begin for another purpose)──► gone; what was active before still is
 //! ```
 
 use crate::ambient::Timestamp;
 use crate::authority::CredentialAuthority;
-use crate::ids::{EnrolmentId, SessionId, UserId};
+use crate::ids::{AuthenticatorId, EnrolmentId, SessionId, UserId};
 use crate::session::OwnSession;
 
 /// A pending enrolment as it is stored, without its secret.
@@ -23,6 +24,18 @@ pub struct EnrolmentRecord {
     pub session: SessionId,
     /// When it ends unconfirmed.
     pub expires_at: Timestamp,
+    /// The app that is removed when this one is confirmed. It works until then.
+    pub replaces: Option<AuthenticatorId>,
+    /// Its session has cancelled it. The row stays until it would have expired, without its secret, so that a tab that
+    /// still shows the key can say what happened.
+    pub cancelled: bool,
+}
+
+impl EnrolmentRecord {
+    /// Whether it can still be confirmed.
+    pub fn is_pending(&self, now: Timestamp) -> bool {
+        !self.cancelled && now < self.expires_at
+    }
 }
 
 /// An enrolment that its own session may look at and confirm now.
@@ -33,7 +46,7 @@ impl Pending {
     /// The enrolment of a stored record, for its account holder's own `session`, unless it is over.
     pub fn restore(record: EnrolmentRecord, session: &OwnSession, now: Timestamp) -> Option<Self> {
         let own = record.user == session.user() && record.session == session.id();
-        (own && now < record.expires_at).then_some(Self(record))
+        (own && record.is_pending(now)).then_some(Self(record))
     }
 
     /// The stored facts.
@@ -78,19 +91,23 @@ mod tests {
     proptest! {
         /// Whoever asks and whenever: only the same account, in the same session, in time.
         #[test]
-        fn only_its_own_session_in_time(same_user: bool, same_session: bool, after in 0_u64..1_200) {
+        fn only_its_own_session_in_time(
+            same_user: bool, same_session: bool, cancelled: bool, after in 0_u64..1_200
+        ) {
             let start = Timestamp::from_millis(1_000_000);
             let record = EnrolmentRecord {
                 id: EnrolmentId::generate(start, &Fill(1)),
                 user: UserId::generate(start, &Fill(2)),
                 session: SessionId::generate(start, &Fill(3)),
                 expires_at: start.plus(Duration::from_secs(600)),
+                replaces: None,
+                cancelled,
             };
             let user = UserId::generate(start, &Fill(if same_user { 2 } else { 4 }));
             let id = SessionId::generate(start, &Fill(if same_session { 3 } else { 5 }));
             let now = start.plus(Duration::from_secs(after));
             let pending = Pending::restore(record, &session(id, user, start), now);
-            prop_assert_eq!(pending.is_some(), same_user && same_session && after < 600);
+            prop_assert_eq!(pending.is_some(), same_user && same_session && !cancelled && after < 600);
             if let Some(pending) = pending {
                 prop_assert_eq!((pending.authority().user(), pending.authority().session()), (user, id));
             }

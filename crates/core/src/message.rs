@@ -146,9 +146,16 @@ pub enum Notice {
         /// It was the last one, so the backup codes are worthless.
         last: bool,
     },
+    /// A new authenticator app took the place of another, and ten new backup codes were created.
+    AppReplaced {
+        /// The name of the app that no longer works.
+        old: String,
+        /// The name of the new one.
+        app: String,
+    },
     /// New backup codes were made.
     BackupCodesReset,
-    /// A backup code was used to sign in.
+    /// A backup code was used, to sign in or to confirm an identity.
     BackupCodeUsed {
         /// How many are left.
         left: u32,

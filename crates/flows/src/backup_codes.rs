@@ -1,4 +1,4 @@
-//! Backup codes: made, shown once, counted.
+//! Backup codes: created, shown for five minutes, saved, counted (decision 0033).
 
 use crate::{Fault, Recorder, Services, activity, hashing::Share, letter, sessions};
 use countersign_core::{
@@ -6,11 +6,12 @@ use countersign_core::{
     ambient::random,
     authority::CredentialAuthority,
     event::{Detail, EventKind, Origin},
-    ids::{BackupCodeId, BackupCodeSetId, UserId},
+    ids::{BackupCodeId, BackupCodeSetId, SessionId, UserId},
     message::Notice,
     session::OwnSession,
 };
 use countersign_otp::BackupCode;
+pub use countersign_store::backup_codes::{Reveal, SetStatus};
 use countersign_store::{
     StoreResult, Tx, apps,
     backup_codes::{self, NewCode},
@@ -22,7 +23,7 @@ use zeroize::Zeroizing;
 /// How many there are in a set.
 pub const SET: usize = 10;
 
-/// How long the page that shows them may take to be opened.
+/// For how long the session that generated them can see them.
 const REVEAL: Duration = Duration::from_secs(5 * 60);
 
 /// Ten new codes, hashed and not yet stored.
@@ -66,7 +67,7 @@ impl Fresh {
         Ok(Self { set: BackupCodeSetId::generate(now, entropy), shown, stored })
     }
 
-    /// Replaces whatever codes there were, and puts the new ones where their page finds them, once.
+    /// Replaces whatever codes there were, and keeps a copy of the new ones for the page that shows them.
     pub(crate) fn store(
         &self,
         tx: &mut Tx<'_>,
@@ -115,14 +116,59 @@ pub(crate) async fn reset_recorded<A: Send + 'static>(
     Ok(done)
 }
 
-/// The ten codes, the first time this is asked after they were made, by the session that made them.
-pub async fn reveal(s: &Services, session: &OwnSession) -> Result<Option<Vec<String>>, Fault> {
+/// The account's set, and the codes themselves while this session may see them: it generated them less than five minutes
+/// ago. `None` where there is no set.
+pub async fn current(
+    s: &Services,
+    session: &OwnSession,
+) -> Result<Option<(SetStatus, Option<Reveal>)>, Fault> {
     let (now, id, user) = (s.now(), session.id(), session.user());
-    s.store.write(move |tx| backup_codes::take_reveal(tx, id, user, now)).await.map_err(Into::into)
+    s.store
+        .read(move |tx| {
+            let Some(status) = backup_codes::status(tx, user)? else { return Ok(None) };
+            Ok(Some((status, backup_codes::reveal(tx, id, user, now)?)))
+        })
+        .await
+        .map_err(Into::into)
 }
 
-/// How many are left; `None` where there were never any.
-pub async fn left(s: &Services, session: &OwnSession) -> Result<Option<u32>, Fault> {
-    let user = session.user();
-    s.store.read(move |tx| backup_codes::left(tx, user)).await.map_err(Into::into)
+/// The account holder says that they keep the codes of this set; `false` if newer ones have replaced it, or there is no set.
+pub async fn saved(s: &Services, session: &OwnSession, set: BackupCodeSetId) -> Result<bool, Fault> {
+    let (now, user) = (s.now(), session.user());
+    s.store.write(move |tx| backup_codes::mark_saved(tx, user, set, now)).await.map_err(Into::into)
+}
+
+/// The codes for a file, which counts as saving them; `None` if this session can't see them any more.
+pub async fn download(s: &Services, session: &OwnSession) -> Result<Option<(SetStatus, Reveal)>, Fault> {
+    let (now, id, user) = (s.now(), session.id(), session.user());
+    s.store
+        .write(move |tx| {
+            users::take_turn(tx, user)?;
+            let Some(reveal) = backup_codes::reveal(tx, id, user, now)? else { return Ok(None) };
+            let Some(status) = backup_codes::status(tx, user)? else { return Ok(None) };
+            backup_codes::mark_saved(tx, user, status.set, now)?;
+            Ok(Some((status, reveal)))
+        })
+        .await
+        .map_err(Into::into)
+}
+
+/// Hands new codes to an application's program, once. What its user does with them is the application's to ask.
+pub(crate) fn deliver(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    user: UserId,
+    now: Timestamp,
+) -> StoreResult<Option<Vec<String>>> {
+    let Some(reveal) = backup_codes::take_reveal(tx, session, user, now)? else { return Ok(None) };
+    mark_current_saved(tx, user, now)?;
+    Ok(Some(reveal.codes))
+}
+
+/// Marks whatever set the account has as saved.
+pub(crate) fn mark_current_saved(tx: &mut Tx<'_>, user: UserId, now: Timestamp) -> StoreResult<()> {
+    if let Some(set) = backup_codes::set_of(tx, user)? {
+        backup_codes::mark_saved(tx, user, set, now)?;
+    }
+    Ok(())
 }

@@ -28,6 +28,10 @@ pub struct Overview {
     pub apps: Vec<AppSummary>,
     /// How many backup codes are left; `None` where there were never any.
     pub backup_codes_left: Option<u32>,
+    /// Whether there are any, and nothing shows that the account holder has saved them.
+    pub backup_codes_unsaved: bool,
+    /// Until when this session can see them, if it generated them less than five minutes ago.
+    pub backup_codes_shown_until: Option<Timestamp>,
     /// The confirmed phone, masked.
     pub phone_masked: Option<String>,
     /// What the account has of every kind of second step.
@@ -40,14 +44,17 @@ pub struct Overview {
 
 /// Everything for the page, as of one moment.
 pub async fn overview(s: &Services, session: &OwnSession) -> Result<Overview, Fault> {
-    let user = session.user();
+    let (user, id, now) = (session.user(), session.id(), s.now());
     let sms_on_offer = second_step::permitted(s).contains(&Method::Sms);
     s.store
         .read(move |tx| {
             let account = users::by_id(tx, user)?.ok_or(StoreError::Corrupt("a session's user"))?;
+            let codes = backup_codes::status(tx, user)?;
             Ok(Overview {
                 apps: apps::list(tx, user)?,
-                backup_codes_left: backup_codes::left(tx, user)?,
+                backup_codes_left: codes.map(|codes| codes.left),
+                backup_codes_unsaved: codes.is_some_and(|codes| !codes.saved),
+                backup_codes_shown_until: backup_codes::revealed_until(tx, id, user, now)?,
                 phone_masked: phones::of_user(tx, user)?.map(|phone| phone::mask(&phone.number)),
                 steps: second_steps::of(tx, &account)?,
                 sms_on_offer,

@@ -25,4 +25,6 @@ pub struct SignedIn {
     pub return_to: Option<String>,
     /// After a backup code: how many are left.
     pub backup_codes_left: Option<u32>,
+    /// The account has backup codes, and nothing shows that its holder has saved them.
+    pub backup_codes_unsaved: bool,
 }

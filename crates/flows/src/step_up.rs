@@ -152,12 +152,16 @@ pub async fn confirm(
             users::vouched_for_again(tx, &proven)?;
             // A copy of a site's cookie must not rise with the session.
             sites::forget(tx, own.id())?;
+            if proven.second_step() == Some(Method::BackupCode) {
+                second_step::backup_code_used(tx, own.user(), &origin, now)?;
+            }
             let method = proven.second_step().map(|m| m.as_str().to_owned());
             let detail = Detail { method, ..Detail::default() };
             activity::record(tx, own.user(), EventKind::IdentityConfirmed, detail, origin, now)?;
             Ok(Ok(()))
         })
         .await?;
+    s.ring();
     Ok(match proven {
         Ok(()) => StepUpOutcome::Proven { handle },
         Err(refusal) => StepUpOutcome::Code(refusal),

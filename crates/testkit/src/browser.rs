@@ -221,8 +221,18 @@ impl Browser {
         std::fs::write(file, png).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
-    /// Reads the QR code on the page as a phone does: from a picture of it.
+    /// Sets whether the screen is a touch screen (`pointer: coarse`).
+    pub async fn set_touch(&self, touch: bool) {
+        let enabled = json!({ "enabled": touch, "maxTouchPoints": 5 });
+        let set = self.driver.cdp().send_raw("Emulation.setTouchEmulationEnabled", enabled).await;
+        self.done("emulate a touch screen", set).await;
+    }
+
+    /// Reads the QR code on the page as a phone does: from a picture of it, which a touch screen shows on request.
     pub async fn scan(&self) -> String {
+        if self.has(".show-qr a").await {
+            self.click(".show-qr a").await;
+        }
         let file = self.folder.path().join("scan.png");
         self.screenshot(&file).await;
         zbarimg(&file)

@@ -72,8 +72,8 @@ impl Client {
         self.post("/confirm-identity", &fields).await.expect_redirect("/profile")
     }
 
-    /// Sets up an authenticator app on *My Profile*: begins, reads the key, types the first code and, where the
-    /// server leads to them, reads the backup codes. Wants a recent proof of identity, such as a new sign-in.
+    /// Sets up an authenticator app on *My Profile*: begins, reads the key, enters the first code and, where the
+    /// server leads to them, reads and saves the backup codes. Wants a recent proof of identity, such as a new sign-in.
     pub async fn set_up_app(&self, server: &Server) -> App {
         let begun = self.post_from("/profile", "/profile/app/begin", &[]).await;
         let _setup = begun.expect_redirect("/profile/app/setup");
@@ -84,16 +84,26 @@ impl Client {
         let confirmed = self.post("/profile/app/confirm", &fields).await.expect_status(303);
         let next = self.follow(confirmed).await.expect_status(200);
         app.backup_codes = next.backup_codes();
+        self.save_backup_codes(&next).await;
         app
     }
 
-    /// Makes ten new backup codes on *My Profile* and reads them.
+    /// Makes ten new backup codes on *My Profile*, reads and saves them.
     pub async fn reset_backup_codes(&self) -> Vec<String> {
         let reset = self.post_from("/profile", "/profile/backup-codes/reset", &[]).await;
         let shown = self.follow(reset.expect_status(303)).await.expect_status(200);
         let codes = shown.backup_codes();
         assert!(codes.len() == 10, "not ten backup codes: {shown}");
+        self.save_backup_codes(&shown).await;
         codes
+    }
+
+    /// Presses *I've saved these codes*, where the page has that button.
+    async fn save_backup_codes(&self, page: &Page) {
+        const FORM: &str = "form[action='/profile/backup-codes/saved']";
+        if let Some(set) = page.attribute(&format!("{FORM} input[name=set]"), "value") {
+            let _saved = self.post("/profile/backup-codes/saved", &[("set", &set)]).await.expect_status(303);
+        }
     }
 
     async fn sign_in_with_sent_code(

@@ -17,6 +17,7 @@ function enableCopy(root) {
       let answer = button.dataset.done;
       try {
         await navigator.clipboard.writeText(button.dataset.copy);
+        reportSaved(root);
       } catch {
         answer = "Could not copy";
       }
@@ -36,6 +37,33 @@ function enablePrint(root) {
     button.hidden = false;
     button.addEventListener("click", () => window.print());
   }
+}
+
+// Lets the server know that the backup codes on this page were copied, printed or downloaded. The page stays as it is.
+function reportSaved(root) {
+  const form = root.querySelector("form[data-saved]");
+  if (!form) return;
+  const body = new URLSearchParams(new FormData(form));
+  fetch(form.action, { method: "POST", body, redirect: "manual", keepalive: true }).catch(() => {});
+}
+
+// A file from what the page already shows: it can be saved for as long as the page is open. Without script the server
+// makes it, for as long as it has the codes.
+function enableDownload(root) {
+  for (const form of root.querySelectorAll("form[data-download]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      const link = root.createElement("a");
+      link.href = URL.createObjectURL(new Blob([form.dataset.text], { type: "text/plain" }));
+      link.download = form.dataset.download;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+      reportSaved(root);
+    });
+  }
+  // By the button, or by the browser's own menu.
+  window.addEventListener("beforeprint", () => reportSaved(root));
 }
 
 // Counts down to the moment when another code may be asked for. Without script the button is simply there, and the
@@ -116,6 +144,7 @@ function enableHistory(root) {
 enableHistory(document);
 enableCopy(document);
 enablePrint(document);
+enableDownload(document);
 enableWait(document);
 enableShowPassword(document);
 enableSubmitOnce(document);

@@ -13,10 +13,15 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
     AppAdded,
+    AppReplaced,
     AppRemoved,
     LastAppRemoved,
     SetUpCancelled,
+    SetUpWasCancelled,
     SetUpOver,
+    CodesSaved,
+    CodesReplaced,
+    CodesNotShown,
     PasswordChanged,
     PasswordReset,
     EmailChanged,
@@ -47,10 +52,15 @@ pub(crate) enum Done {
 impl Done {
     const ALL: &[Self] = &[
         Self::AppAdded,
+        Self::AppReplaced,
         Self::AppRemoved,
         Self::LastAppRemoved,
         Self::SetUpCancelled,
+        Self::SetUpWasCancelled,
         Self::SetUpOver,
+        Self::CodesSaved,
+        Self::CodesReplaced,
+        Self::CodesNotShown,
         Self::PasswordChanged,
         Self::PasswordReset,
         Self::EmailChanged,
@@ -82,10 +92,15 @@ impl Done {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::AppAdded => "app-added",
+            Self::AppReplaced => "app-replaced",
             Self::AppRemoved => "app-removed",
             Self::LastAppRemoved => "last-app-removed",
             Self::SetUpCancelled => "set-up-cancelled",
+            Self::SetUpWasCancelled => "set-up-was-cancelled",
             Self::SetUpOver => "set-up-over",
+            Self::CodesSaved => "codes-saved",
+            Self::CodesReplaced => "codes-replaced",
+            Self::CodesNotShown => "codes-not-shown",
             Self::PasswordChanged => "password-changed",
             Self::PasswordReset => "password-reset",
             Self::EmailChanged => "email-changed",
@@ -117,14 +132,17 @@ impl Done {
     fn text(self) -> &'static str {
         match self {
             Self::AppAdded => "Your authenticator app is set up.",
-            Self::AppRemoved => "The app is removed. Its codes no longer work.",
+            Self::AppReplaced => "Authenticator app replaced. The old one no longer works.",
+            Self::AppRemoved => "App removed.",
             Self::LastAppRemoved => {
-                "The app is removed, and your backup codes no longer work. From now on we send you a code when you sign in."
+                "App and backup codes removed. From now on, we’ll send you a code when you sign in."
             }
-            Self::SetUpCancelled => "The set-up is cancelled. Nothing has changed.",
-            Self::SetUpOver => {
-                "There is no set-up under way: it was finished, or its time was over. Begin again here."
-            }
+            Self::SetUpCancelled => "Setup canceled. Nothing has changed.",
+            Self::SetUpWasCancelled => "That setup was canceled. Start again below.",
+            Self::SetUpOver => "That setup expired or was already finished. Start again below.",
+            Self::CodesSaved => "Backup codes saved. Keep them somewhere safe.",
+            Self::CodesReplaced => "Those codes no longer work: newer ones have replaced them.",
+            Self::CodesNotShown => "For security, we can’t show your codes again.",
             Self::PasswordChanged => "Your password is changed.",
             Self::PasswordReset => "Password saved. Sign in with your new password.",
             Self::EmailChanged => "Your e-mail address is changed. Sign in with the new one from now on.",
@@ -164,6 +182,9 @@ impl Done {
     fn kind(self) -> NoticeKind {
         match self {
             Self::SetUpOver
+            | Self::SetUpWasCancelled
+            | Self::CodesReplaced
+            | Self::CodesNotShown
             | Self::EmailOver
             | Self::PhoneOver
             | Self::SignInOver

@@ -6,6 +6,7 @@ pub(crate) mod application;
 pub(crate) mod applications;
 pub(crate) mod assets;
 pub(crate) mod backup_codes;
+mod codes_file;
 pub(crate) mod confirm_browser;
 pub(crate) mod confirm_identity;
 pub(crate) mod connected;

@@ -117,6 +117,8 @@ use Scope::{Authenticators, Challenges, UsersRead, UsersWrite};
 
 /// The page on which one application is looked after.
 const APPLICATION: &str = "/organization/applications/{id}";
+/// The page that asks before new backup codes are created, and the route that creates them.
+const RESET: &str = "/profile/backup-codes/reset";
 /// The pages of a second step that an application asks for.
 const HOSTED: &str = "/second-step/{handle}";
 const HOSTED_SET_UP: &str = "/second-step/{handle}/set-up";
@@ -150,7 +152,10 @@ static TABLE: &[RouteInfo] = &[
     posted("/profile/app/cancel", Own, "/profile/app/setup", || post(authenticator_app::cancel)),
     posted("/profile/app/{id}/remove", OwnFresh, "/profile", || post(authenticator_app::remove)),
     shown("/profile/backup-codes", Own, || get(backup_codes::show)),
-    posted("/profile/backup-codes/reset", OwnFresh, "/profile/backup-codes", || post(backup_codes::reset)),
+    shown(RESET, OwnFresh, || get(backup_codes::ask)),
+    posted(RESET, OwnFresh, RESET, || post(backup_codes::reset)),
+    posted("/profile/backup-codes/saved", Own, "/profile/backup-codes", || post(backup_codes::saved)),
+    posted("/profile/backup-codes/download", Own, "/profile/backup-codes", || post(backup_codes::download)),
     posted("/profile/password", OwnFresh, "/profile", || post(password::change)),
     posted("/profile/email", OwnFresh, "/profile", || post(email::begin)),
     shown("/profile/email/confirm", Own, || get(email::show)),

@@ -13,6 +13,11 @@ pub(crate) fn day(at: Timestamp) -> String {
     format(at, "%-d %B %Y")
 }
 
+/// `"2026-11-24"`, for the name of a file.
+pub(crate) fn date(at: Timestamp) -> String {
+    format(at, "%Y-%m-%d")
+}
+
 /// `"05:54 UTC"`.
 pub(crate) fn time_of_day(at: Timestamp) -> String {
     format(at, "%H:%M UTC")

@@ -33,12 +33,12 @@ mod system;
 pub use api::{
     ApiErrorPage, ApiMember, ApiOperation, ApiProblemRow, ApiReferencePage, ApiRow, ApiSection, Span,
 };
-pub use app_setup::{AppSetup, AppSetupPage};
+pub use app_setup::{AppSetup, AppSetupPage, ReplaceRow};
 pub use application::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
     NewSecret, ScopeChoice, TextForm,
 };
-pub use backup_codes::{BackupCodes, BackupCodesPage, FreshCodes};
+pub use backup_codes::{BackupCodes, BackupCodesPage, FreshCodes, NewBackupCodesPage};
 pub use contact::{EmailConfirmPage, PhoneConfirmPage};
 pub use history::{ActivityPage, ActivityRow, SessionRow, SessionsPage};
 pub use hosted::{

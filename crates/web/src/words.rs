@@ -170,14 +170,14 @@ pub(crate) fn belongs_to_the_code(refusal: CodeRefusal) -> bool {
 /// A code would have been right on a clock that is off by so many seconds; positive: the phone is ahead.
 pub(crate) fn clock_hint(phone_off_by_seconds: i64) -> String {
     let off = phone_off_by_seconds.unsigned_abs();
-    let direction = if phone_off_by_seconds > 0 { "fast" } else { "slow" };
+    let direction = if phone_off_by_seconds > 0 { "ahead" } else { "behind" };
     let by = match off {
         0..=89 => format!("{off} seconds"),
         _ => format!("{} minutes", (off + 30) / 60),
     };
     format!(
-        "Your phone’s clock is about {by} {direction}, so its codes are for another time. In the phone’s settings, under \
-         date and time, switch on “Set automatically”. Then wait for a new code and type that."
+        "Your phone’s clock is about {by} {direction}, so its codes don’t match. Turn on automatic date and time in your \
+         phone’s settings, then enter a new code."
     )
 }
 
@@ -335,10 +335,10 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_is_named_with_its_direction() {
-        assert!(clock_hint(420).starts_with("Your phone’s clock is about 7 minutes fast,"));
-        assert!(clock_hint(-410).starts_with("Your phone’s clock is about 7 minutes slow,"));
-        assert!(clock_hint(-60).starts_with("Your phone’s clock is about 60 seconds slow,"));
-        assert!(clock_hint(90).starts_with("Your phone’s clock is about 2 minutes fast,"));
+        assert!(clock_hint(420).starts_with("Your phone’s clock is about 7 minutes ahead,"));
+        assert!(clock_hint(-410).starts_with("Your phone’s clock is about 7 minutes behind,"));
+        assert!(clock_hint(-60).starts_with("Your phone’s clock is about 60 seconds behind,"));
+        assert!(clock_hint(90).starts_with("Your phone’s clock is about 2 minutes ahead,"));
     }
 
     #[test]

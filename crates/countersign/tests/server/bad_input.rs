@@ -66,6 +66,8 @@ const POSTS: &[&str] = &[
     "/profile/app/cancel",
     "/profile/app/nonsense/remove",
     "/profile/backup-codes/reset",
+    "/profile/backup-codes/saved",
+    "/profile/backup-codes/download",
     "/profile/password",
     "/profile/email",
     "/profile/email/confirm",

@@ -78,7 +78,9 @@ async fn journey(options: BrowserOptions) {
     browser.wait_for_path("/profile/backup-codes").await;
     let codes = codes_on_the_page(&browser).await;
     browser.open(&format!("{}/profile/backup-codes", server.url())).await;
-    assert!(browser.texts("#codes code").await.is_empty(), "they are shown once");
+    assert_eq!(codes_on_the_page(&browser).await, codes, "a reload shows them again");
+    browser.follow("form[action='/profile/backup-codes/saved'] button").await;
+    browser.wait_for_path("/profile").await;
 
     sign_out(&browser, &server).await;
     sign_in_with_app(&browser, &server, &member, &mut app).await;
@@ -94,7 +96,9 @@ async fn journey(options: BrowserOptions) {
     sign_in_with_sent_code(&browser, &server, &member, "sms").await;
 
     // New codes; the old ones are refused.
-    browser.open(&format!("{}/profile/backup-codes", server.url())).await;
+    browser.open(&format!("{}/profile", server.url())).await;
+    browser.follow("a[href='/profile/backup-codes/reset']").await;
+    assert!(browser.text("main").await.contains("Your 9 remaining codes will stop working"));
     browser.follow("form[action='/profile/backup-codes/reset'] button").await;
     browser.wait_for_path("/profile/backup-codes").await;
     let new = codes_on_the_page(&browser).await;
@@ -235,6 +239,7 @@ async fn every_page_is_accessible_light_and_dark_wide_and_narrow() {
         "/profile",
         "/profile/backup-codes",
         "/profile/backup-codes?after=sign-in",
+        "/profile/backup-codes/reset",
         "/profile/sessions",
         "/profile/activity",
         "/confirm-identity?return_to=%2Fprofile",

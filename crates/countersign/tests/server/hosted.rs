@@ -188,12 +188,16 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once() {
         assert_eq!(head.status, 200, "a HEAD shows nothing, and takes nothing");
         let page = open(&person, &codes_page).await;
         assert_eq!(page.backup_codes().len(), 10, "{page}");
-        assert!(page.words().contains("Harbour CRM, Mia Lund"), "{page}");
-        let later = open(&person, &codes_page).await;
+        let file = page.attribute("[data-copy]", "data-copy").unwrap();
+        assert!(file.contains("Harbour CRM backup codes\n\nAccount: Mia Lund\nSite:"), "{file}");
         assert!(
-            later.backup_codes().is_empty() && later.words().contains("cannot be shown again"),
-            "{later}"
+            page.attribute("a[download]", "download").unwrap().starts_with("harbour-crm-backup-codes-20")
         );
+        let again = open(&person, &codes_page).await;
+        assert_eq!(again.backup_codes(), page.backup_codes(), "a reload shows them again");
+        server.advance(Duration::from_secs(300));
+        let later = open(&person, &codes_page).await;
+        assert!(later.backup_codes().is_empty() && later.words().contains("can’t show"), "{later}");
         let back = person.post(&format!("{path}/continue"), &[]).await;
         let answer = value(&redeem(&crm, &result(&back)).await.expect_status(200));
         assert_eq!((&answer["enrolled"], &answer["method"]), (&json!(true), &json!("app")), "{answer}");
@@ -259,7 +263,7 @@ async fn another_browser_sees_neither_the_secret_nor_the_codes() {
         person.post(&format!("{set_up}/confirm"), &fields).await.expect_redirect(&codes_page);
         sees_nothing(&thief, &path, &[&secret]).await;
         let codes = open(&person, &codes_page).await.backup_codes();
-        assert_eq!(codes.len(), 10, "and the thief has not used up their one showing");
+        assert_eq!(codes.len(), 10, "and the thief sees none of them");
         let back = person.post(&format!("{path}/continue"), &[]).await;
         redeem(&crm, &result(&back)).await.expect_status(200);
         assert!(person.cookie("countersign-set-up").is_none(), "the cookie goes when it is over");
@@ -386,7 +390,7 @@ async fn a_set_up_that_took_too_long_begins_again_and_after_its_time_is_over() {
     server.advance(Duration::from_secs(601));
     let late = person.get(&set_up).await.expect_redirect(&path);
     let page = person.follow(late).await;
-    assert!(page.words().contains("Begin again here"), "{page}");
+    assert!(page.words().contains("Start again below"), "{page}");
     person.post(&set_up, &[]).await.expect_redirect(&set_up);
     server.advance(Duration::from_secs(300));
     let over = person.get(&set_up).await.expect_redirect(&path);

@@ -7,6 +7,7 @@ mod applications;
 mod bad_input;
 mod browser;
 mod bursts;
+mod codes;
 mod command_line;
 mod confirm_browser;
 mod connections;

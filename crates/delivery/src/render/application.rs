@@ -56,8 +56,9 @@ fn subject(notice: &Notice, application: &str) -> String {
     match notice {
         Notice::AppAdded { .. } => format!("An authenticator app was added to {account}"),
         Notice::AppRemoved { .. } => format!("An authenticator app was removed from {account}"),
+        Notice::AppReplaced { .. } => format!("The authenticator app of {account} was replaced"),
         Notice::BackupCodesReset => format!("New backup codes were made for {account}"),
-        Notice::BackupCodeUsed { .. } => format!("A backup code was used to sign in to {account}"),
+        Notice::BackupCodeUsed { .. } => format!("A backup code was used for {account}"),
         Notice::PasswordChanged => format!("The password of {account} was changed"),
         Notice::EmailChanged { .. } => format!("The e-mail address of {account} was changed"),
         Notice::PhoneChanged { .. } => format!("A phone was added to {account}"),
@@ -87,7 +88,7 @@ fn otherwise(notice: &Notice, application: &str) -> String {
             "{intruder} Change your password at {application} at once, and tell its support that this app is not \
              yours."
         ),
-        Notice::AppRemoved { .. } => format!(
+        Notice::AppReplaced { .. } | Notice::AppRemoved { .. } => format!(
             "{intruder} Change your password at {application} at once, set up your app again, and tell its support."
         ),
         Notice::BackupCodesReset => format!(
@@ -269,14 +270,14 @@ mod tests {
     #[test]
     fn a_backup_code_was_used() {
         assert_snapshot!(notice(Notice::BackupCodeUsed { left: 3 }), @r#"
-    Subject: A backup code was used to sign in to your Brightbooks account
+    Subject: A backup code was used for your Brightbooks account
 
     Hello Mia Lund,
 
-    A backup code was used to sign in to your Brightbooks account on 24
-    November 2026, 05:54 UTC. That code will not work again. You have 3
-    left. Make ten new ones soon, so that you can still sign in if you lose
-    your phone.
+    A backup code was used to sign in to your Brightbooks account, or to
+    confirm your identity there, on 24 November 2026, 05:54 UTC. That code
+    will not work again. You have 3 left. Make ten new ones soon, so that
+    you can still sign in if you lose your phone.
 
     If this was not you, somebody has your password and at least one of your
     backup codes. Change your password at Brightbooks at once, make new
@@ -361,6 +362,7 @@ mod tests {
             entered,
             Notice::AppAdded { app: "A".into() },
             Notice::AppRemoved { app: "A".into(), last: false },
+            Notice::AppReplaced { old: "A".into(), app: "B".into() },
             Notice::BackupCodesReset,
             Notice::BackupCodeUsed { left: 0 },
             Notice::EmailChanged { to: "m•••@new.example".into() },

@@ -21,8 +21,9 @@ fn subject(notice: &Notice) -> &'static str {
     match notice {
         Notice::AppAdded { .. } => "An authenticator app was added to your account",
         Notice::AppRemoved { .. } => "An authenticator app was removed from your account",
+        Notice::AppReplaced { .. } => "Your authenticator app was replaced",
         Notice::BackupCodesReset => "New backup codes were made for your account",
-        Notice::BackupCodeUsed { .. } => "A backup code was used to sign in to your account",
+        Notice::BackupCodeUsed { .. } => "A backup code was used for your account",
         Notice::PasswordChanged => "Your password was changed",
         Notice::EmailChanged { .. } => "Your sign-in address was changed",
         Notice::PhoneChanged { .. } => "A phone was added to your account",
@@ -51,13 +52,14 @@ pub(super) fn happened(notice: &Notice, when: &str, service: &str) -> String {
                 ""
             }
         ),
+        Notice::AppReplaced { old, app } => replaced(old, app, when, service),
         Notice::BackupCodesReset => format!(
             "Ten new backup codes were made for your {service} account on {when}. Any older ones no longer work and \
              can be thrown away."
         ),
         Notice::BackupCodeUsed { left } => format!(
-            "A backup code was used to sign in to your {service} account on {when}. That code will not work again. \
-             {}",
+            "A backup code was used to sign in to your {service} account, or to confirm your identity there, on {when}. \
+             That code will not work again. {}",
             codes_left(*left)
         ),
         Notice::PasswordChanged => format!("The password of your {service} account was changed on {when}."),
@@ -163,6 +165,13 @@ fn codes(method: &str) -> &'static str {
     }
 }
 
+fn replaced(old: &str, app: &str, when: &str, service: &str) -> String {
+    format!(
+        "The authenticator app \"{app}\" replaced \"{old}\" for your {service} account on {when}. Codes from \"{old}\" no \
+         longer work. Ten new backup codes were created, and the old ones no longer work either."
+    )
+}
+
 /// The advice where notices are paused.
 const NOT_YOURS: &str = "If these changes were not yours, change your password now. You can see everything that has happened here:";
 
@@ -174,7 +183,7 @@ fn otherwise(notice: &Notice, words: &Words) -> (String, &'static str) {
             "{intruder} On your profile, remove this app, change your password, and end the sessions that are not \
              yours:"
         ),
-        Notice::AppRemoved { .. } => format!(
+        Notice::AppReplaced { .. } | Notice::AppRemoved { .. } => format!(
             "{intruder} On your profile, change your password, end the sessions that are not yours, and set up your \
              app again:"
         ),
@@ -344,13 +353,13 @@ mod tests {
     #[test]
     fn a_backup_code_was_used() {
         assert_snapshot!(email(Notice::BackupCodeUsed { left: 7 }), @r#"
-    Subject: A backup code was used to sign in to your account
+    Subject: A backup code was used for your account
 
     Hello Mia Lund,
 
-    A backup code was used to sign in to your Harbour CRM account on 24
-    November 2026, 05:54 UTC. That code will not work again. You have 7
-    left.
+    A backup code was used to sign in to your Harbour CRM account, or to
+    confirm your identity there, on 24 November 2026, 05:54 UTC. That code
+    will not work again. You have 7 left.
 
     If this was not you, somebody has your password and at least one of your
     backup codes. On your profile, change your password, make new backup
@@ -365,16 +374,40 @@ mod tests {
     }
 
     #[test]
-    fn one_of_the_last_backup_codes_was_used() {
-        assert_snapshot!(email(Notice::BackupCodeUsed { left: 3 }), @r#"
-    Subject: A backup code was used to sign in to your account
+    fn an_app_was_replaced() {
+        assert_snapshot!(email(Notice::AppReplaced { old: "Old phone".into(), app: "Mia's phone".into() }), @r#"
+    Subject: Your authenticator app was replaced
 
     Hello Mia Lund,
 
-    A backup code was used to sign in to your Harbour CRM account on 24
-    November 2026, 05:54 UTC. That code will not work again. You have 3
-    left. Make ten new ones soon, so that you can still sign in if you lose
-    your phone.
+    The authenticator app "Mia's phone" replaced "Old phone" for your
+    Harbour CRM account on 24 November 2026, 05:54 UTC. Codes from "Old
+    phone" no longer work. Ten new backup codes were created, and the old
+    ones no longer work either.
+
+    If this was not you, somebody else has been in your account. On your
+    profile, change your password, end the sessions that are not yours, and
+    set up your app again:
+
+        https://accounts.harbour.example/profile
+
+    -- 
+    Harbour CRM
+    https://accounts.harbour.example
+    "#);
+    }
+
+    #[test]
+    fn one_of_the_last_backup_codes_was_used() {
+        assert_snapshot!(email(Notice::BackupCodeUsed { left: 3 }), @r#"
+    Subject: A backup code was used for your account
+
+    Hello Mia Lund,
+
+    A backup code was used to sign in to your Harbour CRM account, or to
+    confirm your identity there, on 24 November 2026, 05:54 UTC. That code
+    will not work again. You have 3 left. Make ten new ones soon, so that
+    you can still sign in if you lose your phone.
 
     If this was not you, somebody has your password and at least one of your
     backup codes. On your profile, change your password, make new backup

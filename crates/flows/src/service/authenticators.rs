@@ -4,7 +4,7 @@
 use super::{Caller, users::known};
 use crate::{
     Fault, Recorder, Services, backup_codes,
-    enrolment::{self, ConfirmOutcome, PendingView, Removed},
+    enrolment::{self, ConfirmOutcome, Entered, PendingView, Removed},
     step_up,
 };
 use countersign_core::{
@@ -146,7 +146,9 @@ pub async fn confirm_app<A: Send + 'static>(
     let (now, user, session) = (s.now(), own.user(), own.id());
     let recorder = recorder.after(move |tx, outcome| {
         Ok(match outcome {
-            ConfirmOutcome::NotPending => ConfirmApp::NotPending,
+            ConfirmOutcome::NotPending | ConfirmOutcome::Cancelled | ConfirmOutcome::Replaced => {
+                ConfirmApp::NotPending
+            }
             ConfirmOutcome::Code(error) => ConfirmApp::Code(error),
             ConfirmOutcome::Wrong { phone_off_by_seconds } => ConfirmApp::Wrong { phone_off_by_seconds },
             ConfirmOutcome::Name(error) => ConfirmApp::Name(error),
@@ -155,12 +157,13 @@ pub async fn confirm_app<A: Send + 'static>(
                 let added = added.ok_or(StoreError::Corrupt("an app that was just added"))?;
                 ConfirmApp::Added {
                     app: app(added),
-                    backup_codes: codes::take_reveal(tx, session, user, now)?,
+                    backup_codes: backup_codes::deliver(tx, session, user, now)?,
                 }
             }
         })
     });
-    enrolment::confirm_with(s, own, code, name, origin, |_, _| Ok(true), recorder).await
+    let entered = Entered { shown: Some(id), code, name };
+    enrolment::confirm_with(s, own, entered, origin, |_, _| Ok(true), recorder).await
 }
 
 /// Removes an app; `Ok(None)` if there is none such, `Err` if the token's proof of identity is too old.
@@ -189,7 +192,7 @@ pub async fn make_backup_codes<A: Send + 'static>(
     };
     let (now, user, session) = (s.now(), holder.own().user(), holder.own().id());
     let recorder = recorder.after(move |tx, made: bool| {
-        Ok(Ok(if made { codes::take_reveal(tx, session, user, now)? } else { None }))
+        Ok(Ok(if made { backup_codes::deliver(tx, session, user, now)? } else { None }))
     });
     backup_codes::reset_recorded(s, authority, origin, recorder).await
 }

@@ -18,8 +18,9 @@ use super::challenges::{
     Handles, RESULT, Written, all_active, answer, asked, send_for, told, wanted, way_back,
 };
 use crate::{
-    Fault, Recorder, Services, backup_codes,
-    enrolment::{self, ConfirmOutcome, PendingView},
+    Fault, Recorder, Services,
+    backup_codes::{self, Reveal, SetStatus},
+    enrolment::{self, ConfirmOutcome, Entered, PendingView},
     second_step::{self, CodeRefusal, SendOutcome, StepView},
     step_up,
 };
@@ -257,7 +258,7 @@ pub async fn begin_set_up(
         .await?;
     let Some((session, binds)) = begun else { return Ok(None) };
     let Ok(authority) = step_up::authority(s, session.own()) else { return Ok(None) };
-    enrolment::begin(s, authority).await?;
+    enrolment::begin(s, authority, None).await?;
     Ok(Some(Begun { browser: binds.then_some(fresh) }))
 }
 
@@ -272,8 +273,7 @@ pub async fn confirm_set_up(
     s: &Services,
     pending: Pending,
     session: &HolderSession,
-    code: &str,
-    name: &str,
+    entered: Entered<'_>,
     origin: &Origin,
 ) -> Result<ConfirmOutcome, Fault> {
     let (id, from) = (session.own().id(), origin.clone());
@@ -284,15 +284,17 @@ pub async fn confirm_set_up(
         }
         Ok(answered)
     };
-    enrolment::confirm_with(s, session.own(), code, name, origin, answers, Recorder::unkept()).await
+    enrolment::confirm_with(s, session.own(), entered, origin, answers, Recorder::unkept()).await
 }
 
-/// The ten backup codes, the first time this is asked.
-pub async fn reveal(s: &Services, session: &HolderSession) -> Result<Option<Vec<String>>, Fault> {
-    backup_codes::reveal(s, session.own()).await
+/// The ten backup codes and their set, while the set-up's session may see them: for five minutes.
+pub async fn reveal(s: &Services, session: &HolderSession) -> Result<Option<(SetStatus, Reveal)>, Fault> {
+    let current = backup_codes::current(s, session.own()).await?;
+    Ok(current.and_then(|(status, reveal)| Some((status, reveal?))))
 }
 
-/// Goes on after a set-up: makes the result and ends the session of the set-up.
+/// Goes on after a set-up: makes the result and ends the session of the set-up, and with it the copy of the codes. The
+/// button says that they are saved.
 pub async fn finish(
     s: &Services,
     record: ApplicationChallengeRecord,
@@ -307,6 +309,7 @@ pub async fn finish(
             users::take_turn(tx, user)?;
             let made = application_challenges::put_result(tx, id, &stored, now.plus(RESULT))?;
             if made {
+                backup_codes::mark_current_saved(tx, user, now)?;
                 sessions::end(tx, ends)?;
             }
             Ok(made)

@@ -10,7 +10,7 @@ use countersign_core::{
     session::Lifetimes,
     sign_in::Authenticated,
 };
-use countersign_store::{StoreResult, Tx, known_browsers, sessions, users};
+use countersign_store::{StoreResult, Tx, backup_codes, known_browsers, sessions, users};
 
 /// What the new session is made of.
 pub(super) struct Finish {
@@ -54,7 +54,8 @@ impl Finish {
     }
 
     /// Inserts the session, remembers the browser, breaks the run of wrong passwords, records the event. In the caller's transaction.
-    pub(super) fn write(&self, tx: &mut Tx<'_>, authenticated: Authenticated) -> StoreResult<()> {
+    /// Returns whether the account has backup codes that were never saved.
+    pub(super) fn write(&self, tx: &mut Tx<'_>, authenticated: Authenticated) -> StoreResult<bool> {
         let user = authenticated.user();
         let method = authenticated.second_step().map(|m| m.as_str().to_owned());
         users::vouched_for(tx, &authenticated)?;
@@ -64,6 +65,7 @@ impl Finish {
             confirm_browser::forget(tx, &account)?;
         }
         let detail = Detail { method, ..Detail::default() };
-        activity::record(tx, user, EventKind::SignedIn, detail, self.origin.clone(), self.now)
+        activity::record(tx, user, EventKind::SignedIn, detail, self.origin.clone(), self.now)?;
+        Ok(backup_codes::status(tx, user)?.is_some_and(|status| !status.saved))
     }
 }

@@ -320,8 +320,8 @@ async fn begin(
             match verified.next(&steps, &permitted) {
                 Next::Complete(authenticated) => {
                     end_before(tx, before.as_ref())?;
-                    finish.write(tx, authenticated)?;
-                    Ok(Some(Begun::SignedIn))
+                    let unsaved = finish.write(tx, authenticated)?;
+                    Ok(Some(Begun::SignedIn { unsaved }))
                 }
                 Next::SecondStep(verified) => {
                     let (handle, to) = (&finish.session, return_to.as_deref());
@@ -345,18 +345,19 @@ async fn begin(
             let not_sent = if only_email { send_at_once(s, &given.session, &attempt).await } else { None };
             Some(PasswordOutcome::Challenged { handle: given.session, not_sent })
         }
-        Some(Begun::SignedIn) => Some(PasswordOutcome::SignedIn(SignedIn {
+        Some(Begun::SignedIn { unsaved }) => Some(PasswordOutcome::SignedIn(SignedIn {
             session: given.session,
             browser: given.browser,
             return_to: attempt.return_to,
             backup_codes_left: None,
+            backup_codes_unsaved: unsaved,
         })),
     })
 }
 
 enum Begun {
     Challenged { only_email: bool },
-    SignedIn,
+    SignedIn { unsaved: bool },
 }
 
 /// Sends the code of a sign-in for which there is only one way: nobody has to ask for it. It is charged as if they had. The

@@ -22,7 +22,7 @@ pub enum VerifyOutcome {
 }
 
 enum Written {
-    SignedIn { left: Option<u32> },
+    SignedIn { left: Option<u32>, unsaved: bool },
     LostRace,
     Gone,
 }
@@ -84,19 +84,20 @@ pub async fn verify(
                 }
                 _ => None,
             };
-            finish.write(tx, authenticated)?;
-            Ok(Written::SignedIn { left })
+            let unsaved = finish.write(tx, authenticated)?;
+            Ok(Written::SignedIn { left, unsaved })
         })
         .await?;
     s.ring();
     Ok(match written {
         Written::LostRace => VerifyOutcome::Refused(CodeRefusal::AlreadyUsed),
         Written::Gone => VerifyOutcome::Gone,
-        Written::SignedIn { left } => VerifyOutcome::SignedIn(SignedIn {
+        Written::SignedIn { left, unsaved } => VerifyOutcome::SignedIn(SignedIn {
             session: given.session,
             browser: given.browser,
             return_to,
             backup_codes_left: left,
+            backup_codes_unsaved: unsaved,
         }),
     })
 }

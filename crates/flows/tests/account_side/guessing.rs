@@ -1,7 +1,7 @@
 //! Guessing passwords and codes: what is compared, what is not, and how the owner gets in all the same.
 
 use crate::world::{
-    GOOD, Letter, MINUTE, OTHER, Person, World, another_code, app_code, on_both, origin, rules,
+    GOOD, Letter, MINUTE, OTHER, Person, World, another_code, app_code, entered, on_both, origin, rules,
 };
 use countersign_core::{
     event::Origin,
@@ -81,10 +81,10 @@ async fn known_browser(world: &World, person: &Person) -> PlainHandle {
 /// Sets up an app and returns its key.
 pub(crate) async fn with_app(world: &World, person: &Person) -> String {
     let (session, _) = world.session(person).await;
-    enrolment::begin(&world.s, world.authority(&session)).await.unwrap();
+    enrolment::begin(&world.s, world.authority(&session), None).await.unwrap();
     let key = enrolment::pending(&world.s, &session).await.unwrap().unwrap().key_plain;
     let code = app_code(&key, world.s.now());
-    enrolment::confirm(&world.s, &session, &code, "Phone", &origin()).await.unwrap();
+    enrolment::confirm(&world.s, &session, entered(&code, "Phone"), &origin()).await.unwrap();
     world.advance(MINUTE);
     world.mail().await;
     key
@@ -482,11 +482,11 @@ async fn a_backup_code_that_finds_the_pool_full_is_not_counted() {
     let world = World::new().await;
     let mia = world.mia();
     let (session, _) = world.session(&mia).await;
-    enrolment::begin(&world.s, world.authority(&session)).await.unwrap();
+    enrolment::begin(&world.s, world.authority(&session), None).await.unwrap();
     let key = enrolment::pending(&world.s, &session).await.unwrap().unwrap().key_plain;
     let code = app_code(&key, world.s.now());
-    enrolment::confirm(&world.s, &session, &code, "Phone", &origin()).await.unwrap();
-    let codes = backup_codes::reveal(&world.s, &session).await.unwrap().unwrap();
+    enrolment::confirm(&world.s, &session, entered(&code, "Phone"), &origin()).await.unwrap();
+    let codes = backup_codes::current(&world.s, &session).await.unwrap().unwrap().1.unwrap().codes;
     let small = HashingSettings { threads: 1, queue: 0, memory_kib: 64, iterations: 1, parallelism: 1 };
     let hashing = Hashing::new(small, world.s.entropy.clone()).unwrap();
     let full = Services::new(

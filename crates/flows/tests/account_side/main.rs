@@ -5,6 +5,7 @@
 mod accounts;
 mod applications;
 mod assurance;
+mod codes;
 mod email;
 mod forward_auth;
 mod guessing;

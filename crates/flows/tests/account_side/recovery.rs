@@ -1,6 +1,6 @@
 //! A forgotten password.
 
-use crate::world::{GOOD, MINUTE, OTHER, Person, World, app_code, on_both, origin, rules};
+use crate::world::{GOOD, MINUTE, OTHER, Person, World, app_code, entered, on_both, origin, rules};
 use countersign_core::{
     authority::OperatorAuthority,
     budget::{Budgets, Scope},
@@ -204,12 +204,12 @@ async fn a_reset_never_touches_the_second_step() {
     let world = World::new().await;
     let mia = world.mia();
     let (session, _) = world.session(&mia).await;
-    enrolment::begin(&world.s, world.authority(&session)).await.unwrap();
+    enrolment::begin(&world.s, world.authority(&session), None).await.unwrap();
     let key = enrolment::pending(&world.s, &session).await.unwrap().unwrap().key_plain;
     let code = app_code(&key, world.s.now());
-    let added = enrolment::confirm(&world.s, &session, &code, "Phone", &origin()).await.unwrap();
+    let added = enrolment::confirm(&world.s, &session, entered(&code, "Phone"), &origin()).await.unwrap();
     assert!(matches!(added, ConfirmOutcome::Added { first: true, .. }));
-    let codes = backup_codes::reveal(&world.s, &session).await.unwrap().unwrap();
+    let codes = backup_codes::current(&world.s, &session).await.unwrap().unwrap().1.unwrap().codes;
     world.mail().await;
     let before = world.steps(&mia).await;
 

@@ -189,7 +189,7 @@ async fn a_burst_of_codes_for_many_accounts_stays_within_the_budget_of_the_serve
         let people = [world.mia(), world.ben(), world.adam(), world.olivia()];
         // With an app, nobody is sent a code before they ask for one.
         for person in &people {
-            crate::guessing::with_app(&world, person).await;
+            crate::guessing::with_app(world, person).await;
         }
         let s = world.with_budgets(Budgets::new(|scope| (scope == Scope::EmailServer).then_some(7)));
         let mut burst = JoinSet::new();

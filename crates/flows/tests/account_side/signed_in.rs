@@ -1,6 +1,6 @@
 //! The pages of one's own account: overview, sessions, activity.
 
-use crate::world::{MINUTE, World, app_code, origin, rules};
+use crate::world::{MINUTE, World, app_code, entered, origin, rules};
 use countersign_core::{
     event::{EventKind, Origin, Retention},
     second_step::Standing,
@@ -18,10 +18,10 @@ async fn the_overview_says_what_the_account_has() {
     assert_eq!(seen.backup_codes_left, None);
     assert_eq!((seen.steps.app, seen.steps.email), (Standing::Absent, Standing::Ready));
 
-    enrolment::begin(&world.s, world.authority(&session)).await.unwrap();
+    enrolment::begin(&world.s, world.authority(&session), None).await.unwrap();
     let key = enrolment::pending(&world.s, &session).await.unwrap().unwrap().key_plain;
     let code = app_code(&key, world.s.now());
-    enrolment::confirm(&world.s, &session, &code, "Pixel", &origin()).await.unwrap();
+    enrolment::confirm(&world.s, &session, entered(&code, "Pixel"), &origin()).await.unwrap();
     let seen = profile::overview(&world.s, &session).await.unwrap();
     assert_eq!(seen.apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>(), ["Pixel"]);
     assert_eq!((seen.backup_codes_left, seen.steps.app), (Some(10), Standing::Ready));

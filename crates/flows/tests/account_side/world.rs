@@ -16,6 +16,7 @@ use countersign_core::{
 };
 use countersign_flows::{
     Rules, Services, accounts, activity,
+    enrolment::Entered,
     hashing::{Hashing, HashingSettings},
     identity, recovery, sign_in, step_up,
 };
@@ -417,4 +418,9 @@ pub(crate) fn app_code(key: &str, now: Timestamp) -> String {
 /// Six digits that are not these.
 pub(crate) fn another_code(code: &str) -> &'static str {
     if code == "123456" { "654321" } else { "123456" }
+}
+
+/// A code and a name, from a form that does not say which key its page showed.
+pub(crate) fn entered<'a>(code: &'a str, name: &'a str) -> Entered<'a> {
+    Entered { shown: None, code, name }
 }

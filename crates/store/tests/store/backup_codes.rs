@@ -8,8 +8,9 @@ use countersign_core::{
 use countersign_store::{
     Tx,
     backup_codes::{self, NewCode},
-    failures,
+    failures, sessions,
 };
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Ten codes, the n-th of which has the selector `{prefix}n` and a hash of thirty-two times n.
@@ -117,24 +118,88 @@ async fn resets_at_once_leave_one_set() {
 }
 
 #[tokio::test]
-async fn new_codes_are_shown_once_to_the_session_that_made_them() {
+async fn new_codes_are_shown_for_their_time_to_the_session_that_generated_them() {
     on_both(async |w| {
         let (mia, ole) = (w.person("mia@example.com").await, w.person("ole@example.com").await);
+        let elsewhere = w.sign_in(mia.user).await;
         let codes = || vec!["ABCD-EFGH".to_owned(), "JKMN-PQRS".to_owned()];
         let put = || {
             let authority = mia.authority();
             w.write(move |tx| backup_codes::put_reveal(tx, &authority, &codes(), later(MINUTE)))
         };
-        let take = |session, user, at| w.write(move |tx| backup_codes::take_reveal(tx, session, user, at));
+        let see = async |session, user, at| {
+            let until = w.read(move |tx| backup_codes::revealed_until(tx, session, user, at)).await;
+            let reveal = w.read(move |tx| backup_codes::reveal(tx, session, user, at)).await;
+            assert_eq!(until, reveal.as_ref().map(|reveal| reveal.expires_at));
+            reveal.map(|reveal| reveal.codes)
+        };
         put().await;
         put().await;
-        assert_eq!(take(mia.own.id(), ole.user, NOW).await, None);
-        assert_eq!(take(ole.own.id(), mia.user, NOW).await, None);
-        assert_eq!(take(mia.own.id(), mia.user, NOW).await, Some(codes()));
-        assert_eq!(take(mia.own.id(), mia.user, NOW).await, None);
+        let last = later(MINUTE).minus(Duration::from_millis(1));
+        for at in [NOW, NOW, last] {
+            assert_eq!(see(mia.own.id(), mia.user, at).await, Some(codes()));
+        }
+        assert_eq!(see(mia.own.id(), ole.user, NOW).await, None);
+        assert_eq!(see(ole.own.id(), mia.user, NOW).await, None);
+        assert_eq!(see(elsewhere.own.id(), mia.user, NOW).await, None, "another session of the same account");
+        assert_eq!(see(mia.own.id(), mia.user, later(MINUTE)).await, None, "too late");
+        replace(&w, &mia, "A").await;
+        assert_eq!(w.rows_in("backup_code_reveals"), 0, "a new set leaves no copy of the old one");
+
         put().await;
-        assert_eq!(take(mia.own.id(), mia.user, later(MINUTE)).await, None, "too late");
+        let authority = mia.authority();
+        w.write(move |tx| backup_codes::remove_all(tx, &authority)).await;
+        assert_eq!(w.rows_in("backup_code_reveals"), 0, "nor does the end of all codes");
+        put().await;
+        let session = mia.own.id();
+        w.write(move |tx| sessions::end(tx, session)).await;
+        assert_eq!(w.rows_in("backup_code_reveals"), 0, "nor the end of the session");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_application_takes_new_codes_once() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let put = || {
+            let authority = mia.authority();
+            w.write(move |tx| backup_codes::put_reveal(tx, &authority, &["A-B".into()], later(MINUTE)))
+        };
+        let take = |at| {
+            let (session, user) = (mia.own.id(), mia.user);
+            w.write(move |tx| backup_codes::take_reveal(tx, session, user, at))
+        };
+        put().await;
+        assert_eq!(take(NOW).await.unwrap().codes, ["A-B"]);
+        assert_eq!(take(NOW).await, None);
+        put().await;
+        assert_eq!(take(later(MINUTE)).await, None, "too late");
         assert_eq!(w.rows_in("backup_code_reveals"), 0, "and gone");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn saved_is_said_of_one_set_and_shown_by_a_use() {
+    on_both(async |w| {
+        let (mia, ole) = (w.person("mia@example.com").await, w.person("ole@example.com").await);
+        let saved = |user| w.read(move |tx| backup_codes::status(tx, user));
+        let mark = |user, set| w.write(move |tx| backup_codes::mark_saved(tx, user, set, NOW));
+        let first = replace(&w, &mia, "A").await;
+        let status = saved(mia.user).await.unwrap();
+        assert_eq!((status.set, status.created_at, status.left, status.saved), (first, NOW, 10, false));
+        assert!(!mark(ole.user, first).await && !saved(mia.user).await.unwrap().saved);
+        assert!(mark(mia.user, first).await && mark(mia.user, first).await);
+        assert!(saved(mia.user).await.unwrap().saved);
+        let second = replace(&w, &mia, "B").await;
+        assert!(!mark(mia.user, first).await, "replaced");
+        assert!(!saved(mia.user).await.unwrap().saved);
+        let code = w.read(move |tx| backup_codes::by_selector(tx, mia.user, "B0")).await.unwrap();
+        assert!(w.write(move |tx| backup_codes::claim(tx, mia.user, code.id, NOW)).await.is_some());
+        let status = saved(mia.user).await.unwrap();
+        assert_eq!((status.set, status.left, status.saved), (second, 9, true));
+        assert_eq!(saved(ole.user).await, None);
     })
     .await;
 }

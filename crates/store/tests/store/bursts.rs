@@ -125,7 +125,7 @@ async fn a_pending_enrolment() {
     on_both(async |w| {
         let mia = w.person("mia@example.com").await;
         let (id, authority) = (EnrolmentId::generate(NOW, &*w.entropy), mia.authority());
-        w.write(move |tx| enrolments::begin(tx, &authority, id, &[1; 20], later(MINUTE))).await;
+        w.write(move |tx| enrolments::begin(tx, &authority, id, &[1; 20], later(MINUTE), None)).await;
         let answers = w
             .burst(|| {
                 let authority = mia.authority();

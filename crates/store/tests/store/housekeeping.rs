@@ -38,7 +38,7 @@ async fn each_thing_goes_when_its_time_has_come() {
         w.write(move |tx| {
             let end = later(10 * MINUTE);
             challenges::insert(tx, &verified(mia.user), challenge, &handle, None, end, None)?;
-            enrolments::begin(tx, &authority, enrolment, &[1; 20], end)?;
+            enrolments::begin(tx, &authority, enrolment, &[1; 20], end, None)?;
             codes::put_reveal(tx, &authority, &["a code".into()], end)?;
             let reveal = Reveal { of: SecretOf::Client, secret: Zeroizing::new("a secret".into()) };
             application_reveals::put(tx, &administrator, shown_to, application, &reveal, end)?;

@@ -2,13 +2,14 @@
 
 use crate::harness::World;
 use countersign_core::{
+    Timestamp,
     assurance::{Acr, PasswordOrigin},
     email::EmailAddress,
     second_step::Method,
     secret::StoredHandle,
     site_access::Level,
 };
-use countersign_store::{sessions, users};
+use countersign_store::{backup_codes, sessions, users};
 
 const FIRST: &str = include_str!("../../src/migrations/0001_beginning.sql");
 
@@ -58,6 +59,22 @@ async fn what_version_1_wrote_is_still_there_and_still_its_own() {
         let session = w.read(move |tx| sessions::by_handle(tx, &handle)).await.unwrap();
         assert_eq!((session.id.to_string().as_str(), session.application), (SESSION, None));
         assert_eq!(w.sql("SELECT count(*) - max(version) FROM schema_versions"), "0");
+    })
+    .await;
+}
+
+/// Nothing is known of codes from before the server asked whether they were saved, and so it does not claim that they were not.
+#[tokio::test]
+async fn backup_codes_from_before_count_as_saved() {
+    let codes = format!(
+        "{} INSERT INTO backup_codes (id, set_id, user_id, selector, salt, verifier, key_id, created_at) VALUES ('{SESSION}', '{SESSION}', \
+         '{USER}', 'A', CAST('salt' AS {{bytes}}), CAST('verifier' AS {{bytes}}), 'k1', 7);",
+        written_by_version_1("NULL")
+    );
+    World::on_both_after(&codes, async |w| {
+        let user = USER.parse().unwrap();
+        let status = w.read(move |tx| backup_codes::status(tx, user)).await.unwrap();
+        assert!(status.saved && status.left == 1 && status.created_at == Timestamp::from_millis(7));
     })
     .await;
 }

@@ -49,7 +49,7 @@ async fn no_secret_lies_open_in_the_database() {
             let reveal = Reveal { of: SecretOf::Client, secret };
             application_reveals::put(tx, &administrator, shown_to, application, &reveal, later(MINUTE))?;
             sessions::insert_own(tx, authenticated(mia.user), session, &stored, &origin(), &LIFETIMES)?;
-            enrolments::begin(tx, &authority, enrolment, b"an enrolment's secret", later(MINUTE))?;
+            enrolments::begin(tx, &authority, enrolment, b"an enrolment's secret", later(MINUTE), None)?;
             let hash = Zeroizing::new(*b"the Argon2id hash of backup code");
             let new = NewCode { id: code, selector: "A".into(), salt: [9; 16], hash };
             backup_codes::replace(tx, &authority, set, &[new], NOW)?;

@@ -184,7 +184,7 @@ async fn what_a_session_has_pending_ends_with_it() {
         let mia = w.person("mia@example.com").await;
         let authority = mia.authority();
         let id = countersign_core::ids::EnrolmentId::generate(NOW, &*w.entropy);
-        w.write(move |tx| enrolments::begin(tx, &authority, id, &[1; 20], later(MINUTE))).await;
+        w.write(move |tx| enrolments::begin(tx, &authority, id, &[1; 20], later(MINUTE), None)).await;
         assert_eq!(w.rows_in("enrolments"), 1);
         w.write(move |tx| sessions::end_all(tx, mia.user)).await;
         assert_eq!(w.rows_in("enrolments"), 0);

@@ -68,6 +68,12 @@ impl Own {
         }
     }
 
+    /// For a page that asks before a change: without a fresh proof of identity, the way to one and back.
+    pub(crate) fn confirmed(&self, app: &App) -> Result<(), Problem> {
+        let to_proof = || Problem::Elsewhere(return_to::with("/confirm-identity", Some(&self.page)));
+        if self.is_fresh(app) { Ok(()) } else { Err(to_proof()) }
+    }
+
     /// Whether the proof of identity is fresh.
     pub(crate) fn is_fresh(&self, app: &App) -> bool {
         step_up::authority(&app.services, &self.session).is_ok()

@@ -12,17 +12,24 @@ use crate::{
 use axum::extract::State;
 use countersign_core::ids::AuthenticatorId;
 use countersign_flows::{
-    enrolment::{self, ConfirmOutcome},
+    enrolment::{self, ConfirmOutcome, Entered},
     profile,
 };
 use http::StatusCode;
 
-/// `POST /profile/app/begin`
+/// `POST /profile/app/begin`: a new app, or with `replaces` one that takes the place of another.
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
     let authority = own.fresh(&app, &form).await?;
     form.only_a_button()?;
-    enrolment::begin(&app.services, authority).await?;
-    Ok(see_other("/profile/app/setup"))
+    let replaces = match form.get("replaces") {
+        "" => None,
+        id => Some(id.parse().map_err(|_| Problem::NotFound)?),
+    };
+    if enrolment::begin(&app.services, authority, replaces).await? {
+        Ok(see_other("/profile/app/setup"))
+    } else {
+        Err(Problem::NotFound)
+    }
 }
 
 /// `GET /profile/app/setup`
@@ -36,13 +43,16 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
     if let Some(defect) = form.defect() {
         return again(&app, &own, typed, Errors::defect(&defect)).await;
     }
-    match enrolment::confirm(&app.services, &own.session, code, typed, &own.browser.origin).await? {
-        ConfirmOutcome::Added { ended, first, .. } => {
-            // The first one brings backup codes, which are shown before anything else.
-            let next = if first { "/profile/backup-codes" } else { "/profile" };
-            own.renewed(&app, &Done::AppAdded.ending(next, ended)).await
+    let entered = Entered { shown: set_up::shown(&form), code, name: typed };
+    match enrolment::confirm(&app.services, &own.session, entered, &own.browser.origin).await? {
+        ConfirmOutcome::Added { ended, first, replaced, .. } => {
+            // New backup codes are shown before anything else.
+            let next = if first || replaced.is_some() { "/profile/backup-codes" } else { "/profile" };
+            let done = if replaced.is_some() { Done::AppReplaced } else { Done::AppAdded };
+            own.renewed(&app, &done.ending(next, ended)).await
         }
         ConfirmOutcome::NotPending => Ok(see_other(&Done::SetUpOver.at("/profile"))),
+        ConfirmOutcome::Cancelled => Ok(see_other(&Done::SetUpWasCancelled.at("/profile"))),
         refusal => again(&app, &own, typed, Errors::refused(refusal)).await,
     }
 }
@@ -50,7 +60,7 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
 /// `POST /profile/app/cancel`
 pub(crate) async fn cancel(State(app): State<App>, own: Own, form: Form) -> Answer {
     form.only_a_button()?;
-    enrolment::cancel(&app.services, &own.session).await?;
+    enrolment::cancel(&app.services, &own.session, set_up::shown(&form)).await?;
     Ok(see_other(&Done::SetUpCancelled.at("/profile")))
 }
 
@@ -75,14 +85,21 @@ async fn again(app: &App, own: &Own, name: &str, errors: Errors) -> Answer {
 
 async fn page(app: &App, own: &Own, name: &str, status: StatusCode, errors: Errors) -> Answer {
     let Some(pending) = enrolment::pending(&app.services, &own.session).await? else {
-        return Ok(see_other(&Done::SetUpOver.at("/profile")));
+        let cancelled = enrolment::was_cancelled(&app.services, &own.session).await?;
+        let done = if cancelled { Done::SetUpWasCancelled } else { Done::SetUpOver };
+        return Ok(see_other(&done.at("/profile")));
     };
     let overview = profile::overview(&app.services, &own.session).await?;
     let expires_text = set_up::until(&pending);
     let place = Place {
         issuer: &app.services.rules.service_name,
         confirm_url: "/profile/app/confirm".to_owned(),
-        cancel_to: Some("/profile".to_owned()),
+        cancel_url: Some("/profile/app/cancel".to_owned()),
+        replaces: overview
+            .apps
+            .iter()
+            .find(|app| pending.replaces == Some(app.id))
+            .map(|app| app.name.clone()),
     };
     let page = AppSetupPage {
         shell: own.shell(app),

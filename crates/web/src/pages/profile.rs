@@ -6,7 +6,7 @@ use crate::{
     problem::Problem,
     respond::{self, Answer, ResponseExt as _},
     times,
-    views::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage},
+    views::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage, ReplaceRow},
 };
 use axum::extract::State;
 use countersign_core::second_step::{Method, Standing};
@@ -46,6 +46,11 @@ async fn page(app: &App, own: &Own, refused: Refused) -> Result<ProfilePage, Pro
         email_step: email_step(app, &overview),
         sms_step: sms_step(&overview),
         apps: overview.apps.iter().map(row).collect(),
+        replace: overview
+            .apps
+            .iter()
+            .map(|app| ReplaceRow { id: app.id.to_string(), name: app.name.clone() })
+            .collect(),
         name: overview.name,
         email: overview.email,
         phone: overview.phone_masked,
@@ -53,6 +58,8 @@ async fn page(app: &App, own: &Own, refused: Refused) -> Result<ProfilePage, Pro
         phone_form: refused.phone,
         password_form: refused.password,
         backup_codes_left: overview.backup_codes_left,
+        backup_codes_unsaved: overview.backup_codes_unsaved,
+        backup_codes_shown_until: overview.backup_codes_shown_until.map(times::time_of_day),
     })
 }
 

@@ -1,7 +1,13 @@
 //! The part of a page on which an app is set up, shared by *My Profile* and what applications ask for.
 
-use crate::{extract::Defect, problem::Problem, qr, times, views::AppSetup, words};
-use countersign_core::second_step::Method;
+use crate::{
+    extract::{Defect, Form},
+    problem::Problem,
+    qr, times,
+    views::AppSetup,
+    words,
+};
+use countersign_core::{ids::EnrolmentId, second_step::Method, text::TextError};
 use countersign_flows::{
     enrolment::{ConfirmOutcome, PendingView},
     second_step::CodeRefusal,
@@ -36,15 +42,21 @@ impl Errors {
             ConfirmOutcome::Code(error) => Self::code(words::code(CodeRefusal::from(error), Method::App)),
             ConfirmOutcome::Wrong { phone_off_by_seconds: Some(off) } => Self {
                 clock: Some(words::clock_hint(off)),
-                ..Self::code("This code is not right for the present time.".into())
+                ..Self::code("This code doesn’t match the current time.".into())
             },
             ConfirmOutcome::Wrong { phone_off_by_seconds: None } => {
                 Self::code(words::code(CodeRefusal::Wrong, Method::App))
             }
             ConfirmOutcome::Name(error) => {
-                Self { name: Some(words::text(error, "a name for this app")), ..Self::default() }
+                Self { name: Some(match error {
+                    TextError::Empty => "Enter a name.".into(),
+                    error => words::text(error, "a name"),
+                }), ..Self::default() }
             }
-            ConfirmOutcome::Added { .. } | ConfirmOutcome::NotPending => Self::default(),
+            ConfirmOutcome::Replaced => Self::code(
+                "The page showed an earlier QR code, which has been replaced. Scan the one on this page, then enter its code.".into(),
+            ),
+            ConfirmOutcome::Added { .. } | ConfirmOutcome::NotPending | ConfirmOutcome::Cancelled => Self::default(),
         }
     }
 
@@ -58,7 +70,14 @@ pub(super) struct Place<'a> {
     /// Under which name the app lists the account.
     pub(super) issuer: &'a str,
     pub(super) confirm_url: String,
-    pub(super) cancel_to: Option<String>,
+    pub(super) cancel_url: Option<String>,
+    /// The name of the app that the new one replaces.
+    pub(super) replaces: Option<String>,
+}
+
+/// The enrolment whose key the page of this form showed, where the form says so.
+pub(super) fn shown(form: &Form) -> Option<EnrolmentId> {
+    form.get("enrolment").parse().ok()
 }
 
 /// The picture, the key and the form, with the name for the app as it was typed.
@@ -80,11 +99,13 @@ pub(super) fn part(
         form_error: errors.form,
         clock_hint: errors.clock,
         confirm_url: place.confirm_url,
-        cancel_to: place.cancel_to,
+        enrolment: pending.id.to_string(),
+        cancel_url: place.cancel_url,
+        replaces: place.replaces,
     })
 }
 
-/// Until when it can be completed.
+/// When it expires.
 pub(super) fn until(pending: &PendingView) -> String {
-    format!("until {}", times::time_of_day(pending.expires_at))
+    times::time_of_day(pending.expires_at)
 }

@@ -86,11 +86,11 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form)
 pub(crate) fn admit(app: &App, signed_in: SignedIn) -> Response {
     let wanted = signed_in.return_to.and_then(|path| return_to::local(&app.settings.public_url, &path));
     let next = wanted.as_deref().unwrap_or("/profile");
-    let response = match signed_in.backup_codes_left {
-        None => see_other(next),
-        Some(_) => {
-            see_other(&format!("/profile/backup-codes?after=sign-in&continue={}", return_to::encode(next)))
-        }
+    let about_codes = signed_in.backup_codes_left.is_some() || signed_in.backup_codes_unsaved;
+    let response = if about_codes {
+        see_other(&format!("/profile/backup-codes?after=sign-in&continue={}", return_to::encode(next)))
+    } else {
+        see_other(next)
     };
     let browser = signed_in.browser.and_then(|handle| app.cookies.set_known_browser(&handle));
     response.with_cookie(app.cookies.set_handle(&signed_in.session)).with_cookie(browser)

@@ -30,8 +30,21 @@ pub struct AppSetup {
     pub clock_hint: Option<String>,
     /// Where code and name are posted to.
     pub confirm_url: String,
-    /// Where the Cancel link leads; `None` where the page has another way out.
-    pub cancel_to: Option<String>,
+    /// The enrolment's id, which the form carries: so the server knows which key its reader has seen.
+    pub enrolment: String,
+    /// Where the Cancel button posts to; `None` where the page has another way out.
+    pub cancel_url: Option<String>,
+    /// The name of the app that this one replaces, if it does.
+    pub replaces: Option<String>,
+}
+
+/// An authenticator app that can be replaced by a new one.
+#[derive(Clone)]
+pub struct ReplaceRow {
+    /// Its id, for `POST /profile/app/begin`.
+    pub id: String,
+    /// The name that the user gave it.
+    pub name: String,
 }
 
 impl AppSetup {
@@ -50,8 +63,8 @@ pub struct AppSetupPage {
     pub shell: Shell,
     /// The picture, the key and the form.
     pub set_up: AppSetup,
-    /// Until when this set-up can be completed, for example `"until 14:35 UTC"`.
+    /// When this set-up expires, for example `"14:35 UTC"`.
     pub expires_text: String,
-    /// Whether another app is active: the page says that it goes on working.
+    /// Whether another app is active: the page says that it keeps working.
     pub has_other_app: bool,
 }

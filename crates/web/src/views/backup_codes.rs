@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{ReplaceRow, Shell};
 
 /// `GET /profile/backup-codes`.
 #[derive(Template)]
@@ -12,26 +12,60 @@ pub struct BackupCodesPage {
     pub shell: Shell,
     /// The codes, or only their number.
     pub state: BackupCodes,
+    /// The person comes straight from a sign-in.
+    pub after_sign_in: bool,
+    /// After a sign-in with a backup code: the apps, one of which may be lost.
+    pub replace: Vec<ReplaceRow>,
     /// Where Continue leads: `/profile`, or on to where the sign-in was going.
     pub continue_to: String,
 }
 
-/// Ten new codes, on the one page that shows them.
+/// `GET /profile/backup-codes/reset`: asks before the codes that are left stop working.
+#[derive(Template)]
+#[template(path = "new_backup_codes.html")]
+pub struct NewBackupCodesPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// How many codes will stop working.
+    pub left: u32,
+}
+
+/// Ten new codes, on the page that shows them, in the file and on paper.
 #[derive(Clone)]
 pub struct FreshCodes {
-    /// What they are for and whose they are, as in `"Countersign, mia@example.com"`.
-    pub owner: String,
+    /// The service or application that they are for.
+    pub service: String,
+    /// Its address.
+    pub site: String,
+    /// Whose they are: an email address, or a name.
+    pub account: String,
+    /// The day on which they were created, for example `"24 November 2026"`.
+    pub created: String,
+    /// Until when the page can show them, for example `"14:35 UTC"`.
+    pub shown_until: String,
     /// The codes, grouped for reading.
     pub codes: Vec<String>,
-    /// A `data:text/plain` address of the file, so that the download works without script.
-    pub download_href: String,
-    /// The same text, for the copy button.
+    /// The set's id, which is no secret.
+    pub set: String,
+    /// The file's name.
+    pub file_name: String,
+    /// The file, for the copy button as well.
     pub plain_text: String,
+}
+
+impl FreshCodes {
+    /// The file as an address, for a page that has no route to download it from.
+    #[must_use]
+    pub fn data_href(&self) -> String {
+        let encoded =
+            percent_encoding::utf8_percent_encode(&self.plain_text, percent_encoding::NON_ALPHANUMERIC);
+        format!("data:text/plain;charset=utf-8,{encoded}")
+    }
 }
 
 /// What [`BackupCodesPage`] can show.
 pub enum BackupCodes {
-    /// Just made: shown this once.
+    /// Just created: shown for five minutes.
     Fresh(FreshCodes),
     /// Later: only how many are left.
     Left {
@@ -39,6 +73,8 @@ pub enum BackupCodes {
         count: Option<u32>,
         /// Three or fewer: the page leads to new ones.
         low: bool,
+        /// The set's id, where nothing shows that its codes were saved.
+        unsaved: Option<String>,
         /// The person comes straight from a sign-in with one of them.
         just_used: bool,
     },

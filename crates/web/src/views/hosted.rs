@@ -63,7 +63,7 @@ pub struct HostedSetUpPage {
     pub about: HostedAbout,
     /// The picture, the key and the form.
     pub set_up: AppSetup,
-    /// Until when this set-up can be completed, for example `"until 14:35 UTC"`.
+    /// When this set-up expires, for example `"14:35 UTC"`.
     pub expires_text: String,
 }
 
@@ -75,7 +75,7 @@ pub struct HostedCodesPage {
     pub shell: Shell,
     /// Who asks, and whom.
     pub about: HostedAbout,
-    /// The codes, the first time; later nothing.
+    /// The codes, for five minutes; later nothing.
     pub fresh: Option<FreshCodes>,
 }
 

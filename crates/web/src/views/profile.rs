@@ -3,7 +3,7 @@
 use askama::Template;
 use countersign_core::second_step::few_backup_codes;
 
-use super::Shell;
+use super::{ReplaceRow, Shell};
 
 /// `GET /profile`, and the answer (422) to each refused form on it.
 #[derive(Template)]
@@ -25,8 +25,14 @@ pub struct ProfilePage {
     pub password_form: PasswordForm,
     /// The authenticator apps, oldest first.
     pub apps: Vec<AppRow>,
+    /// The same, for the form that replaces one of them.
+    pub replace: Vec<ReplaceRow>,
     /// How many backup codes are left; `None` where there was never a set.
     pub backup_codes_left: Option<u32>,
+    /// Whether nothing shows that the user has saved them.
+    pub backup_codes_unsaved: bool,
+    /// Until when this session can see them again, for example `"14:35 UTC"`; `None` if it can't.
+    pub backup_codes_shown_until: Option<String>,
     /// E-mail as a second step.
     pub email_step: OtherStep,
     /// Text message as a second step.

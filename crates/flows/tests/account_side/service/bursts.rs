@@ -1,7 +1,7 @@
 //! Of two hundred who come at once, one gets it.
 
 use super::{Basis, Crm, Stage, TokenOutcome, VerifyOutcome, hosted, id, result, set_up};
-use crate::world::{on_both, origin};
+use crate::world::{entered, on_both, origin};
 use countersign_core::second_step::Method;
 use countersign_flows::{
     Fault, Recorder,
@@ -118,7 +118,8 @@ async fn a_set_up_is_confirmed_once_and_leads_back_once() {
                 let handle = super::PlainHandle::parse(&text).unwrap();
                 let stage = flow::visit(&s, &handle, cookie).await.unwrap().unwrap().stage;
                 let Stage::SettingUp(pending, session) = stage else { return false };
-                let outcome = flow::confirm_set_up(&s, pending, &session, &code, "Phone", &origin()).await;
+                let outcome =
+                    flow::confirm_set_up(&s, pending, &session, entered(&code, "Phone"), &origin()).await;
                 // Each makes ten backup codes first, and not everybody's hashes find a place.
                 assert!(matches!(outcome, Ok(_) | Err(Fault::Busy)), "{outcome:?}");
                 matches!(outcome, Ok(ConfirmOutcome::Added { .. }))
@@ -179,7 +180,8 @@ async fn a_secret_is_shown_only_in_the_browser_that_entered_the_code() {
         let Stage::SettingUp(pending, session) = crm.stage(&handle).await else { panic!("not being set up") };
         let key = flow::pending_app(&world.s, &session).await.unwrap().unwrap().key_plain;
         let code = crm.code(&key);
-        let added = flow::confirm_set_up(&world.s, pending, &session, &code, "Phone", &origin()).await;
+        let added =
+            flow::confirm_set_up(&world.s, pending, &session, entered(&code, "Phone"), &origin()).await;
         assert!(matches!(added, Ok(ConfirmOutcome::Added { .. })), "{added:?}");
         spying.store(false, Ordering::SeqCst);
         for spy in spies {

@@ -1,7 +1,7 @@
 //! A second step on this server's own pages.
 
 use super::{BACK, Basis, CreateOutcome, Crm, STEP, Stage, hosted, id, in_login_as, result, set_up};
-use crate::world::{MINUTE, another_code, app_code, on_both, origin};
+use crate::world::{MINUTE, another_code, app_code, entered, on_both, origin};
 use countersign_core::{
     application::Scope, application_challenge::Pending, message::Content, second_step::Method,
     secret::PlainHandle, session::HolderSession,
@@ -39,7 +39,7 @@ async fn key(crm: &Crm<'_>, handle: &PlainHandle) -> Option<String> {
 
 async fn confirm(crm: &Crm<'_>, handle: &PlainHandle, code: &str) -> ConfirmOutcome {
     let (pending, session) = setting_up(crm, handle).await;
-    flow::confirm_set_up(&crm.world.s, pending, &session, code, "Phone", &origin()).await.unwrap()
+    flow::confirm_set_up(&crm.world.s, pending, &session, entered(code, "Phone"), &origin()).await.unwrap()
 }
 
 async fn is_over(crm: &Crm<'_>, handle: &PlainHandle) -> bool {
@@ -170,7 +170,7 @@ async fn in_a_login_as_the_page_is_the_actors_and_sets_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_first_app_is_set_up_and_its_codes_are_shown_once_before_the_way_back() {
+async fn a_first_app_is_set_up_and_its_codes_are_shown_before_the_way_back() {
     on_both(async |world| {
         let crm = Crm::new(world, "Harbour CRM").await;
         crm.know("mia").await;
@@ -188,8 +188,10 @@ async fn a_first_app_is_set_up_and_its_codes_are_shown_once_before_the_way_back(
         assert!(world.mail().await.iter().all(|letter| letter.application.as_deref() == Some("Harbour CRM")));
 
         let Stage::Enrolled(record, session) = crm.stage(&handle).await else { panic!("not enrolled") };
-        assert_eq!(flow::reveal(&world.s, &session).await.unwrap().unwrap().len(), 10);
-        assert!(flow::reveal(&world.s, &session).await.unwrap().is_none(), "once");
+        let codes = async || flow::reveal(&world.s, &session).await.unwrap().map(|(_, reveal)| reveal.codes);
+        let shown = codes().await.unwrap();
+        assert_eq!(shown.len(), 10);
+        assert_eq!(codes().await, Some(shown), "a reload shows them again");
         let Stage::Enrolled(_, other) = crm.stage(&handle).await else { panic!("not enrolled") };
         let back = flow::finish(&world.s, record.clone(), session).await.unwrap();
         let twice = flow::finish(&world.s, record, other).await.unwrap();
@@ -314,7 +316,7 @@ async fn an_interrupted_set_up_goes_on_and_one_that_took_too_long_begins_again()
         // In the last moment of the fifteen minutes; there is still time to read the codes.
         world.advance(2 * MINUTE);
         let Stage::Enrolled(record, session) = crm.stage(&handle).await else { panic!("not enrolled") };
-        assert_eq!(flow::reveal(&world.s, &session).await.unwrap().unwrap().len(), 10);
+        assert_eq!(flow::reveal(&world.s, &session).await.unwrap().unwrap().1.codes.len(), 10);
         let back = flow::finish(&world.s, record, session).await.unwrap();
         assert!(crm.redeem(&result(back)).await.is_some());
     })
@@ -336,8 +338,9 @@ async fn after_its_time_nothing_is_set_up() {
         assert!(is_over(&crm, &handle).await);
         // The page was left open: nobody could come back to read the backup codes, and so there is no app.
         let code = crm.code(&code);
-        let late =
-            flow::confirm_set_up(&world.s, pending, &session, &code, "Phone", &origin()).await.unwrap();
+        let late = flow::confirm_set_up(&world.s, pending, &session, entered(&code, "Phone"), &origin())
+            .await
+            .unwrap();
         assert!(matches!(late, ConfirmOutcome::NotPending));
         assert_eq!(crm.user("mia").await.apps, 0);
         assert!(world.mail().await.is_empty());
@@ -395,7 +398,9 @@ async fn another_browser_continues_after_a_second_step_of_its_own() {
         let new = key(&phone, &handle).await.unwrap();
         assert_ne!(old, new);
         let code = crm.code(&old);
-        let gone = flow::confirm_set_up(&world.s, pending, &earlier, &code, "Mine", &origin()).await.unwrap();
+        let gone = flow::confirm_set_up(&world.s, pending, &earlier, entered(&code, "Mine"), &origin())
+            .await
+            .unwrap();
         assert!(matches!(gone, ConfirmOutcome::NotPending));
         assert!(matches!(confirm(&phone, &handle, &crm.code(&new)).await, ConfirmOutcome::Added { .. }));
         assert_eq!(crm.user("mia").await.apps, 1);
@@ -527,7 +532,9 @@ async fn an_app_that_was_set_up_elsewhere_meanwhile_ends_what_waits() {
 
         assert!(!crm.begins(stale).await);
         let code = crm.code(&forgotten);
-        let late = flow::confirm_set_up(&world.s, pending, &session, &code, "Mine", &origin()).await.unwrap();
+        let late = flow::confirm_set_up(&world.s, pending, &session, entered(&code, "Mine"), &origin())
+            .await
+            .unwrap();
         assert!(matches!(late, ConfirmOutcome::NotPending));
         // Whoever else was half in has to come again, and is asked for the app.
         for handle in [not_begun, begun] {

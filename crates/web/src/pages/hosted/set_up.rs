@@ -5,8 +5,7 @@ use crate::{
     extract::{Form, Hosted, HostedPages},
     notice::Done,
     pages::{
-        backup_codes,
-        once::is_read_by_a_person,
+        codes_file::About,
         set_up::{self, Errors, NAME, Place},
     },
     respond::{Answer, ResponseExt as _, see_other},
@@ -15,10 +14,10 @@ use crate::{
 use axum::extract::State;
 use countersign_core::session::HolderSession;
 use countersign_flows::{
-    enrolment::ConfirmOutcome,
+    enrolment::{ConfirmOutcome, Entered},
     service::hosted::{self, HostedOutcome, Stage},
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 
 /// `GET /second-step/{handle}/set-up`
 pub(crate) async fn show(State(app): State<App>, hosted: Hosted) -> Answer {
@@ -28,12 +27,20 @@ pub(crate) async fn show(State(app): State<App>, hosted: Hosted) -> Answer {
     page(&app, &session, pages, NAME, StatusCode::OK, Errors::default()).await
 }
 
-/// `POST /second-step/{handle}/set-up`: begins, or begins again.
+/// `POST /second-step/{handle}/set-up`: begins, or returns to what is pending.
 pub(crate) async fn begin(State(app): State<App>, hosted: Hosted, form: Form) -> Answer {
-    let Hosted { stage: Stage::SetUp(pending) | Stage::SettingUp(pending, _), pages } = hosted else {
-        return Ok(hosted.pages.at(""));
-    };
+    let Hosted { stage, pages } = hosted;
+    if !matches!(stage, Stage::SetUp(_) | Stage::SettingUp(..)) {
+        return Ok(pages.at(""));
+    }
     form.only_a_button()?;
+    // A second tab, or a second press, shows the key that is pending.
+    if let Stage::SettingUp(_, session) = &stage
+        && hosted::pending_app(&app.services, session).await?.is_some()
+    {
+        return Ok(pages.at("/set-up"));
+    }
+    let (Stage::SetUp(pending) | Stage::SettingUp(pending, _)) = stage else { return Ok(pages.at("")) };
     match hosted::begin_set_up(&app.services, pending, pages.browser(), pages.origin()).await? {
         None => Ok(pages.at("")),
         Some(begun) => {
@@ -53,29 +60,24 @@ pub(crate) async fn confirm(State(app): State<App>, hosted: Hosted, form: Form) 
         return again(&app, &session, pages, typed, Errors::defect(&defect)).await;
     }
     let services = &app.services;
-    match hosted::confirm_set_up(services, pending, &session, code, typed, pages.origin()).await? {
+    let entered = Entered { shown: set_up::shown(&form), code, name: typed };
+    match hosted::confirm_set_up(services, pending, &session, entered, pages.origin()).await? {
         ConfirmOutcome::Added { .. } => Ok(pages.at("/backup-codes")),
-        ConfirmOutcome::NotPending => Ok(see_other(&Done::SetUpOver.at(&pages.path("")))),
+        ConfirmOutcome::NotPending | ConfirmOutcome::Cancelled => {
+            Ok(see_other(&Done::SetUpOver.at(&pages.path(""))))
+        }
         refusal => again(&app, &session, pages, typed, Errors::refused(refusal)).await,
     }
 }
 
-/// `GET /second-step/{handle}/backup-codes`: the codes, the first time; later only that they were shown.
-pub(crate) async fn backup_codes(
-    State(app): State<App>,
-    method: Method,
-    headers: HeaderMap,
-    hosted: Hosted,
-) -> Answer {
+/// `GET /second-step/{handle}/backup-codes`: the codes, for five minutes; later only that they were shown.
+pub(crate) async fn backup_codes(State(app): State<App>, hosted: Hosted) -> Answer {
     let Hosted { stage: Stage::Enrolled(_, session), pages } = hosted else { return Ok(hosted.pages.at("")) };
-    let codes = if is_read_by_a_person(&method, &headers) {
-        hosted::reveal(&app.services, &session).await?
-    } else {
-        None
-    };
+    let codes = hosted::reveal(&app.services, &session).await?;
     let about = pages.view();
-    let owner = format!("{}, {}", about.application, about.name);
-    let fresh = codes.map(|codes| backup_codes::fresh(owner, codes));
+    let file =
+        About { service: about.application.clone(), site: about.origin.clone(), account: about.name.clone() };
+    let fresh = codes.map(|(status, reveal)| file.fresh(&status, reveal));
     let page = HostedCodesPage { shell: pages.shell(&app), about, fresh };
     pages.page(StatusCode::OK, &page)
 }
@@ -112,7 +114,7 @@ async fn page(
     let about = pages.view();
     let expires_text = set_up::until(&pending);
     let confirm_url = pages.path("/set-up/confirm");
-    let place = Place { issuer: &about.application, confirm_url, cancel_to: None };
+    let place = Place { issuer: &about.application, confirm_url, cancel_url: None, replaces: None };
     let set_up = set_up::part(pending, name, errors, place)?;
     let page = HostedSetUpPage { shell: pages.shell(app), about, set_up, expires_text };
     pages.page(status, &page)

@@ -6,8 +6,9 @@ use countersign_core::{oauth::ScopeSet, second_step::few_backup_codes};
 use super::{Sample, member, push, some, with_notice};
 use crate::views::{
     ActivityPage, ActivityRow, AppRow, AppSetup, AppSetupPage, BackupCodes, BackupCodesPage, ConnectedPage,
-    ConnectedRow, ConsentPage, EmailConfirmPage, EmailForm, FreshCodes, LogoutPage, NoticeKind, OtherStep,
-    PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, SessionRow, SessionsPage,
+    ConnectedRow, ConsentPage, EmailConfirmPage, EmailForm, FreshCodes, LogoutPage, NewBackupCodesPage,
+    NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, ReplaceRow, SessionRow,
+    SessionsPage,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -68,7 +69,10 @@ fn fresh_profile() -> ProfilePage {
         phone_form: PhoneForm::default(),
         password_form: PasswordForm::default(),
         apps: Vec::new(),
+        replace: Vec::new(),
         backup_codes_left: None,
+        backup_codes_unsaved: false,
+        backup_codes_shown_until: None,
         email_step: OtherStep {
             available: true,
             to_masked: "m•••@brightwater.example".into(),
@@ -91,10 +95,16 @@ fn app(name: &str, last_used: Option<String>, disabled: bool) -> AppRow {
     }
 }
 
+fn replace(names: &[&str]) -> Vec<ReplaceRow> {
+    let row = |(n, name): (usize, &&str)| ReplaceRow { id: n.to_string(), name: (*name).into() };
+    names.iter().enumerate().map(row).collect()
+}
+
 fn full_profile() -> ProfilePage {
     ProfilePage {
         phone: some("+44 7911 123142"),
         apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), false), app("Tablet at home", None, false)],
+        replace: replace(&["Mia’s phone", "Tablet at home"]),
         backup_codes_left: Some(8),
         sms_step: OtherStep { available: true, to_masked: "+44 ••• ••42".into(), why_not: None },
         ..fresh_profile()
@@ -109,10 +119,15 @@ fn profile(pages: &mut Vec<Sample>) -> askama::Result<()> {
         shell: with_notice(member(), NoticeKind::Good, text),
         backup_codes_left: Some(2),
         apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), true)],
+        replace: replace(&["Mia’s phone"]),
         email_form: EmailForm { waiting: some("mia@new.example"), ..EmailForm::default() },
         ..full_profile()
     };
     push(pages, "profile-low", &low)?;
+    let unsaved = ProfilePage { backup_codes_left: Some(10), backup_codes_unsaved: true, ..full_profile() };
+    push(pages, "profile-codes-unsaved", &unsaved)?;
+    let shown = ProfilePage { backup_codes_shown_until: some("14:35 UTC"), ..unsaved };
+    push(pages, "profile-codes-shown", &shown)?;
     let refused = ProfilePage {
         email_form: EmailForm {
             value: "mia@new".into(),
@@ -154,17 +169,19 @@ pub(super) fn set_up(issuer: &str) -> AppSetup {
         form_error: None,
         clock_hint: None,
         confirm_url: "/profile/app/confirm".into(),
-        cancel_to: some("/profile"),
+        enrolment: "0198c0de-0000-7000-8000-000000000002".into(),
+        cancel_url: some("/profile/app/cancel"),
+        replaces: None,
     }
 }
 
 /// The same with a code that is right for another time.
 pub(super) fn off_clock(set_up: AppSetup) -> AppSetup {
     AppSetup {
-        code_error: some("This code is not right for the present time."),
+        code_error: some("This code doesn’t match the current time."),
         clock_hint: some(
-            "Your phone’s clock is about 7 minutes behind. In the phone’s settings, under date and time, switch on \
-             “Set automatically”. Then type the code that the app shows.",
+            "Your phone’s clock is about 7 minutes behind, so its codes don’t match. Turn on automatic date and time in \
+             your phone’s settings, then enter a new code.",
         ),
         ..set_up
     }
@@ -174,34 +191,68 @@ fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let page = |set_up, has_other_app| AppSetupPage {
         shell: member(),
         set_up,
-        expires_text: "until 14:35 UTC".into(),
+        expires_text: "14:35 UTC".into(),
         has_other_app,
     };
     push(pages, "app-setup", &page(set_up("Countersign"), false))?;
-    push(pages, "app-setup-clock", &page(off_clock(set_up("Countersign")), true))
+    push(pages, "app-setup-clock", &page(off_clock(set_up("Countersign")), true))?;
+    let replacing = AppSetup {
+        replaces: some("Mia’s old phone"),
+        code_error: some(
+            "The page showed an earlier QR code, which has been replaced. Scan the one on this page, then enter its code.",
+        ),
+        ..set_up("Countersign")
+    };
+    push(pages, "app-setup-replaces", &page(replacing, true))
 }
 
-/// Ten codes of this owner.
-pub(super) fn fresh_codes(owner: &str) -> FreshCodes {
+/// Ten codes of this account.
+pub(super) fn fresh_codes(service: &str, site: &str, account: &str) -> FreshCodes {
     let codes: Vec<String> = ["7K3M", "Q9XW", "2HPD", "R5TV", "MB8E", "4ZJC", "GY6N", "XF2A", "W9QK", "D7RH"]
         .into_iter()
         .map(|group| format!("{group}-N4VX-8TQP-ZC3W-{}", &group[1..2]))
         .collect();
-    let plain_text = format!("Backup codes for {owner}\n\n{}\n", codes.join("\n"));
-    let encoded = percent_encoding::utf8_percent_encode(&plain_text, percent_encoding::NON_ALPHANUMERIC);
-    let download_href = format!("data:text/plain;charset=utf-8,{encoded}");
-    FreshCodes { owner: owner.into(), codes, download_href, plain_text }
+    FreshCodes {
+        service: service.into(),
+        site: site.into(),
+        account: account.into(),
+        created: "24 November 2026".into(),
+        shown_until: "14:35 UTC".into(),
+        plain_text: format!("{service} backup codes\n\n{}\n", codes.join("\n")),
+        codes,
+        set: "0198c0de-0000-7000-8000-000000000003".into(),
+        file_name: "countersign-backup-codes-2026-11-24.txt".into(),
+    }
 }
 
 fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
-    let page = |state| BackupCodesPage { shell: member(), state, continue_to: "/profile".into() };
-    let fresh = fresh_codes("Countersign, mia@brightwater.example");
+    let page = |state| BackupCodesPage {
+        shell: member(),
+        state,
+        after_sign_in: false,
+        replace: Vec::new(),
+        continue_to: "/profile".into(),
+    };
+    let fresh = fresh_codes("Countersign", "https://login.brightwater.example", "mia@brightwater.example");
     push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh(fresh)))?;
-    let left =
-        |count, just_used| BackupCodes::Left { count, low: count.is_some_and(few_backup_codes), just_used };
+    let left = |count: Option<u32>, just_used| {
+        let low = count.is_some_and(few_backup_codes);
+        BackupCodes::Left { count, low, unsaved: None, just_used }
+    };
     push(pages, "backup-codes-left", &page(left(Some(8), false)))?;
-    push(pages, "backup-codes-used", &page(left(Some(7), true)))?;
-    push(pages, "backup-codes-used-low", &page(left(Some(1), true)))?;
+    let used = |count, apps: &[&str]| BackupCodesPage {
+        after_sign_in: true,
+        replace: replace(apps),
+        ..page(left(Some(count), true))
+    };
+    push(pages, "backup-codes-used", &used(7, &["Mia’s phone"]))?;
+    push(pages, "backup-codes-used-low", &used(1, &["Mia’s phone", "Tablet at home"]))?;
+    let unsaved = || BackupCodes::Left { count: Some(10), low: false, unsaved: some("0"), just_used: false };
+    push(pages, "backup-codes-unsaved", &page(unsaved()))?;
+    let after = BackupCodesPage { after_sign_in: true, ..page(unsaved()) };
+    push(pages, "backup-codes-unsaved-after-sign-in", &after)?;
+    push(pages, "backup-codes-reset", &NewBackupCodesPage { shell: member(), left: 7 })?;
+    push(pages, "backup-codes-reset-none", &NewBackupCodesPage { shell: member(), left: 0 })?;
     push(pages, "backup-codes-gone", &page(left(Some(0), false)))?;
     push(pages, "backup-codes-none", &page(left(None, false)))
 }

@@ -69,24 +69,28 @@ fn second_step(pages: &mut Vec<Sample>) -> askama::Result<()> {
 
 fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "hosted-begin", &HostedBeginPage { shell: stranger(), about: about() })?;
-    let text = "There is no set-up under way: it was finished, or its time was over. Begin again here.";
+    let text = "That setup expired or was already finished. Start again below.";
     let shell = with_notice(stranger(), NoticeKind::Warning, text);
     push(pages, "hosted-begin-again", &HostedBeginPage { shell, about: about() })?;
     let fresh = || AppSetup {
         confirm_url: format!("{PATH}/set-up/confirm"),
-        cancel_to: None,
+        cancel_url: None,
         ..set_up("Harbour CRM")
     };
     let page = |set_up| HostedSetUpPage {
         shell: stranger(),
         about: about(),
         set_up,
-        expires_text: "until 14:35 UTC".into(),
+        expires_text: "14:35 UTC".into(),
     };
     push(pages, "hosted-set-up", &page(fresh()))?;
     push(pages, "hosted-set-up-clock", &page(off_clock(fresh())))?;
     let codes = |fresh| HostedCodesPage { shell: stranger(), about: about(), fresh };
-    push(pages, "hosted-codes", &codes(Some(fresh_codes("Harbour CRM, Mia Member"))))?;
+    push(
+        pages,
+        "hosted-codes",
+        &codes(Some(fresh_codes("Harbour CRM", "https://crm.harbour.example", "Mia Member"))),
+    )?;
     push(pages, "hosted-codes-later", &codes(None))
 }
 
