@@ -32,6 +32,10 @@ pub struct Overview {
     pub phone_masked: Option<String>,
     /// What the account has of every kind of second step.
     pub steps: SecondSteps,
+    /// The methods that a sign-in would take now; the first is the one that it asks for.
+    pub usable: Vec<Method>,
+    /// Whether a sign-in asks for a second step at all.
+    pub due: bool,
     /// Whether a phone can be added: the server sends text messages, and the settings permit them as a second step.
     pub sms_on_offer: bool,
     /// Whether there is a password; the first one is set by a link to the mailbox.
@@ -41,15 +45,19 @@ pub struct Overview {
 /// Everything for the page, as of one moment.
 pub async fn overview(s: &Services, session: &OwnSession) -> Result<Overview, Fault> {
     let user = session.user();
-    let sms_on_offer = second_step::permitted(s).contains(&Method::Sms);
+    let permitted = second_step::permitted(s);
+    let sms_on_offer = permitted.contains(&Method::Sms);
     s.store
         .read(move |tx| {
             let account = users::by_id(tx, user)?.ok_or(StoreError::Corrupt("a session's user"))?;
+            let steps = second_steps::of(tx, &account)?;
             Ok(Overview {
+                usable: steps.usable(&permitted),
+                due: steps.is_due(&permitted),
                 apps: apps::list(tx, user)?,
                 backup_codes_left: backup_codes::left(tx, user)?,
                 phone_masked: phones::of_user(tx, user)?.map(|phone| phone::mask(&phone.number)),
-                steps: second_steps::of(tx, &account)?,
+                steps,
                 sms_on_offer,
                 has_password: account.password_hash.is_some(),
                 name: account.name,

@@ -29,6 +29,7 @@ mod shutdown;
 mod sign_in;
 mod starting;
 mod structure;
+mod support;
 mod user_commands;
 
 use countersign_testkit::{Engine, Server, ServerOptions};
