@@ -60,12 +60,34 @@ pub struct Counter {
 pub struct Ticket {
     number: u32,
     crossed: Option<Timestamp>,
+    before_pause: BeforePause,
+}
+
+/// How far a charge is from the counter's next pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BeforePause {
+    /// How many more guesses are admitted before it; 0 if this charge brought it about.
+    pub left: u32,
+    /// How long the pause will be.
+    pub pause: Duration,
+}
+
+impl BeforePause {
+    /// Whether so few guesses are left that the account holder is warned: three, or fewer.
+    pub fn is_near(self) -> bool {
+        self.left <= 3
+    }
 }
 
 impl Ticket {
     /// Until when this very charge closed the counter, if it did.
     pub fn closes_until(&self) -> Option<Timestamp> {
         self.crossed
+    }
+
+    /// How far this very charge was from the next pause, as it was counted.
+    pub fn before_pause(&self) -> BeforePause {
+        self.before_pause
     }
 }
 
@@ -109,7 +131,8 @@ impl Counter {
         if crossed.is_some() {
             self.closed_until = crossed;
         }
-        Ok((self, Ticket { number: self.failures, crossed }))
+        let before_pause = limits.before_pause(self.failures);
+        Ok((self, Ticket { number: self.failures, crossed, before_pause }))
     }
 
     /// Whether a guess would be admitted, without charging it.
@@ -143,6 +166,17 @@ impl Limits {
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { allowed: self.allowed.saturating_mul(times), ..self }
+    }
+
+    /// How many guesses are left after `failures` in a row, and the pause that the last of them brings about.
+    fn before_pause(&self, failures: u32) -> BeforePause {
+        let allowed = self.allowed.max(1);
+        let left = match self.pace {
+            Pace::Closing => (allowed - failures % allowed) % allowed,
+            Pace::Slowing | Pace::Stopping => allowed.saturating_sub(failures),
+        };
+        let pause = self.pause_after(failures.saturating_add(left)).unwrap_or(self.first_pause);
+        BeforePause { left, pause }
     }
 
     /// The pause that the `failures`-th failure in a row brings about.
@@ -245,6 +279,26 @@ mod tests {
     fn a_wider_network_is_allowed_more_and_then_waits_as_long() {
         let wider = PASSWORD.times(4);
         assert_eq!(wider, Limits { allowed: 20, ..PASSWORD });
+    }
+
+    #[test]
+    fn a_charge_says_how_many_guesses_are_left_before_which_pause() {
+        let mut now = Timestamp::from_millis(0);
+        let mut counter = Counter::default();
+        for number in 1..=20_u32 {
+            if let Err(closed) = counter.check(now) {
+                now = closed.until;
+            }
+            let (charged, ticket) = counter.charge(now, &SECOND_STEP).unwrap();
+            counter = charged;
+            let pause = if number <= 10 { 15 * MINUTE } else { 30 * MINUTE };
+            let left = if number <= 10 { 10 - number } else { 20 - number };
+            assert_eq!(ticket.before_pause(), BeforePause { left, pause }, "{number}");
+            assert_eq!(ticket.before_pause().is_near(), number % 10 >= 7 || number % 10 == 0, "{number}");
+        }
+        let last = Counter { failures: u32::MAX - 1, ..Counter::default() };
+        let three = Limits { allowed: 3, ..SECOND_STEP };
+        assert_eq!(last.charge(now, &three).unwrap().1.before_pause().left, 0, "no arithmetic overflows");
     }
 
     #[test]

@@ -68,6 +68,10 @@ pub struct Config {
     pub service_name: String,
     /// Where to report a vulnerability, for `/.well-known/security.txt`.
     pub security_contact: Option<String>,
+    /// A page with help for people who can't sign in.
+    pub support_url: Option<String>,
+    /// The email address for people who can't sign in.
+    pub support_email: Option<EmailAddress>,
     /// The networks of proxies whose `X-Forwarded-For` is believed; never everyone.
     pub trusted_proxies: Vec<IpNet>,
     /// The database.

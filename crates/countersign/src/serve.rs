@@ -15,7 +15,7 @@ use countersign_flows::{
     Services,
     ambient::{FileClock, SystemClock},
 };
-use countersign_web::WebSettings;
+use countersign_web::{SupportContacts, WebSettings};
 use edge::{Edge, Limits, Stage};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::io::Write as _;
@@ -89,7 +89,9 @@ async fn serve(mut config: Config, clock: Arc<dyn Clock>, start: Start) -> Resul
     if let Some(address) = config.metrics_listen {
         serve_metrics(address, metrics.clone(), limits(&config), stages.clone()).await?;
     }
+    let channels = courier.channels();
     let mut web = web_settings(&config, metrics, dev_messages::new(&config, outbox, courier));
+    web.channel_is_up = Some(Arc::new(move |channel| channels.is_up(channel)));
     web.stopping = Arc::clone(&stopping);
     let router = countersign_web::router(services, web);
     let limits = Limits { connections: connections(&config), ..limits(&config) };
@@ -150,6 +152,11 @@ fn web_settings(
         trusted_proxies: config.trusted_proxies.clone(),
         service_name: config.service_name.clone(),
         security_contact: config.security_contact.clone(),
+        support: SupportContacts {
+            url: config.support_url.clone(),
+            email: config.support_email.as_ref().map(ToString::to_string),
+        },
+        channel_is_up: None,
         api_requests_per_minute: config.api_requests_per_minute,
         assets_version: env!("CARGO_PKG_VERSION").to_owned(),
         dev_outbox,

@@ -137,6 +137,10 @@ public_url = 1
     public_url is a number; write it as text in quotes.
 security.contact = 'call us'
     security.contact is "call us"; give an email address such as "security@example.org", or an https address.
+support.url = 'javascript:alert(1)'
+    support.url is "javascript:alert(1)"; give an https address such as "https://help.example.org/".
+support.url = 'https://user:word@help.example.org/'
+    support.url is "https://user:word@help.example.org/"; give an https address such as "https://help.example.org/".
 listen = '8080'
     listen is "8080"; give an IP address and a port, such as "127.0.0.1:8080".
 listen = 'localhost:8080'

@@ -16,7 +16,10 @@
 //! A lease is longer than a send may take, so no second courier has the same message meanwhile; when the process dies,
 //! the lease runs out and the message is due again. A message can arrive twice that way, and none is lost.
 
+mod channels;
 mod line;
+
+pub use channels::Channels;
 
 use crate::render::{Words, render};
 use crate::transport::{ATTEMPT, Outgoing, SendError, Transports};
@@ -75,6 +78,7 @@ pub struct Courier {
     transports: Transports,
     words: Arc<Words>,
     look: Duration,
+    channels: Channels,
 }
 
 /// What became of one attempt.
@@ -94,7 +98,21 @@ impl Courier {
         transports: Transports,
         words: Words,
     ) -> Self {
-        Self { store, clock, bell, transports, words: Arc::new(words), look: LOOK }
+        Self {
+            store,
+            clock,
+            bell,
+            transports,
+            words: Arc::new(words),
+            look: LOOK,
+            channels: Channels::default(),
+        }
+    }
+
+    /// Which channels work, as this courier sees them while it runs.
+    #[must_use]
+    pub fn channels(&self) -> Channels {
+        self.channels.clone()
     }
 
     /// The same, looking for due messages every `look` of real time instead of every five seconds.
@@ -108,7 +126,7 @@ impl Courier {
         metrics::describe_counter!(MESSAGES, "Attempts to deliver a message, by channel and outcome.");
         let mut tick = time::interval(self.look);
         tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        let mut lines = [Line::new(Channel::Email), Line::new(Channel::Sms)];
+        let mut lines = [Channel::Email, Channel::Sms].map(|channel| Line::new(channel, self.channels()));
         loop {
             for line in &mut lines {
                 self.fill(line).await;

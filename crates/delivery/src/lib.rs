@@ -13,7 +13,7 @@ mod courier;
 mod render;
 mod transport;
 
-pub use courier::Courier;
+pub use courier::{Channels, Courier};
 pub use render::{Rendered, Words, render};
 pub use transport::{
     DevMessage, DevOutbox, Outgoing, SendError, SettingsError, SmsSettings, SmtpCredentials, SmtpSecurity,

@@ -48,6 +48,8 @@ pub struct LoginAsView {
     pub reason: String,
     /// When it ends by itself.
     pub ends_at: Timestamp,
+    /// Whether the account is an administrator's or owner's.
+    pub subject_runs: bool,
 }
 
 /// The live session of a handle, whose account is active. Marks it as seen, once a minute at most.
@@ -194,6 +196,9 @@ pub async fn who(s: &Services, session: &Session) -> Result<Who, Fault> {
                         .unwrap_or_default(),
                     reason: login_as.reason.clone(),
                     ends_at: record.expires_at,
+                    subject_runs: memberships
+                        .iter()
+                        .any(|own| own.organization == login_as.organization && own.role.sees_members()),
                 }),
             };
             let runs = if login_as.is_some() { None } else { run_by(tx, record.user)? };

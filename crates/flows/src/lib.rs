@@ -35,6 +35,7 @@ mod services;
 pub mod sessions;
 pub mod sign_in;
 pub mod step_up;
+pub mod support;
 
 pub use countersign_store::{
     apps::AppSummary,

@@ -1,9 +1,10 @@
 //! Who belongs to the organization, for those who run it.
 
-use crate::{Fault, Services, login_as};
+use crate::{Fault, Services, login_as, second_step};
 use countersign_core::{
     authority::LoginAsRefusal,
     ids::{OrganizationId, UserId},
+    second_step::Method,
     session::OwnSession,
 };
 use countersign_store::{
@@ -52,6 +53,21 @@ pub async fn one(s: &Services, session: &OwnSession, subject: UserId) -> Result<
         })
         .await
         .map_err(Into::into)
+}
+
+/// The second steps of a member that the settings permit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberSteps {
+    /// Those that work, the one to offer first in front.
+    pub usable: Vec<Method>,
+    /// Whether one is due at sign-in, even if none works.
+    pub due: bool,
+}
+
+/// What a member is asked for at sign-in, as the settings permit it.
+pub fn second_steps(s: &Services, member: &Member) -> MemberSteps {
+    let permitted = second_step::permitted(s);
+    MemberSteps { usable: member.steps.usable(&permitted), due: member.steps.is_due(&permitted) }
 }
 
 /// Where this account has the role of somebody who runs an organization: of several, the one joined first.

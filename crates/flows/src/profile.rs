@@ -36,6 +36,10 @@ pub struct Overview {
     pub phone_masked: Option<String>,
     /// What the account has of every kind of second step.
     pub steps: SecondSteps,
+    /// The methods that a sign-in would take now; the first is the one that it asks for.
+    pub usable: Vec<Method>,
+    /// Whether a sign-in asks for a second step at all.
+    pub due: bool,
     /// Whether a phone can be added: the server sends text messages, and the settings permit them as a second step.
     pub sms_on_offer: bool,
     /// Whether there is a password; the first one is set by a link to the mailbox.
@@ -45,18 +49,22 @@ pub struct Overview {
 /// Everything for the page, as of one moment.
 pub async fn overview(s: &Services, session: &OwnSession) -> Result<Overview, Fault> {
     let (user, id, now) = (session.user(), session.id(), s.now());
-    let sms_on_offer = second_step::permitted(s).contains(&Method::Sms);
+    let permitted = second_step::permitted(s);
+    let sms_on_offer = permitted.contains(&Method::Sms);
     s.store
         .read(move |tx| {
             let account = users::by_id(tx, user)?.ok_or(StoreError::Corrupt("a session's user"))?;
+            let steps = second_steps::of(tx, &account)?;
             let codes = backup_codes::status(tx, user)?;
             Ok(Overview {
+                usable: steps.usable(&permitted),
+                due: steps.is_due(&permitted),
                 apps: apps::list(tx, user)?,
                 backup_codes_left: codes.map(|codes| codes.left),
                 backup_codes_unsaved: codes.is_some_and(|codes| !codes.saved),
                 backup_codes_shown_until: backup_codes::revealed_until(tx, id, user, now)?,
                 phone_masked: phones::of_user(tx, user)?.map(|phone| phone::mask(&phone.number)),
-                steps: second_steps::of(tx, &account)?,
+                steps,
                 sms_on_offer,
                 has_password: account.password_hash.is_some(),
                 name: account.name,

@@ -39,7 +39,7 @@ use countersign_core::{
     message::Notice,
     second_step::Method,
     secret::StoredHandle,
-    throttle::Verdict,
+    throttle::{BeforePause, Verdict},
 };
 use countersign_otp::{BackupCodeError, CodeError};
 pub use countersign_store::sent_codes::Purpose;
@@ -65,6 +65,13 @@ pub enum CodeRefusal {
     Mistyped,
     /// Not the code.
     Wrong,
+    /// Not the code, and few attempts are left before a pause.
+    WrongNearPause {
+        /// How many; 0 if the pause has begun.
+        left: u32,
+        /// How long the pause is, or how much of it is left.
+        pause: Duration,
+    },
     /// The code was right, and has been used.
     AlreadyUsed,
     /// No code of this kind has been sent.
@@ -84,7 +91,7 @@ impl CodeRefusal {
     /// The word under which it is counted.
     fn word(&self) -> &'static str {
         match self {
-            Self::Wrong => "wrong",
+            Self::Wrong | Self::WrongNearPause { .. } => "wrong",
             Self::AlreadyUsed => "already-used",
             Self::Closed { .. } => "closed",
             Self::NotSent | Self::Expired => "not-sent",
@@ -216,8 +223,9 @@ async fn guess_to_the_end(
             Ok(Err(CodeRefusal::AlreadyUsed))
         }
         Found::Wrong => {
+            let before_pause = charge.before_pause();
             wrong(s, user, method, authenticators, charge, origin).await?;
-            Ok(Err(CodeRefusal::Wrong))
+            Ok(Err(wrong_code(s, guesser, before_pause).await?))
         }
     }
 }
@@ -277,6 +285,24 @@ async fn wrong(
         .await?;
     s.ring();
     Ok(())
+}
+
+/// How a wrong code is refused: with what is left of the budget that it was charged to, where that is little.
+async fn wrong_code(s: &Services, guesser: Guesser, before_pause: BeforePause) -> Result<CodeRefusal, Fault> {
+    let BeforePause { left, pause } = before_pause;
+    if !before_pause.is_near() {
+        return Ok(CodeRefusal::Wrong);
+    }
+    if left > 0 {
+        return Ok(CodeRefusal::WrongNearPause { left, pause });
+    }
+    // The account's pause does not stop an owner who has a budget of their own.
+    let (now, services) = (s.now(), s.clone());
+    let next = s.store.read(move |tx| budget::peek(tx, guesser, &services.rules, now)).await?;
+    Ok(match next {
+        Ok(()) => CodeRefusal::Wrong,
+        Err(closed) => CodeRefusal::WrongNearPause { left, pause: closed.until.since(now) },
+    })
 }
 
 /// A code that was right and is spent: recorded, and no guess.

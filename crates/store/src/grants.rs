@@ -24,11 +24,14 @@ sql! {
     END = "UPDATE grants SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL";
     END_OF_USER = "DELETE FROM grants WHERE user_id = $1";
     END_OF_APPLICATION = "DELETE FROM grants WHERE user_id = $1 AND application_id = $2";
-    OFFLINE = "SELECT DISTINCT g.application_id FROM grants AS g WHERE g.user_id = $1 AND g.session_id IS NULL \
-        AND g.ended_at IS NULL AND g.expires_at > $2 \
+    ACTIVE = "SELECT g.application_id, g.scope, g.created_at FROM grants AS g WHERE g.user_id = $1 \
+        AND g.actor_id IS NULL AND g.ended_at IS NULL AND g.expires_at > $2 \
+        AND (g.session_id IS NULL OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.id = g.session_id \
+                AND s.expires_at > $2 AND s.last_seen_at > $3)) \
         AND (EXISTS (SELECT 1 FROM refresh_tokens AS r WHERE r.grant_id = g.id AND r.used_at IS NULL \
                 AND r.expires_at > $2) \
-            OR EXISTS (SELECT 1 FROM access_tokens AS a WHERE a.grant_id = g.id AND a.expires_at > $2))";
+            OR EXISTS (SELECT 1 FROM access_tokens AS a WHERE a.grant_id = g.id AND a.expires_at > $2)) \
+        ORDER BY g.created_at DESC, g.id";
 }
 
 /// A grant as it is stored.
@@ -170,7 +173,30 @@ pub fn end_of_application(tx: &mut Tx<'_>, user: UserId, application: Applicatio
     tx.counts(END_OF_APPLICATION, values![user, application])
 }
 
-/// The applications that have a grant of this account without a session, and a token of it that is still good.
-pub fn offline(tx: &mut Tx<'_>, user: UserId, now: Timestamp) -> StoreResult<Vec<ApplicationId>> {
-    tx.rows(OFFLINE, values![user, now])?.into_iter().map(|mut row| row.parsed()).collect()
+/// What an application holds for an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveGrant {
+    /// The application.
+    pub application: ApplicationId,
+    /// What the grant covers.
+    pub scope: ScopeSet,
+    /// When it was given.
+    pub granted_at: Timestamp,
+}
+
+/// The grants of this account's own sessions that an application can use now, the newest first: with a token that has not
+/// expired and, where the grant ends with a session, a live one (`seen_after` is the moment before which a session has idled
+/// away). Grants of a "login as" are the administrator's, and not among them.
+pub fn active(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    now: Timestamp,
+    seen_after: Timestamp,
+) -> StoreResult<Vec<ActiveGrant>> {
+    tx.rows(ACTIVE, values![user, now, seen_after])?
+        .into_iter()
+        .map(|mut row| {
+            Ok(ActiveGrant { application: row.parsed()?, scope: row.parsed()?, granted_at: row.time()? })
+        })
+        .collect()
 }

@@ -6,6 +6,7 @@ use countersign_core::{
     authority::OperatorAuthority,
     ids::{OrganizationId, UserId},
     role::Role,
+    second_step::{SecondSteps, Standing},
 };
 
 sql! {
@@ -14,15 +15,22 @@ sql! {
         WHERE m.user_id = $1 ORDER BY m.created_at, o.id";
     CREATE_ORGANIZATION = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
     ADD = "INSERT INTO memberships (organization_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)";
-    LIST = "SELECT u.id, u.name, u.email, m.role, u.disabled_at, \
+    // Of each kind of second step: how many there are, and how many of them are disabled.
+    LIST = "SELECT u.id, u.name, u.email, m.role, u.disabled_at, u.password_by_link_at, \
         (SELECT count(*) FROM apps AS a WHERE a.user_id = u.id), \
-        (SELECT count(*) FROM phones AS p WHERE p.user_id = u.id) \
-        FROM memberships AS m JOIN users AS u ON u.id = m.user_id WHERE m.organization_id = $1";
-    ONE = "SELECT u.id, u.name, u.email, m.role, u.disabled_at, \
-        (SELECT count(*) FROM apps AS a WHERE a.user_id = u.id), \
-        (SELECT count(*) FROM phones AS p WHERE p.user_id = u.id) \
+        (SELECT count(*) FROM apps AS a JOIN failures AS f ON f.user_id = a.user_id AND f.method = 'app' \
+            AND f.authenticator = a.id AND f.disabled_at IS NOT NULL WHERE a.user_id = u.id), \
+        (SELECT count(*) FROM phones AS p WHERE p.user_id = u.id), \
+        (SELECT count(*) FROM phones AS p JOIN failures AS f ON f.user_id = p.user_id AND f.method = 'sms' \
+            AND f.authenticator = p.id AND f.disabled_at IS NOT NULL WHERE p.user_id = u.id), \
+        (SELECT count(*) FROM failures AS f WHERE f.user_id = u.id AND f.method = 'email' \
+            AND f.authenticator = u.email AND f.disabled_at IS NOT NULL), \
+        (SELECT count(*) FROM backup_codes AS b WHERE b.user_id = u.id AND b.used_at IS NULL), \
+        (SELECT count(*) FROM backup_codes AS b JOIN failures AS f ON f.user_id = b.user_id \
+            AND f.method = 'backup-code' AND f.authenticator = b.set_id AND f.disabled_at IS NOT NULL \
+            WHERE b.user_id = u.id AND b.used_at IS NULL) \
         FROM memberships AS m JOIN users AS u ON u.id = m.user_id \
-        WHERE m.organization_id = $1 AND m.user_id = $2";
+        WHERE m.organization_id = $1 AND m.user_id = COALESCE($2, m.user_id)";
     ORGANIZATION_NAME = "SELECT name FROM organizations WHERE id = $1";
     ORGANIZATIONS = "SELECT id, name FROM organizations ORDER BY created_at, id";
     OWNERS = "SELECT count(*) FROM memberships WHERE role = 'owner'";
@@ -56,18 +64,34 @@ pub struct Member {
     pub apps: u32,
     /// Whether they have a confirmed phone.
     pub phone: bool,
+    /// What they have of every kind of second step, as in [`second_steps::of`](crate::second_steps::of).
+    pub steps: SecondSteps,
+}
+
+/// What there is of one kind, of which so many are disabled.
+fn standing(count: u32, disabled: u32) -> Standing {
+    match count {
+        0 => Standing::Absent,
+        _ if disabled >= count => Standing::Disabled,
+        _ => Standing::Ready,
+    }
 }
 
 fn read(mut row: Row) -> StoreResult<Member> {
-    Ok(Member {
-        id: row.parsed()?,
-        name: row.text()?,
-        email: row.text()?,
-        role: row.parsed()?,
-        active: row.maybe_time()?.is_none(),
-        apps: row.count()?,
-        phone: row.count()? > 0,
-    })
+    let (id, name, email, role) = (row.parsed()?, row.text()?, row.text()?, row.parsed()?);
+    let (active, password_by_link) = (row.maybe_time()?.is_none(), row.maybe_time()?.is_some());
+    let (apps, apps_disabled) = (row.count()?, row.count()?);
+    let (phones, phones_disabled) = (row.count()?, row.count()?);
+    let email_disabled = row.count()?;
+    let (codes, codes_disabled) = (row.count()?, row.count()?);
+    let steps = SecondSteps {
+        app: standing(apps, apps_disabled),
+        sms: standing(phones, phones_disabled),
+        email: standing(1, email_disabled),
+        backup_code: standing(codes, codes_disabled),
+        password_by_link,
+    };
+    Ok(Member { id, name, email, role, active, apps, phone: phones > 0, steps })
 }
 
 /// The organizations of a user, the oldest membership first.
@@ -109,7 +133,7 @@ pub fn add(
 
 /// The members of an organization, by name.
 pub fn list(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<Member>> {
-    let rows = tx.rows(LIST, values![organization])?;
+    let rows = tx.rows(LIST, values![organization, None::<UserId>])?;
     let mut members = rows.into_iter().map(read).collect::<StoreResult<Vec<_>>>()?;
     // The engines collate differently; this is the same everywhere.
     members.sort_by_cached_key(|member| (member.name.to_lowercase(), member.id));
@@ -125,7 +149,7 @@ pub fn owners(tx: &mut Tx<'_>, organization: OrganizationId) -> StoreResult<Vec<
 
 /// One member of an organization; `None` if the user is not one.
 pub fn one(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> StoreResult<Option<Member>> {
-    tx.row(ONE, values![organization, user])?.map(read).transpose()
+    tx.row(LIST, values![organization, Some(user)])?.map(read).transpose()
 }
 
 /// Every organization, the oldest first, by its name.

@@ -148,6 +148,7 @@ fn error_page(app: &App, browser: &Browser, who: Option<&Who>, problem: &Problem
         heading: words.heading,
         text: words.text,
         action: words.action,
+        names_support: problem.names_support(),
         retry_after: words.retry_after.map(times::seconds_up),
     };
     match respond::page(words.status, &page) {

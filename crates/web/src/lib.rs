@@ -40,3 +40,4 @@ mod words;
 
 pub use routes::{Access, RouteInfo, router, table};
 pub use settings::{DevMessageView, DevMessages, WebSettings};
+pub use views::SupportContacts;

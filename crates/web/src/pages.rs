@@ -29,5 +29,6 @@ pub(crate) mod sessions;
 mod set_up;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+pub(crate) mod support;
 pub(crate) mod verify;
 pub(crate) mod well_known;

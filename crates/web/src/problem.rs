@@ -37,6 +37,10 @@ pub(crate) enum Problem {
     },
     /// The account holder alone may do this, and this is an administrator in their account.
     OnlyTheAccountHolder,
+    /// A page for administrators, in a "login as" to someone who is none.
+    SubjectIsNoAdministrator,
+    /// A "login as" and a feature that the settings don't offer to anyone.
+    NotOffered,
     /// Administrators and owners alone may do this.
     OnlyAdministrators,
     /// Only owners may do this.
@@ -140,6 +144,8 @@ impl Problem {
             | Self::StaleForm { .. }
             | Self::NoCookies { .. }
             | Self::OnlyTheAccountHolder
+            | Self::SubjectIsNoAdministrator
+            | Self::NotOffered
             | Self::OnlyAdministrators
             | Self::OnlyOwners
             | Self::LoginAsRefused(_)
@@ -165,7 +171,7 @@ impl Problem {
             Self::ForeignOrigin => "foreign-origin",
             Self::StaleForm { .. } => "stale-form",
             Self::NoCookies { .. } => "no-cookies",
-            Self::OnlyTheAccountHolder => "login-as",
+            Self::OnlyTheAccountHolder | Self::SubjectIsNoAdministrator | Self::NotOffered => "login-as",
             Self::OnlyAdministrators | Self::OnlyOwners => "role",
             Self::LoginAsRefused(_) => "login-as-refused",
             Self::NoSecondStepLeft => "no-second-step-left",
@@ -211,6 +217,19 @@ impl Problem {
         Words { status: self.status(), heading, text, action, retry_after: self.retry_after() }
     }
 
+    /// Whether the page names the support's contacts: where waiting or going back may not be enough.
+    pub(crate) fn names_support(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSecondStepLeft
+                | Self::TooMany { .. }
+                | Self::Away
+                | Self::Unconfirmed
+                | Self::TimedOut
+                | Self::Internal
+        )
+    }
+
     fn text(&self, app: &App, subject: Option<&str>, number: &str) -> (String, String) {
         let subject = subject.unwrap_or("the account holder");
         let plain = |heading: &str, text: &str| (heading.to_owned(), text.to_owned());
@@ -239,12 +258,20 @@ impl Problem {
                  belongs to."
                     .into(),
             ),
+            Self::SubjectIsNoAdministrator => (
+                "This page is for administrators".into(),
+                format!(
+                    "{subject} isn’t an administrator and can’t open it either. To use it yourself, end “login as” and return \
+                     to your account."
+                ),
+            ),
+            Self::NotOffered => plain("This isn’t offered here", "It’s turned off for everyone on this server."),
             Self::OnlyAdministrators | Self::OnlyOwners => self.text_about_roles(),
             Self::LoginAsRefused(why) => plain("You cannot enter this account", why),
             Self::NoSecondStepLeft => plain(
                 "No second step is left",
-                "Too many wrong codes were tried, and every second step of this account is switched off. Ask one of \
-                 your team’s administrators to help you.",
+                "You need a verification code, and none of this account’s methods works right now. A method is turned off \
+                 after too many incorrect codes. Your password still works.",
             ),
             Self::Elsewhere(_) | Self::Telling(_) | Self::NotFound => {
                 plain("There is nothing here", "Perhaps the link is old, or it belongs to somebody else.")
@@ -338,6 +365,7 @@ impl Problem {
             // An application's people have no start page here.
             (Self::NoChallenge, _) => None,
             (Self::TooMany { .. } | Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut, _) => None,
+            (Self::NoSecondStepLeft, _) => go("Get help signing in", "/support"),
             (_, Some(subject)) => go(&format!("Go on as {subject}"), "/"),
             (Self::LoginAsRefused(_) | Self::OnlyOwners, None) => go("Back to the members", "/members"),
             (_, None) => go("Go to the start page", "/"),

@@ -1,5 +1,7 @@
 //! What the pages need to know besides the flows' own rules.
 
+use crate::views::SupportContacts;
+use countersign_core::message::Channel;
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -23,6 +25,10 @@ pub struct WebSettings {
     pub service_name: String,
     /// Where to report a vulnerability: a `mailto:`, `https:` or `tel:` address (RFC 9116 §2.5.3).
     pub security_contact: Option<String>,
+    /// Whom people can contact when they can't sign in.
+    pub support: SupportContacts,
+    /// Whether the mail server or the SMS gateway answers; `None` where that is not known, which counts as yes.
+    pub channel_is_up: Option<Arc<dyn Fn(Channel) -> bool + Send + Sync>>,
     /// Requests that an application may send to the API in a minute.
     pub api_requests_per_minute: u32,
     /// The program's version. A digest of the assets is added to it before it stands in their addresses.
@@ -36,6 +42,11 @@ pub struct WebSettings {
 }
 
 impl WebSettings {
+    /// Whether messages of this kind wait because the system that carries them does not answer.
+    pub fn is_delayed(&self, channel: Channel) -> bool {
+        self.channel_is_up.as_ref().is_some_and(|is_up| !is_up(channel))
+    }
+
     /// Where people reach the server, for a path to be appended.
     pub fn base(&self) -> String {
         self.public_url.as_str().trim_end_matches('/').to_owned()

@@ -6,6 +6,7 @@ use crate::{
     times,
     views::{LoginAsBanner, Shell, SignedIn},
 };
+use countersign_core::message::Channel;
 use countersign_flows::identity::Who;
 
 /// The shell of a page that this browser asked for; `who` is the account that is open, if one is.
@@ -17,6 +18,9 @@ pub(crate) fn shell(app: &App, browser: &Browser, who: Option<&Who>) -> Shell {
         notice: browser.notice.clone(),
         form_page: browser.form_page.clone(),
         service_name: app.settings.service_name.clone(),
+        support: app.settings.support.clone(),
+        email_delayed: app.settings.is_delayed(Channel::Email),
+        sms_delayed: app.settings.is_delayed(Channel::Sms),
         assets_version: app.assets_version.clone(),
     }
 }

@@ -46,10 +46,13 @@ pub use hosted::{
 };
 pub use members::{LoginAsPage, MemberPage, MemberRow, MembersPage};
 pub use openid_connect::{ConnectedPage, ConnectedRow, ConsentPage, LogoutPage};
-pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage};
+pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage, ProfileStatus};
 pub use second_step::{ConfirmIdentityPage, ContinuePage, SecondStep, SentState, VerifyPage};
-pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};
+pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn, SupportContacts};
 pub use sign_in::{
     ConfirmBrowser, ConfirmBrowserPage, Destination, ForgotPasswordPage, ResetPasswordPage, SignInPage,
 };
-pub use system::{DevMessage, DevOutboxPage, ErrorAction, ErrorPage, SitePage, TextPart};
+pub use system::{
+    AccountHelp, DevMessage, DevOutboxPage, ErrorAction, ErrorPage, OrganizationHelp, SitePage, SupportPage,
+    TextPart,
+};

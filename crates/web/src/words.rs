@@ -131,13 +131,16 @@ pub(crate) fn code(refusal: CodeRefusal, method: Method) -> String {
         (CodeRefusal::Mistyped, _) => {
             "This looks like a typing error. Compare it with your list, letter by letter.".into()
         }
-        (CodeRefusal::Wrong, Method::App) => "This code is not right. Wait for the app to show the next one, then type \
-             that. If it happens again, switch on automatic date and time on your phone."
+        (CodeRefusal::Wrong, Method::App) => "That code is incorrect. Wait for the next one and try again. If it keeps \
+             happening, set your phone’s date and time to automatic."
             .into(),
         (CodeRefusal::Wrong, Method::BackupCode) => {
-            "This is none of your backup codes. Look for your newest list and type one of its codes.".into()
+            "That isn’t one of your current backup codes. Use your most recent list.".into()
         }
-        (CodeRefusal::Wrong, _) => "This code is not right. Compare it with the newest message.".into(),
+        (CodeRefusal::Wrong, _) => "That code is incorrect. Use the code from the most recent message.".into(),
+        (CodeRefusal::WrongNearPause { left, pause }, _) => {
+            format!("{} {}", code(CodeRefusal::Wrong, method), attempts_left(left, pause))
+        }
         (CodeRefusal::AlreadyUsed, Method::App) => {
             "This code has been used, and each works once. Wait for the app to show the next one, then type that.".into()
         }
@@ -151,6 +154,21 @@ pub(crate) fn code(refusal: CodeRefusal, method: Method) -> String {
         (CodeRefusal::Expired, _) => "This code is no longer good. Ask for a new one and type that.".into(),
         (CodeRefusal::NotAvailable, _) => CHOOSE_A_WAY.into(),
         (CodeRefusal::Closed { retry_after }, _) => too_many_codes(retry_after),
+    }
+}
+
+/// What is left before the pause that protects the account.
+fn attempts_left(left: u32, pause: Duration) -> String {
+    let minutes = pause.as_secs().div_ceil(60);
+    let length = match minutes {
+        _ if minutes >= 1440 && minutes.is_multiple_of(1440) => format!("{}-day", minutes / 1440),
+        _ if minutes >= 60 && minutes.is_multiple_of(60) => format!("{}-hour", minutes / 60),
+        _ => format!("{minutes}-minute"),
+    };
+    match left {
+        0 => format!("To protect your account, you can’t use any code for the next {}.", times::wait(pause)),
+        1 => format!("1 attempt left before a {length} pause."),
+        _ => format!("{left} attempts left before a {length} pause."),
     }
 }
 
@@ -282,6 +300,16 @@ pub(crate) fn role(role: Role) -> &'static str {
 pub(crate) const CHOOSE_ALLOW_OR_NOT: &str =
     "It did not arrive whether you allow this. Go back to the application and sign in once more.";
 
+/// A kind of second step, as administrators see it.
+pub(crate) fn method(method: Method) -> &'static str {
+    match method {
+        Method::App => "Authenticator app",
+        Method::Sms => "Text message",
+        Method::Email => "Email",
+        Method::BackupCode => "Backup code",
+    }
+}
+
 /// What an application may learn or do with these scopes, for somebody who has never heard of them: "it will …".
 pub(crate) fn learns(scope: &ScopeSet) -> Vec<&'static str> {
     let sentence = |scope| match scope {
@@ -299,12 +327,13 @@ mod tests {
     use super::*;
     use countersign_core::second_step::Method::{App, BackupCode, Email, Sms};
 
-    const REFUSALS: [CodeRefusal; 10] = [
+    const REFUSALS: [CodeRefusal; 11] = [
         CodeRefusal::Empty,
         CodeRefusal::NotDigits,
         CodeRefusal::WrongLength { expected: 6, found: 5 },
         CodeRefusal::Mistyped,
         CodeRefusal::Wrong,
+        CodeRefusal::WrongNearPause { left: 3, pause: Duration::from_secs(900) },
         CodeRefusal::AlreadyUsed,
         CodeRefusal::NotSent,
         CodeRefusal::Expired,
@@ -323,6 +352,17 @@ mod tests {
     }
 
     #[test]
+    fn the_last_attempts_are_counted_down() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert_eq!(attempts_left(3, minutes(15)), "3 attempts left before a 15-minute pause.");
+        assert_eq!(attempts_left(1, minutes(15)), "1 attempt left before a 15-minute pause.");
+        assert_eq!(attempts_left(2, minutes(120)), "2 attempts left before a 2-hour pause.");
+        assert_eq!(attempts_left(2, minutes(7 * 24 * 60)), "2 attempts left before a 7-day pause.");
+        let none = attempts_left(0, minutes(15));
+        assert_eq!(none, "To protect your account, you can’t use any code for the next 15 minutes.");
+    }
+
+    #[test]
     fn people_are_told_how_long_to_wait() {
         let closed = CodeRefusal::Closed { retry_after: Duration::from_millis(899_001) };
         assert!(code(closed, App).ends_with("Try again in 15 minutes."));
@@ -330,7 +370,7 @@ mod tests {
         assert!(!belongs_to_the_code(closed));
         assert!(belongs_to_the_code(CodeRefusal::Wrong) && code_wait(CodeRefusal::Wrong).is_none());
         let text = too_many_passwords(Duration::from_secs(30));
-        assert_eq!(text, "Too many wrong passwords were typed. Try again in 30 seconds.");
+        assert_eq!(text, "Too many attempts. Try again in 30 seconds.");
     }
 
     #[test]

@@ -38,6 +38,8 @@ impl Settings {
             data_dir: self.needed("data_dir", path)?,
             service_name: self.needed("service_name", form::service_name)?,
             security_contact: self.parsed("security.contact", form::security_contact)?,
+            support_url: self.parsed("support.url", form::support_url)?,
+            support_email: self.parsed("support.email", form::email_address)?,
             trusted_proxies: self.list("trusted_proxies", form::network)?,
             database: self.database()?,
             keys_file: self.needed("keys_file", path)?,

@@ -76,6 +76,17 @@ pub(super) fn security_contact(text: &str) -> Result<String, String> {
     }
 }
 
+/// A page with help for people who can't sign in. Only `https:`, so that a link on our pages never leads to a script, and
+/// without credentials, which it would show to everyone.
+pub(super) fn support_url(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "https" && url.username().is_empty() && url.password().is_none() => {
+            Ok(url.into())
+        }
+        _ => Err(format!("is {text:?}; give an https address such as \"https://help.example.org/\"")),
+    }
+}
+
 /// A proxy's network; a single address is a network of one.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let network = text

@@ -120,6 +120,13 @@ pub const SETTINGS: &[Setting] = &[
         "Where to report a vulnerability: an email address, or an `https:`, `mailto:` or `tel:` address. \
          It is shown at `/.well-known/security.txt`, which is not there without it",
     ),
+    setting("support.url", Text, Absent, "An `https:` page with help, shown to people who can't sign in"),
+    setting(
+        "support.email",
+        Text,
+        Absent,
+        "An email address for people who can't sign in, shown on the same pages",
+    ),
     setting(
         "trusted_proxies",
         List,

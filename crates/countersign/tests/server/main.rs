@@ -35,6 +35,7 @@ mod sign_in;
 mod signed_out;
 mod starting;
 mod structure;
+mod support;
 mod test_script;
 mod user_commands;
 

@@ -43,7 +43,7 @@ async fn a_disk_that_is_full_is_told_and_so_is_that_there_is_room_again() {
     assert!(std::fs::metadata(&log).unwrap().len() > limit);
     server.limit_file_size(Some(limit));
     let told = eventually(&client, 503).await;
-    assert_eq!(told.body, "database: failing\nclock: ok\nkeys: ok\n");
+    assert_eq!(told.body, "database: failing\nclock: ok\nkeys: ok\nmail: ok\nsms: ok\n");
     assert!(told.header("retry-after").is_some());
     client.get("/healthz").await.expect_status(200);
     server.limit_file_size(None);
@@ -62,7 +62,7 @@ async fn a_database_that_was_moved_away_is_told() {
     let (path, away) = (server.data().join("countersign.db"), server.data().join("away.db"));
     std::fs::rename(&path, &away).unwrap();
     let told = eventually(&client, 503).await;
-    assert_eq!(told.body, "database: failing\nclock: ok\nkeys: ok\n");
+    assert_eq!(told.body, "database: failing\nclock: ok\nkeys: ok\nmail: ok\nsms: ok\n");
     // Another file of that name is not the one that is open.
     std::fs::copy(&away, &path).unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
@@ -78,7 +78,10 @@ async fn a_clock_that_is_not_postgresqls_is_told() {
     let server = super::server(Engine::Postgres).await;
     let client = server.client();
     server.clock().set_offset(90);
-    assert_eq!(eventually(&client, 503).await.body, "database: ok\nclock: failing\nkeys: ok\n");
+    assert_eq!(
+        eventually(&client, 503).await.body,
+        "database: ok\nclock: failing\nkeys: ok\nmail: ok\nsms: ok\n"
+    );
     server.clock().set_offset(-90);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     client.get("/readyz").await.expect_status(503);
@@ -116,7 +119,7 @@ async fn a_postgresql_that_goes_silent_is_given_up_in_three_seconds_and_used_aga
         assert!(begin.elapsed() < ANSWERS_WITHIN, "{:?}", begin.elapsed());
     }
     let told = eventually(&client, 503).await;
-    assert_eq!(told.body, "database: failing\nclock: ok\nkeys: ok\n");
+    assert_eq!(told.body, "database: failing\nclock: ok\nkeys: ok\nmail: ok\nsms: ok\n");
     client.get("/healthz").await.expect_status(200);
 
     network.come_back();

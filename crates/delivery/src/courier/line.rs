@@ -9,7 +9,7 @@
 //!
 //! Each channel has its own, so that a mail server that hangs does not hold up text messages.
 
-use super::PROBE;
+use super::{PROBE, channels::Channels};
 use countersign_core::{Clock, Timestamp, message::Channel};
 use std::sync::{
     Arc,
@@ -54,13 +54,16 @@ pub(super) struct Line {
     answers: Answers,
     /// The system does not answer; when it is tried next.
     probe_at: Option<Timestamp>,
+    /// Where others read whether the system answers.
+    channels: Channels,
 }
 
 impl Line {
-    pub(super) fn new(channel: Channel) -> Self {
+    pub(super) fn new(channel: Channel, channels: Channels) -> Self {
         metrics::describe_gauge!(UP, "1, or 0 while the mail server or the SMS gateway does not answer.");
         metrics::gauge!(UP, "channel" => channel.as_str()).set(1.0);
-        Self { channel, more: false, on_the_way: JoinSet::new(), answers: Answers::default(), probe_at: None }
+        let (on_the_way, answers) = (JoinSet::new(), Answers::default());
+        Self { channel, more: false, on_the_way, answers, probe_at: None, channels }
     }
 
     /// How many messages may be sent on their way now.
@@ -90,6 +93,7 @@ impl Line {
             Ok(Answered::Yes) => {
                 let recovered = self.probe_at.take().is_some();
                 if recovered {
+                    self.channels.set(self.channel, true);
                     metrics::gauge!(UP, "channel" => channel).set(1.0);
                     tracing::info!(channel, "messages are handed over again");
                 }
@@ -97,6 +101,7 @@ impl Line {
             }
             Ok(Answered::No) => {
                 if self.probe_at.replace(now.plus(PROBE)).is_none() {
+                    self.channels.set(self.channel, false);
                     metrics::gauge!(UP, "channel" => channel).set(0.0);
                     tracing::error!(
                         channel,
@@ -124,14 +129,18 @@ mod tests {
 
     #[test]
     fn a_line_that_is_down_takes_one_message_every_ten_seconds() {
-        let mut line = Line::new(Channel::Email);
+        let channels = Channels::default();
+        let mut line = Line::new(Channel::Email, channels.clone());
+        assert!(channels.is_up(Channel::Email));
         assert_eq!(line.room(at(0)), AT_ONCE);
         line.ended(Ok(Answered::No), at(0));
         assert_eq!((line.room(at(9)), line.room(at(10))), (0, 1));
+        assert!(!channels.is_up(Channel::Email) && channels.is_up(Channel::Sms));
         line.ended(Ok(Answered::No), at(10));
         assert_eq!((line.room(at(19)), line.room(at(20))), (0, 1));
         assert_eq!(line.room(at(-3600)), 1, "a clock that was set back");
         assert!(line.ended(Ok(Answered::Yes), at(20)), "what waits is looked for at once");
         assert_eq!(line.room(at(20)), AT_ONCE);
+        assert!(channels.is_up(Channel::Email));
     }
 }

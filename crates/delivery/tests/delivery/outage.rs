@@ -43,7 +43,9 @@ async fn until(mut reached: impl FnMut() -> bool) -> bool {
 #[tokio::test]
 async fn mail_that_a_hanging_server_delays_arrives_soon_after_it_recovers() {
     let (house, sink) = (House::new().await, Sink::start(WILLING).await);
-    let running = run(house.courier(transports(&sink, None)));
+    let courier = house.courier(transports(&sink, None));
+    let channels = courier.channels();
+    let running = run(courier);
     notice(&house).await;
     assert!(until(|| finished(&house) == 1).await, "a connection is open");
     a_while().await;
@@ -58,6 +60,7 @@ async fn mail_that_a_hanging_server_delays_arrives_soon_after_it_recovers() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(sink.data().len(), 1);
+    assert!(!channels.is_up(Channel::Email) && channels.is_up(Channel::Sms));
     assert_eq!(finished(&house), 1, "nothing is given up: {:?}", house.rows());
 
     sink.recovers();
@@ -65,6 +68,7 @@ async fn mail_that_a_hanging_server_delays_arrives_soon_after_it_recovers() {
     tokio::time::sleep(2 * ATTEMPT).await;
     house.clock.advance(10 * SECOND);
     assert!(until(|| finished(&house) == 21).await, "{:?}", house.rows());
+    assert!(channels.is_up(Channel::Email));
     running.stop().await;
     assert_eq!(sink.data().len(), 21, "each arrives once");
 }

@@ -5,7 +5,7 @@ use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
     ids::ApplicationId,
-    oauth::{OauthScope, ScopeSet},
+    oauth::ScopeSet,
     session::OwnSession,
 };
 use countersign_store::{applications, consents, grants, users};
@@ -21,26 +21,40 @@ pub struct Connected {
     pub scope: ScopeSet,
     /// When the person agreed; `None` for the operator's own, which asks nobody.
     pub agreed_at: Option<Timestamp>,
+    /// When the newest sign-in that still gives it access was; `None` where none does.
+    pub signed_in_at: Option<Timestamp>,
 }
 
-/// The applications that the account holder has agreed to, or that can go on after they have signed out.
+/// The applications that the account holder has agreed to, or that have access now.
 pub async fn list(s: &Services, session: &OwnSession) -> Result<Vec<Connected>, Fault> {
     let (user, now) = (session.user(), s.now());
+    let seen_after = now.minus(s.rules.lifetimes.idle);
     s.store
         .read(move |tx| {
-            let mut list = Vec::new();
-            for consent in consents::list(tx, user)? {
-                list.push((consent.application, consent.scope, Some(consent.at)));
-            }
-            for id in grants::offline(tx, user, now)? {
-                if list.iter().all(|(known, ..)| *known != id) {
-                    list.push((id, ScopeSet::default().with(OauthScope::OfflineAccess), None));
+            let connected = |id, scope, agreed_at, signed_in_at| {
+                let name = String::new();
+                Connected { id, name, scope, agreed_at, signed_in_at }
+            };
+            let consents = consents::list(tx, user)?.into_iter();
+            let mut list: Vec<_> = consents
+                .map(|given| connected(given.application, given.scope, Some(given.at), None))
+                .collect();
+            for grant in grants::active(tx, user, now, seen_after)? {
+                match list.iter_mut().find(|known| known.id == grant.application) {
+                    None => {
+                        list.push(connected(grant.application, grant.scope, None, Some(grant.granted_at)));
+                    }
+                    Some(known) => {
+                        // The newest comes first; an older one may cover more.
+                        known.signed_in_at = known.signed_in_at.or(Some(grant.granted_at));
+                        known.scope = grant.scope.iter().fold(known.scope.clone(), ScopeSet::with);
+                    }
                 }
             }
             let mut named = Vec::new();
-            for (id, scope, agreed_at) in list {
-                if let Some(application) = applications::by_id(tx, id)? {
-                    named.push(Connected { id, name: application.name, scope, agreed_at });
+            for one in list {
+                if let Some(application) = applications::by_id(tx, one.id)? {
+                    named.push(Connected { name: application.name, ..one });
                 }
             }
             Ok(named)

@@ -16,7 +16,7 @@ use countersign_core::{
     Timestamp,
     ids::UserId,
     secret::StoredHandle,
-    throttle::{Closed, Limits, Ticket, Verdict},
+    throttle::{BeforePause, Closed, Limits, Ticket, Verdict},
 };
 use countersign_store::{StoreResult, Tx, known_browsers, throttles, users};
 use std::time::Duration;
@@ -69,6 +69,11 @@ impl Charge {
     /// Until when this very charge closed its counter, if it did.
     pub(super) fn closes_until(&self) -> Option<Timestamp> {
         self.ticket.closes_until()
+    }
+
+    /// How far this very charge was from the next pause of its budget.
+    pub(super) fn before_pause(&self) -> BeforePause {
+        self.ticket.before_pause()
     }
 
     /// Takes back what `verdict` takes back. A right code after a reset lifts the account's pause as well: mailbox, new

@@ -126,12 +126,29 @@ impl<'a> SignIn<'a> {
     async fn wrong(&self, key: &str, times: usize) {
         for n in 0..times {
             let outcome = self.code(Method::App, another_code(&app_code(key, self.world.s.now()))).await;
-            assert!(matches!(outcome, VerifyOutcome::Refused(CodeRefusal::Wrong)), "{n}: {outcome:?}");
+            assert!(is_wrong(&outcome), "{n}: {outcome:?}");
         }
     }
 
     async fn right(&self, key: &str) -> VerifyOutcome {
         self.code(Method::App, &app_code(key, self.world.s.now())).await
+    }
+}
+
+fn is_wrong(outcome: &VerifyOutcome) -> bool {
+    matches!(outcome, VerifyOutcome::Refused(CodeRefusal::Wrong | CodeRefusal::WrongNearPause { .. }))
+}
+
+/// What a wrong code says is left, and before how many minutes of pause.
+fn left(outcome: &VerifyOutcome) -> Option<(u32, u64)> {
+    match outcome {
+        VerifyOutcome::Refused(CodeRefusal::WrongNearPause { left, pause }) => {
+            Some((*left, pause.as_secs() / 60))
+        }
+        other => {
+            assert!(is_wrong(other), "{other:?}");
+            None
+        }
     }
 }
 
@@ -318,7 +335,10 @@ async fn someone_with_the_password_cannot_close_the_second_step_of_a_known_brows
         assert!(matches!(elsewhere, StepUpOutcome::Code(CodeRefusal::Closed { .. })), "{elsewhere:?}");
         for _ in 0..5 {
             let wrong = step_up(entered(another_code(&code), Some(&home))).await;
-            assert!(matches!(wrong, StepUpOutcome::Code(CodeRefusal::Wrong)), "{wrong:?}");
+            assert!(
+                matches!(wrong, StepUpOutcome::Code(CodeRefusal::Wrong | CodeRefusal::WrongNearPause { .. })),
+                "{wrong:?}"
+            );
         }
         let sixth = step_up(entered(&code, Some(&home))).await;
         assert!(matches!(sixth, StepUpOutcome::Code(CodeRefusal::Closed { .. })), "{sixth:?}");
@@ -465,7 +485,9 @@ async fn of_two_hundred_codes_at_once_as_many_are_compared_as_the_budgets_allow(
             for one in all {
                 let outcome = one.await.unwrap();
                 match outcome {
-                    VerifyOutcome::Refused(CodeRefusal::Wrong) => wrong += 1,
+                    VerifyOutcome::Refused(CodeRefusal::Wrong | CodeRefusal::WrongNearPause { .. }) => {
+                        wrong += 1;
+                    }
                     _ if closed(&outcome) => refused += 1,
                     other => panic!("{other:?}"),
                 }
@@ -508,4 +530,34 @@ async fn a_backup_code_that_finds_the_pool_full_is_not_counted() {
     let now = world.s.now();
     assert_eq!(world.s.store.read(move |tx| throttles::peek(tx, &peek, now)).await.unwrap(), Ok(()));
     assert!(matches!(sign_in.code(Method::BackupCode, &codes[0]).await, VerifyOutcome::SignedIn(_)));
+}
+
+#[tokio::test]
+async fn the_last_attempts_of_the_budget_that_is_charged_are_counted_down() {
+    on_both(async |world| {
+        let mia = world.mia();
+        let key = with_app(world, &mia).await;
+        let home = known_browser(world, &mia).await;
+        let sign_in = SignIn::begin(world, &mia, &mia.password, None).await;
+        let wrong = async |sign_in: &SignIn<'_>| {
+            left(&sign_in.code(Method::App, another_code(&app_code(&key, world.s.now()))).await)
+        };
+        for number in 1..=6 {
+            assert_eq!(wrong(&sign_in).await, None, "{number}");
+        }
+        // A typing error costs nothing, and the count goes on where it was.
+        sign_in.code(Method::App, "12").await;
+        for number in [3, 2, 1, 0] {
+            assert_eq!(wrong(&sign_in).await, Some((number, 15)));
+        }
+        assert!(closed(&sign_in.code(Method::App, "000000").await));
+        // The known browser has its own five, and is not said to be stopped before they are used.
+        let known = SignIn::begin(world, &mia, &mia.password, Some(&home)).await;
+        assert_eq!(wrong(&known).await, None);
+        for number in [3, 2, 1] {
+            assert_eq!(wrong(&known).await.map(|(left, _)| left), Some(number));
+        }
+        assert_eq!(wrong(&known).await.map(|(left, _)| left), Some(0));
+    })
+    .await;
 }

@@ -122,7 +122,11 @@ async fn a_grant_ends_with_its_session_and_an_offline_one_with_all_of_them() {
         assert_eq!(w.rows_in("authorization_codes"), 0, "with all that stood for it");
         let kept = by_id(offline).await.unwrap();
         assert_eq!((kept.session, kept.sid, kept.expires_at), (None, ended, later(30 * DAY)));
-        let listed = async |now| w.read(move |tx| grants::offline(tx, mia.user, now)).await;
+        let seen = |now: Timestamp| now.minus(HOUR);
+        let listed = async |now| {
+            let active = w.read(move |tx| grants::active(tx, mia.user, now, seen(now))).await;
+            active.into_iter().map(|grant| grant.application).collect::<Vec<_>>()
+        };
         assert_eq!(listed(NOW).await, [], "nothing stands for it yet");
         let (code_handle, refresh) = (w.handle(), w.handle());
         w.write(move |tx| {
@@ -134,6 +138,17 @@ async fn a_grant_ends_with_its_session_and_an_offline_one_with_all_of_them() {
         assert_eq!((listed(NOW).await, listed(later(7 * DAY)).await), (vec![application], vec![]));
         let (here, given) = grant(&w, application, session(&w, there.own.id()).await, None).await;
         assert!(given && w.write(move |tx| grants::hold(tx, here)).await);
+        // A session's own grant counts while the session lives, and no longer than a token of it.
+        let (code_handle, refresh, now) = (w.handle(), w.handle(), later(7 * DAY));
+        w.write(move |tx| {
+            authorization_codes::insert(tx, &code_handle, &code(here), later(MINUTE))?;
+            let spent = authorization_codes::claim(tx, &code_handle, NOW)?.unwrap();
+            refresh_tokens::insert(tx, &spent, &refresh, later(30 * DAY))
+        })
+        .await;
+        assert_eq!(listed(NOW).await, [application, application]);
+        assert_eq!(listed(later(2 * HOUR)).await, [application], "that session has idled away");
+        assert_eq!(listed(now).await, []);
         let keep = there.own.id();
         assert_eq!(w.write(move |tx| sessions::end_others(tx, mia.user, keep)).await, 0);
         assert!(

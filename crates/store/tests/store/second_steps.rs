@@ -3,21 +3,34 @@
 use crate::harness::{NOW, on_both};
 use crate::{apps, backup_codes};
 use countersign_core::{
-    ids::AuthenticatorId,
+    authority::OperatorAuthority,
+    ids::{AuthenticatorId, OrganizationId},
+    role::Role,
     second_step::{
         Method, SecondSteps,
         Standing::{Absent, Disabled, Ready},
     },
 };
-use countersign_store::{backup_codes as codes, failures, phones, second_steps};
+use countersign_store::{backup_codes as codes, failures, members, phones, second_steps};
 
 #[tokio::test]
 async fn each_kind_is_absent_ready_or_disabled() {
     on_both(async |w| {
         let mia = w.person("mia@example.com").await;
+        let organization = OrganizationId::generate(NOW, &*w.entropy);
+        w.write(move |tx| {
+            let operator = OperatorAuthority::at_the_console();
+            members::create_organization(tx, &operator, organization, "Harbour & Pine", NOW)?;
+            members::add(tx, &operator, organization, mia.user, Role::Member, NOW)
+        })
+        .await;
         let steps = || async {
             let user = w.user(mia.user).await;
-            w.read(move |tx| second_steps::of(tx, &user)).await
+            let (steps, listed) = w
+                .read(move |tx| Ok((second_steps::of(tx, &user)?, members::one(tx, organization, user.id)?)))
+                .await;
+            assert_eq!(listed.unwrap().steps, steps, "the list of members says the same");
+            steps
         };
         let disable =
             |method, name: String| w.write(move |tx| failures::record(tx, mia.user, method, &name, 1, NOW));

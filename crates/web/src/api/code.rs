@@ -17,12 +17,17 @@ pub(crate) fn refused(refusal: CodeRefusal, method: Method) -> ApiProblem {
         CodeRefusal::NotDigits => "not-digits",
         CodeRefusal::WrongLength { .. } => "wrong-length",
         CodeRefusal::Mistyped => "mistyped",
-        CodeRefusal::Wrong => "wrong",
+        CodeRefusal::Wrong | CodeRefusal::WrongNearPause { .. } => "wrong",
         CodeRefusal::AlreadyUsed => "already-used",
         CodeRefusal::NotSent => "not-sent",
         CodeRefusal::Expired => "expired",
     };
-    ApiProblem::new(kinds::CODE_REFUSED, words::code(refusal, method)).at("code").with("reason", reason)
+    let problem =
+        ApiProblem::new(kinds::CODE_REFUSED, words::code(refusal, method)).at("code").with("reason", reason);
+    match refusal {
+        CodeRefusal::WrongNearPause { left, .. } => problem.with("attempts_left", left),
+        _ => problem,
+    }
 }
 
 /// A code was asked for; `Ok` if it is on its way.

@@ -328,6 +328,8 @@ mod tests {
             trusted_proxies: Vec::new(),
             service_name: "Countersign".into(),
             security_contact: None,
+            support: crate::views::SupportContacts::default(),
+            channel_is_up: None,
             api_requests_per_minute: 600,
             assets_version: "1.2.3".into(),
             dev_outbox: None,

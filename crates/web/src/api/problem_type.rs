@@ -216,6 +216,7 @@ problem_types! {
         "Show the person the sentence in `detail`, and let them try again."
         &[
             ("reason", "`empty`, `not-digits`, `wrong-length`, `mistyped`, `wrong`, `already-used`, `not-sent` or `expired`"),
+            ("attempts_left", "after a wrong code, where it is three or fewer: how many more are accepted before a pause"),
             ("phone_off_by_seconds", "at a set-up, where that explains it: by how much the phone’s clock is off (positive: fast)"),
             FIELD,
         ]

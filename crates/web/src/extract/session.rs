@@ -7,13 +7,15 @@ use crate::{
     pages::continuing::Pending,
     problem::Problem,
     respond::{Answer, Leads, ResponseExt as _, see_other},
-    return_to, routes,
+    return_to,
+    routes::{self, Access},
     shell::shell,
     views::Shell,
 };
 use axum::extract::FromRequestParts;
 use countersign_core::{
     authority::{ApplicationAuthority, CredentialAuthority, LoginAsAuthority},
+    second_step::Method,
     session::{ImpersonatedSession, OwnSession, ProofTooOld, Session},
     sign_in::Challenged,
 };
@@ -120,8 +122,21 @@ impl FromRequestParts<App> for Own {
             Session::Own(session) => {
                 Ok(Self { session, who, browser, path: parts.uri.path().to_owned(), page })
             }
-            Session::Impersonated(_) => Err(Problem::OnlyTheAccountHolder),
+            Session::Impersonated(_) => Err(refused_in_login_as(parts, app, &who)),
         }
+    }
+}
+
+/// Why a "login as" may not use this route. "Only Mia can do this" is said only where she can.
+fn refused_in_login_as(parts: &Parts, app: &App, who: &Who) -> Problem {
+    let access = routes::access(&parts.method, &parts.extensions);
+    let for_administrators = matches!(access, Some(Access::Administrator | Access::AdministratorFresh));
+    let rules = &app.services.rules;
+    let text_messages = rules.methods.contains(&Method::Sms) && rules.sms_countries.is_some();
+    match &who.login_as {
+        Some(login_as) if for_administrators && !login_as.subject_runs => Problem::SubjectIsNoAdministrator,
+        _ if parts.uri.path().starts_with("/profile/phone") && !text_messages => Problem::NotOffered,
+        _ => Problem::OnlyTheAccountHolder,
     }
 }
 

@@ -153,6 +153,7 @@ async fn page(
         page_url: "/confirm-identity".to_owned(),
         verify_url: "/confirm-identity".to_owned(),
         send_url: "/confirm-identity/send-code".to_owned(),
+        help_url: return_to::with("/support", Some(&return_to::with("/confirm-identity", Some(&back.to)))),
         return_to: Some(back.to.clone()),
     };
     let mut step = second_step::step(&view, asked, place);

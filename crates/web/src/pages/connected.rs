@@ -25,6 +25,7 @@ pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
             name: one.name,
             learns: words::learns(&one.scope),
             agreed: one.agreed_at.map(times::moment),
+            signed_in: one.signed_in_at.map(times::moment),
         })
         .collect();
     respond::page(StatusCode::OK, &ConnectedPage { shell: own.shell(&app), rows })

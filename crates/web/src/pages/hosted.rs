@@ -38,6 +38,14 @@ pub(crate) async fn show(State(app): State<App>, query: Query, hosted: Hosted) -
     }
 }
 
+/// `GET /second-step/{handle}/support`: for someone who can't use any of the methods. It shows nothing but whom to contact.
+pub(crate) async fn support(State(app): State<App>, hosted: Hosted) -> Answer {
+    match hosted.stage {
+        Stage::Show(_) => end(&app, hosted.pages, HostedEnd::Support, StatusCode::OK),
+        _ => Ok(hosted.pages.at("")),
+    }
+}
+
 /// `POST /second-step/{handle}/verify`
 pub(crate) async fn verify(State(app): State<App>, hosted: Hosted, form: Form) -> Answer {
     let Hosted { stage: Stage::Show(pending), pages } = hosted else { return Ok(hosted.pages.at("")) };
@@ -110,6 +118,7 @@ async fn step(
         page_url: pages.path(""),
         verify_url: pages.path("/verify"),
         send_url: pages.path("/send-code"),
+        help_url: pages.path("/support"),
         return_to: None,
     };
     let Some(mut step) = second_step::step(&view, asked, place) else {

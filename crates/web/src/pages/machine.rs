@@ -7,6 +7,7 @@ use crate::{
     respond::{Answer, ResponseExt as _, text},
 };
 use axum::{extract::State, response::Response};
+use countersign_core::message::Channel;
 use countersign_flows::readiness;
 use http::{StatusCode, header::CONTENT_TYPE};
 use std::{sync::atomic::Ordering, time::Duration};
@@ -24,7 +25,15 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     }
     let report = readiness::check(&app.services).await;
     let word = |fine: bool| if fine { "ok" } else { "failing" };
-    let lines = format!("database: {}\nclock: {}\nkeys: ok\n", word(report.database), word(report.clock));
+    // Without mail, people still sign in with an app: it is shown, and is no reason to take the node out of service.
+    let sends = |channel| if app.settings.is_delayed(channel) { "degraded" } else { "ok" };
+    let lines = format!(
+        "database: {}\nclock: {}\nkeys: ok\nmail: {}\nsms: {}\n",
+        word(report.database),
+        word(report.clock),
+        sends(Channel::Email),
+        sends(Channel::Sms),
+    );
     let response = text(lines);
     if report.is_ready() { response } else { not_ready(response) }
 }

@@ -12,14 +12,14 @@ use axum::extract::State;
 use countersign_core::{authority::LoginAsRefusal, ids::UserId};
 use countersign_flows::{
     Member,
-    members::{self, Seen},
+    members::{self, MemberSteps, Seen},
 };
 use http::StatusCode;
 
 /// `GET /members`
 pub(crate) async fn list(State(app): State<App>, Administrator(own): Administrator) -> Answer {
     let members = members::list(&app.services, &own.session).await?.ok_or(Problem::OnlyAdministrators)?;
-    let rows = members.iter().map(|member| row(&own, member)).collect();
+    let rows = members.iter().map(|member| row(&app, &own, member)).collect();
     let page =
         MembersPage { shell: own.shell(&app), organization: own.run()?.organization_name.clone(), rows };
     respond::page(StatusCode::OK, &page)
@@ -44,7 +44,7 @@ pub(super) async fn page(app: &App, own: &Own, id: UserId) -> Result<MemberPage,
     Ok(MemberPage {
         shell: own.shell(app),
         organization: own.run()?.organization_name.clone(),
-        member: row(own, &member),
+        member: row(app, own, &member),
         last_sign_in: None,
         why_not: may_log_in_as.err().map(|refusal| why_not(own, id, refusal).to_owned()),
         reason: String::new(),
@@ -56,18 +56,21 @@ fn why_not(own: &Own, id: UserId, refusal: LoginAsRefusal) -> &'static str {
     if id == own.who.id { "This is your own account." } else { words::login_as(refusal) }
 }
 
-fn row(own: &Own, member: &Member) -> MemberRow {
-    let second_step = match (member.apps, member.phone) {
-        (1.., _) => "Authenticator app",
-        (0, true) => "Text message",
-        (0, false) => "E-mail",
+fn row(app: &App, own: &Own, member: &Member) -> MemberRow {
+    let MemberSteps { usable, due } = members::second_steps(&app.services, member);
+    let second_step = match usable.first() {
+        Some(method) => words::method(*method),
+        None if due => "No method works",
+        None => "Password only",
     };
+    let others = usable.iter().skip(1).map(|method| words::method(*method).to_lowercase());
     MemberRow {
         id: member.id.to_string(),
         name: member.name.clone(),
         email: member.email.clone(),
         role: words::role(member.role).to_owned(),
         second_step: second_step.to_owned(),
+        other_steps: others.collect::<Vec<_>>().join(", "),
         disabled: !member.active,
         is_self: member.id == own.who.id,
     }

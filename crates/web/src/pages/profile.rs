@@ -6,7 +6,7 @@ use crate::{
     problem::Problem,
     respond::{self, Answer, ResponseExt as _},
     times,
-    views::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage, ReplaceRow},
+    views::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage, ProfileStatus, ReplaceRow},
 };
 use axum::extract::State;
 use countersign_core::second_step::{Method, Standing};
@@ -43,6 +43,7 @@ async fn page(app: &App, own: &Own, refused: Refused) -> Result<ProfilePage, Pro
     let waiting = email_change::pending(&app.services, &own.session).await?;
     Ok(ProfilePage {
         shell: own.shell(app),
+        status: status(&overview),
         email_step: email_step(app, &overview),
         sms_step: sms_step(&overview),
         apps: overview.apps.iter().map(row).collect(),
@@ -61,6 +62,52 @@ async fn page(app: &App, own: &Own, refused: Refused) -> Result<ProfilePage, Pro
         backup_codes_unsaved: overview.backup_codes_unsaved,
         backup_codes_shown_until: overview.backup_codes_shown_until.map(times::time_of_day),
     })
+}
+
+/// Whether two-factor authentication is on, and what the next sign-in asks for. A code by email is a step, never a factor
+/// (docs/decisions/0025), so with it two-factor authentication is off.
+fn status(overview: &Overview) -> ProfileStatus {
+    let on = |text: String| ProfileStatus { on: true, works: true, text };
+    match overview.usable.first() {
+        Some(Method::App) => {
+            let mut working = overview.apps.iter().filter(|app| !app.disabled);
+            match (working.next(), working.next()) {
+                (Some(only), None) => {
+                    on(format!("When you sign in, you’ll be asked for a code from “{}”.", only.name))
+                }
+                _ => on("When you sign in, you’ll be asked for a code from one of your authenticator apps.".into()),
+            }
+        }
+        Some(Method::Sms) => {
+            let phone = overview.phone_masked.as_deref().unwrap_or("your phone");
+            on(format!("When you sign in, you’ll be asked for a code sent by text message to {phone}."))
+        }
+        Some(Method::BackupCode) => on(
+            "Your authenticator app is turned off after too many incorrect codes, so you’ll be asked for a backup code. \
+             Set up your app again before they run out."
+                .into(),
+        ),
+        Some(Method::Email) => ProfileStatus {
+            on: false,
+            works: true,
+            text: format!(
+                "When you sign in, you’ll be asked for a code sent to {}. That isn’t a second factor: someone in your mailbox \
+                 can also reset your password. Set up an authenticator app.",
+                masked(&overview.email)
+            ),
+        },
+        None if overview.due => ProfileStatus {
+            on: true,
+            works: false,
+            text: "None of your methods works right now, so you couldn’t sign in again. Set one up below before you sign out."
+                .into(),
+        },
+        None => ProfileStatus {
+            on: false,
+            works: true,
+            text: "When you sign in, you’ll only be asked for your password.".into(),
+        },
+    }
 }
 
 fn row(app: &AppSummary) -> AppRow {

@@ -79,6 +79,8 @@ pub(super) struct Place {
     pub(super) page_url: String,
     pub(super) verify_url: String,
     pub(super) send_url: String,
+    /// Where someone goes who can't use any method.
+    pub(super) help_url: String,
     pub(super) return_to: Option<String>,
 }
 
@@ -108,6 +110,7 @@ pub(super) fn step(view: &StepView, asked: Option<Method>, place: Place) -> Opti
         page_url: place.page_url,
         verify_url: place.verify_url,
         send_url: place.send_url,
+        help_url: place.help_url,
         return_to: place.return_to,
     })
 }

@@ -86,6 +86,7 @@ async fn page(
         page_url: "/sign-in/verify".to_owned(),
         verify_url: "/sign-in/verify".to_owned(),
         send_url: "/sign-in/send-code".to_owned(),
+        help_url: "/support".to_owned(),
         return_to: None,
     };
     let mut step = second_step::step(&view, asked, place).ok_or(Problem::NoSecondStepLeft)?;

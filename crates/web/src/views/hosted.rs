@@ -88,6 +88,8 @@ pub enum HostedEnd {
     Elsewhere,
     /// A second step is due, and none of the account's works.
     NothingLeft,
+    /// The person can't use any of the account's methods, and asks for help.
+    Support,
 }
 
 /// The end of a challenge that does not lead back with an answer.
@@ -109,6 +111,7 @@ impl HostedEndPage {
         match self.end {
             HostedEnd::Over => "This second step is over",
             HostedEnd::Elsewhere => "Continue in your other browser",
+            HostedEnd::Support => "Get help signing in",
             HostedEnd::NothingLeft => "No second step is left",
         }
     }

@@ -27,8 +27,10 @@ pub struct MemberRow {
     pub email: String,
     /// `"Owner"`, `"Administrator"`, `"Member"`.
     pub role: String,
-    /// The second step in a few words, for example `"Authenticator app"` or `"E-mail"`.
+    /// What a sign-in asks for first, for example `"Authenticator app"`, `"Email"` or `"Password only"`.
     pub second_step: String,
+    /// What else can be used: `"text message, email"`; empty if nothing.
+    pub other_steps: String,
     /// Deactivated: cannot sign in.
     pub disabled: bool,
     /// The person who is looking.

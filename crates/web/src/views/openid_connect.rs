@@ -59,6 +59,8 @@ pub struct ConnectedRow {
     pub name: String,
     /// What it may learn or do, a sentence each.
     pub learns: Vec<&'static str>,
-    /// When the person agreed; `None` where nobody was asked.
+    /// When the person agreed; `None` where no one was asked.
     pub agreed: Option<String>,
+    /// When the newest sign-in that still gives it access was.
+    pub signed_in: Option<String>,
 }

@@ -11,6 +11,8 @@ use super::{ReplaceRow, Shell};
 pub struct ProfilePage {
     /// What surrounds the page.
     pub shell: Shell,
+    /// Whether two-factor authentication is on.
+    pub status: ProfileStatus,
     /// The user's name.
     pub name: String,
     /// The e-mail address that is in force.
@@ -92,6 +94,17 @@ pub struct OtherStep {
     pub to_masked: String,
     /// Why it cannot be used and what would change that, in one sentence; shown when it is not available.
     pub why_not: Option<String>,
+}
+
+/// The line above the sections: whether two-factor authentication is on, and what a sign-in asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileStatus {
+    /// Whether a sign-in asks for a second factor.
+    pub on: bool,
+    /// Whether the account holder could sign in now.
+    pub works: bool,
+    /// What the next sign-in asks for, in a sentence or two.
+    pub text: String,
 }
 
 impl ProfilePage {

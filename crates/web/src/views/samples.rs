@@ -9,7 +9,7 @@ mod signing_in;
 
 use askama::Template;
 
-use super::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};
+use super::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn, SupportContacts};
 
 /// The name of a state, usable as a file name, and the page.
 pub type Sample = (&'static str, String);
@@ -46,6 +46,12 @@ fn stranger() -> Shell {
         notice: None,
         form_page: None,
         service_name: "Countersign".into(),
+        support: SupportContacts {
+            url: Some("https://help.brightwater.example/".into()),
+            email: Some("help@brightwater.example".into()),
+        },
+        email_delayed: false,
+        sms_delayed: false,
         assets_version: "1".into(),
     }
 }

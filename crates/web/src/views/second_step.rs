@@ -40,6 +40,8 @@ pub struct SecondStep {
     pub verify_url: String,
     /// Where the send button posts `method` (and `return_to`) to.
     pub send_url: String,
+    /// Where "I can't use any of these" leads.
+    pub help_url: String,
     /// Kept through the method links and the send button, where the page has one.
     pub return_to: Option<String>,
 }
@@ -86,6 +88,16 @@ impl SecondStep {
         match self.sent {
             SentState::NotSent => None,
             SentState::Sent { expires_minutes, .. } => Some(expires_minutes),
+        }
+    }
+
+    /// Whether a code of the selected method would wait, because the system that carries it does not answer.
+    #[must_use]
+    pub fn is_delayed(&self, shell: &Shell) -> bool {
+        match self.selected {
+            Method::Sms => shell.sms_delayed,
+            Method::Email => shell.email_delayed,
+            Method::App | Method::BackupCode => false,
         }
     }
 

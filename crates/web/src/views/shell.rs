@@ -16,6 +16,12 @@ pub struct Shell {
     pub form_page: Option<String>,
     /// The name that people know the service by; `"Countersign"` unless configured.
     pub service_name: String,
+    /// Whom people can contact when they can't sign in.
+    pub support: SupportContacts,
+    /// Whether emails wait because the mail server does not answer.
+    pub email_delayed: bool,
+    /// Whether text messages wait because the gateway does not answer.
+    pub sms_delayed: bool,
     /// Changes whenever the assets do; appended as `?v=` so that they can be cached for good.
     pub assets_version: String,
 }
@@ -25,6 +31,30 @@ impl Shell {
     #[must_use]
     pub fn with_form_page(self, page: String) -> Self {
         Self { form_page: self.form_page.map(|_| page), ..self }
+    }
+}
+
+/// Whom people can contact when they can't sign in: the settings `support.url` and `support.email`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SupportContacts {
+    /// An `https:` page.
+    pub url: Option<String>,
+    /// An email address.
+    pub email: Option<String>,
+}
+
+impl SupportContacts {
+    /// Whether there is any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.url.is_some() || self.email.is_some()
+    }
+
+    /// The page's address as people read it, without the scheme.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        let url = self.url.as_deref().unwrap_or_default();
+        url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/')
     }
 }
 

@@ -18,8 +18,40 @@ pub struct ErrorPage {
     pub text: String,
     /// The way on.
     pub action: Option<ErrorAction>,
+    /// Whether the page names whom to contact.
+    pub names_support: bool,
     /// Seconds until it makes sense to try again, as in the header `Retry-After`.
     pub retry_after: Option<u64>,
+}
+
+/// `GET /support`: for someone who can't use any of their verification methods.
+#[derive(Template)]
+#[template(path = "support.html")]
+pub struct SupportPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// What concerns the account; `None` for someone who has not entered its password.
+    pub help: Option<AccountHelp>,
+    /// Where the Back link leads.
+    pub back: String,
+}
+
+/// Who can help an account holder.
+#[derive(Clone)]
+pub struct AccountHelp {
+    /// Their organizations.
+    pub organizations: Vec<OrganizationHelp>,
+    /// The page that takes a backup code, where the account has any left.
+    pub backup_codes: Option<String>,
+}
+
+/// An organization, and who runs it.
+#[derive(Clone)]
+pub struct OrganizationHelp {
+    /// Its name.
+    pub name: String,
+    /// The names of its owners, without the account holder.
+    pub owners: Vec<String>,
 }
 
 /// The link under an error.

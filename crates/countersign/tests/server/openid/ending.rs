@@ -132,6 +132,21 @@ async fn offline_access_outlives_the_session_and_ends_with_all_of_them() {
         assert!(!listed().await, "a code that was not exchanged is nothing to take back");
         let tokens = json(&app.exchange(&server, &code).await.expect_status(200));
         assert!(listed().await);
+        // The operator's own application is listed too while only a session gives it access, and its access can be removed.
+        let (other, other_client) = (App::own(&server), signed_in(&server, &member).await);
+        let bound = other.tokens(&server, &other_client, &[]).await;
+        let page = client.get("/profile/applications").await;
+        let withdraw = format!("/profile/applications/{}/withdraw", other.id);
+        assert!(page.has(&format!("form[action='{withdraw}']")), "{page}");
+        assert!(page.words().contains("The next time you sign in there, it gets access again"), "{page}");
+        client
+            .post("/profile/applications/00000000-0000-7000-8000-000000000000/withdraw", &[])
+            .await
+            .expect_status(404);
+        client.post(&withdraw, &[]).await.expect_status(303);
+        is_over(&server, &other, &bound).await;
+        let page = client.get("/profile/applications").await;
+        assert!(!page.has(&format!("form[action='{withdraw}']")), "{page}");
         client.post_from("/profile/sessions", "/profile/sessions/end-others", &[]).await.expect_status(303);
         is_over(&server, &app, &tokens).await;
     }

@@ -7,8 +7,8 @@ use super::{Sample, member, push, some, with_notice};
 use crate::views::{
     ActivityPage, ActivityRow, AppRow, AppSetup, AppSetupPage, BackupCodes, BackupCodesPage, ConnectedPage,
     ConnectedRow, ConsentPage, EmailConfirmPage, EmailForm, FreshCodes, LogoutPage, NewBackupCodesPage,
-    NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, ReplaceRow, SessionRow,
-    SessionsPage,
+    NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, ProfileStatus, ReplaceRow,
+    SessionRow, SessionsPage,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -45,10 +45,11 @@ pub(super) fn add_applications(pages: &mut Vec<Sample>) -> askama::Result<()> {
         name: name.into(),
         learns: words::learns(&ScopeSet::requested(scope)),
         agreed,
+        signed_in: some("24 November 2026, 08:02 UTC"),
     };
     let rows = vec![
         row("Brightwater CRM", "openid profile email", some("12 March 2026, 09:14 UTC")),
-        row("Time sheets", "offline_access", None),
+        row("Time sheets", "openid profile", None),
     ];
     push(pages, "connected", &ConnectedPage { shell: member(), rows })?;
     push(pages, "connected-none", &ConnectedPage { shell: member(), rows: Vec::new() })
@@ -59,9 +60,18 @@ pub(super) fn add_history(pages: &mut Vec<Sample>) -> askama::Result<()> {
     activity(pages)
 }
 
+fn status(on: bool, text: &str) -> ProfileStatus {
+    ProfileStatus { on, works: true, text: text.into() }
+}
+
 fn fresh_profile() -> ProfilePage {
     ProfilePage {
         shell: member(),
+        status: status(
+            false,
+            "When you sign in, you’ll be asked for a code sent to m•••@brightwater.example. That isn’t a second factor: someone \
+             in your mailbox can also reset your password. Set up an authenticator app.",
+        ),
         name: "Mia Member".into(),
         email: "mia@brightwater.example".into(),
         phone: None,
@@ -102,6 +112,7 @@ fn replace(names: &[&str]) -> Vec<ReplaceRow> {
 
 fn full_profile() -> ProfilePage {
     ProfilePage {
+        status: status(true, "When you sign in, you’ll be asked for a code from “Mia’s phone”."),
         phone: some("+44 7911 123142"),
         apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), false), app("Tablet at home", None, false)],
         replace: replace(&["Mia’s phone", "Tablet at home"]),

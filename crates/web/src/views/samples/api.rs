@@ -12,6 +12,8 @@ pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
         trusted_proxies: Vec::new(),
         service_name: "Countersign".into(),
         security_contact: None,
+        support: crate::views::SupportContacts::default(),
+        channel_is_up: None,
         api_requests_per_minute: 600,
         assets_version: "1".into(),
         dev_outbox: None,

@@ -18,6 +18,7 @@ fn row(name: &str, email: &str, role: &str, second_step: &str) -> MemberRow {
         email: email.into(),
         role: role.into(),
         second_step: second_step.into(),
+        other_steps: if second_step == "Authenticator app" { "text message, email" } else { "" }.into(),
         disabled: false,
         is_self: false,
     }
@@ -30,7 +31,13 @@ fn members(pages: &mut Vec<Sample>) -> askama::Result<()> {
         row("Olga Owner", "olga@brightwater.example", "Owner", "Authenticator app"),
         MemberRow { is_self: true, ..ada.clone() },
         mia.clone(),
-        row("Noah Newcomer", "noah.newcomer@brightwater.example", "Member", "E-mail"),
+        row("Noah Newcomer", "noah.newcomer@brightwater.example", "Member", "Email"),
+        row(
+            "Wilhelmina Featherstonehaugh",
+            "wilhelmina.featherstonehaugh@brightwater.example",
+            "Member",
+            "Password only",
+        ),
         MemberRow {
             disabled: true,
             ..row("Max Member", "max@brightwater.example", "Member", "Text message")
@@ -72,6 +79,7 @@ fn login_as(pages: &mut Vec<Sample>) -> askama::Result<()> {
         text: "You are in this account through “login as”. What protects the account stays with the person it belongs to."
             .into(),
         action: Some(ErrorAction { label: "Go on as Mia Member".into(), href: "/".into() }),
+        names_support: false,
         retry_after: None,
     };
     push(pages, "error-login-as", &refused)

@@ -2,9 +2,9 @@
 
 use super::{Sample, member, push, some, stranger, with_notice};
 use crate::views::{
-    ConfirmBrowser, ConfirmBrowserPage, ConfirmIdentityPage, ContinuePage, Destination, ErrorAction,
-    ErrorPage, ForgotPasswordPage, NoticeKind, ResetPasswordPage, SecondStep, SentState, SignInPage,
-    VerifyPage,
+    AccountHelp, ConfirmBrowser, ConfirmBrowserPage, ConfirmIdentityPage, ContinuePage, Destination,
+    ErrorAction, ErrorPage, ForgotPasswordPage, NoticeKind, OrganizationHelp, ResetPasswordPage, SecondStep,
+    SentState, Shell, SignInPage, SupportPage, VerifyPage,
 };
 use countersign_core::second_step::Method;
 
@@ -14,6 +14,7 @@ pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
     password(pages)?;
     verify(pages)?;
     confirm_identity(pages)?;
+    support(pages)?;
     errors(pages)
 }
 
@@ -126,6 +127,7 @@ pub(super) fn step(selected: Method, sent: SentState) -> SecondStep {
         page_url: "/sign-in/verify".into(),
         verify_url: "/sign-in/verify".into(),
         send_url: "/sign-in/send-code".into(),
+        help_url: "/support".into(),
         return_to: None,
     }
 }
@@ -149,7 +151,7 @@ fn verify(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "verify-email-only-sent", &long)?;
 
     let refused = |selected, sent, error| SecondStep { code_error: some(error), ..step(selected, sent) };
-    let wrong = "This code is not right. Wait for the app to show the next one, then type that.";
+    let wrong = "That code is incorrect. Wait for the next one and try again. 3 attempts left before a 15-minute pause.";
     push(pages, "verify-app-wrong", &page(refused(Method::App, SentState::NotSent, wrong)))?;
     let typing = "This looks like a typing error. Compare it with your list, letter by letter.";
     push(pages, "verify-backup-code-wrong", &page(refused(Method::BackupCode, SentState::NotSent, typing)))?;
@@ -159,6 +161,32 @@ fn verify(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let form_error =
         some("Too many wrong codes. For the safety of your account, wait 15 minutes, then try again.");
     push(pages, "verify-closed", &VerifyPage { form_error, ..page(step(Method::App, SentState::NotSent)) })
+}
+
+fn support(pages: &mut Vec<Sample>) -> askama::Result<()> {
+    let page = |help| SupportPage { shell: stranger(), help, back: "/sign-in/verify".into() };
+    let organization = |owners| OrganizationHelp { name: "Brightwater Agency".into(), owners };
+    let help = |owners, backup_codes| AccountHelp { organizations: vec![organization(owners)], backup_codes };
+    let owners = || vec!["Ola Owner".to_owned(), "Astrid Owens".to_owned()];
+    push(pages, "support", &page(None))?;
+    push(pages, "support-waiting", &page(Some(help(owners(), None))))?;
+    push(
+        pages,
+        "support-backup-codes",
+        &page(Some(help(owners(), some("/sign-in/verify?method=backup-code")))),
+    )?;
+    push(pages, "support-only-owner", &page(Some(help(Vec::new(), None))))?;
+    let delayed = Shell { email_delayed: true, sms_delayed: true, ..stranger() };
+    let sent = VerifyPage {
+        shell: delayed,
+        step: step(Method::Email, SENT),
+        form_error: None,
+        return_to: None,
+        destination: None,
+    };
+    push(pages, "verify-email-delayed", &sent)?;
+    let sms = VerifyPage { step: step(Method::Sms, SentState::NotSent), ..sent };
+    push(pages, "verify-sms-delayed", &sms)
 }
 
 fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -220,6 +248,7 @@ fn errors(pages: &mut Vec<Sample>) -> askama::Result<()> {
         heading: heading.into(),
         text: text.into(),
         action: None,
+        names_support: true,
         retry_after: None,
     };
     let text = "Perhaps the link is old, or it belongs to somebody else.";
