@@ -17,7 +17,7 @@ use crate::ids::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::role::Role;
 use crate::second_step::{Evidence, Method, SecondSteps};
 use crate::sign_in::PasswordVerified;
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 /// How long sessions live (ASVS 5.0 V7.3; NIST SP 800-63B-4 §2.2.3).
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,80 @@ pub struct LoginAsRecord {
     pub reason: String,
 }
 
+/// Why a session ended, as the sign-in says it to the browser that held it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Without a request for too long.
+    Idle,
+    /// However busy, it was over.
+    Age,
+    /// Another browser of the account ended it.
+    Elsewhere,
+    /// The password was changed, or set anew by a link.
+    Password,
+    /// The email address was changed.
+    Email,
+    /// An authenticator app was added or removed.
+    SecondStep,
+    /// The operator ended it, or deactivated the account.
+    Operator,
+    /// An impersonated session: it ended by time, or with what it was opened from.
+    LoginAs,
+}
+
+impl EndReason {
+    const ALL: [Self; 8] = [
+        Self::Idle,
+        Self::Age,
+        Self::Elsewhere,
+        Self::Password,
+        Self::Email,
+        Self::SecondStep,
+        Self::Operator,
+        Self::LoginAs,
+    ];
+
+    /// The word for the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Age => "age",
+            Self::Elsewhere => "elsewhere",
+            Self::Password => "password",
+            Self::Email => "email",
+            Self::SecondStep => "second-step",
+            Self::Operator => "operator",
+            Self::LoginAs => "login-as",
+        }
+    }
+}
+
+/// The word is none of a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a reason for which a session ends")]
+pub struct NotAReason;
+
+impl FromStr for EndReason {
+    type Err = NotAReason;
+
+    fn from_str(word: &str) -> Result<Self, NotAReason> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word).ok_or(NotAReason)
+    }
+}
+
 impl SessionRecord {
+    /// Why it is over by `now`; `None` while time has not ended it.
+    pub fn over(&self, now: Timestamp, idle: Duration) -> Option<EndReason> {
+        let by_time = if now >= self.expires_at {
+            EndReason::Age
+        } else if now >= self.last_seen_at.plus(idle) {
+            EndReason::Idle
+        } else {
+            return None;
+        };
+        Some(if self.login_as.is_some() { EndReason::LoginAs } else { by_time })
+    }
+
     /// What has been shown in it. Of an impersonated session this says nothing: ask the actor's own.
     pub fn proofs(&self) -> Proofs {
         // A second step without a moment of its own was shown when the session began.
@@ -137,7 +210,7 @@ pub struct ProofTooOld;
 impl Session {
     /// The session of a stored record, unless it has ended by `now`, or is one that an application holds.
     pub fn restore(record: SessionRecord, now: Timestamp, idle: Duration) -> Option<Self> {
-        if record.application.is_some() || now >= record.expires_at || now >= record.last_seen_at.plus(idle) {
+        if record.application.is_some() || record.over(now, idle).is_some() {
             return None;
         }
         Some(match record.login_as.clone() {

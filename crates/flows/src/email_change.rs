@@ -15,9 +15,11 @@ use countersign_core::{
     event::{Detail, EventKind, Origin},
     message::{Content, Notice, Recipient},
     second_step::Method,
-    session::OwnSession,
+    session::{EndReason, OwnSession},
 };
-use countersign_store::{StoreError, browser_links, confirmed_browsers, password_resets, sent_codes, users};
+use countersign_store::{
+    StoreError, browser_links, confirmed_browsers, ended_sessions, password_resets, sent_codes, users,
+};
 use std::time::Duration;
 
 /// What became of a request to send a code to a new address.
@@ -120,6 +122,8 @@ pub async fn confirm(
             browser_links::end_of_user(tx, user)?;
             confirmed_browsers::forget_all(tx, user)?;
             sent_codes::end_of_user(tx, user)?;
+            let (holder, keep) = (authority.user(), authority.session());
+            ended_sessions::note_others(tx, holder, keep, EndReason::Email, now)?;
             let ended = enrolment::end_the_rest(tx, &authority)?;
             let to = new.masked();
             let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };

@@ -9,13 +9,13 @@ use countersign_core::{
     event::{Detail, EventKind, Origin},
     ids::{AuthenticatorId, EnrolmentId},
     message::Notice,
-    session::OwnSession,
+    session::{EndReason, OwnSession},
     text::{TextError, short_text},
 };
 use countersign_otp::{Code, CodeError, Digits, OtpauthUri, Secret, Totp, Window};
 use countersign_store::{
-    StoreError, StoreResult, Tx, application_challenges, apps, backup_codes, challenges, enrolments,
-    sessions,
+    StoreError, StoreResult, Tx, application_challenges, apps, backup_codes, challenges, ended_sessions,
+    enrolments, sessions,
     users::{self, User},
 };
 
@@ -207,6 +207,8 @@ pub(crate) async fn confirm_with<A: Send + 'static>(
             if let Some(fresh) = fresh {
                 fresh.store(tx, &authority, &origin, now)?;
             }
+            let (holder, keep) = (authority.user(), authority.session());
+            ended_sessions::note_others(tx, holder, keep, EndReason::SecondStep, now)?;
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::AppAdded, detail, origin, now)?;
@@ -238,6 +240,8 @@ pub async fn remove(
             if last {
                 backup_codes::remove_all(tx, &authority)?;
             }
+            let (holder, keep) = (authority.user(), authority.session());
+            ended_sessions::note_others(tx, holder, keep, EndReason::SecondStep, now)?;
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
             activity::record(tx, user, EventKind::AppRemoved, detail, origin, now)?;

@@ -5,11 +5,11 @@ use countersign_core::{
     Timestamp,
     ids::UserId,
     secret::PlainHandle,
-    session::{LoginAsRecord, OwnSession, Session, SessionRecord},
+    session::{EndReason, LoginAsRecord, OwnSession, Session, SessionRecord},
     sign_in::Challenged,
 };
 use countersign_store::{
-    StoreError, StoreResult, Tx, challenges,
+    StoreError, StoreResult, Tx, challenges, ended_sessions,
     members::{self, Membership},
     sessions, sites, users,
 };
@@ -140,6 +140,24 @@ fn may_still_look(
         shared.organization == login_as.organization && shared.actor_role.may_log_in_as(shared.subject_role)
     });
     Ok(active && own && outranks)
+}
+
+/// Why the session of this handle is over; `None` where there was none, nothing is known about it, or it is not over.
+pub async fn why_ended(s: &Services, handle: &PlainHandle) -> Result<Option<EndReason>, Fault> {
+    let (now, idle, stored) = (s.now(), s.rules.lifetimes.idle, handle.stored());
+    s.store
+        .read(move |tx| {
+            let Some(record) = sessions::by_handle(tx, &stored)? else {
+                return ended_sessions::reason(tx, &stored, now);
+            };
+            if record.application.is_some() || alive(tx, record.clone(), now, idle)?.is_some() {
+                return Ok(None);
+            }
+            let otherwise = if record.login_as.is_some() { EndReason::LoginAs } else { EndReason::Operator };
+            Ok(Some(record.over(now, idle).unwrap_or(otherwise)))
+        })
+        .await
+        .map_err(Into::into)
 }
 
 /// The sign-in that waits for its second step under this handle.

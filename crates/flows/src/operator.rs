@@ -14,11 +14,12 @@ use countersign_core::{
     message::{Notice, OperatorChange},
     second_step::SecondSteps,
     secret::PlainHandle,
+    session::EndReason,
     text::{TextError, short_text},
 };
 use countersign_store::{
     StoreResult, Tx, application_challenges, apps, backup_codes, browser_links, challenges,
-    confirmed_browsers,
+    confirmed_browsers, ended_sessions,
     events::{self, EventRow},
     failures, known_browsers,
     members::{self, Membership},
@@ -126,7 +127,7 @@ pub async fn set_active(
             let (kind, change) = if active {
                 (EventKind::AccountEnabled, OperatorChange::Enabled)
             } else {
-                end_everything(tx, id)?;
+                end_everything(tx, id, now)?;
                 (EventKind::AccountDisabled, OperatorChange::Disabled)
             };
             record(tx, id, kind, Detail::default(), change, now)?;
@@ -144,7 +145,7 @@ pub async fn end_sessions(s: &Services, _: OperatorAuthority, id: UserId) -> Res
         .store
         .write(move |tx| {
             users::take_turn(tx, id)?;
-            let ended = end_everything(tx, id)?;
+            let ended = end_everything(tx, id, now)?;
             let detail = Detail { count: Some(ended.into()), ..Detail::default() };
             record(tx, id, EventKind::SessionsEndedByOperator, detail, OperatorChange::SignedOut, now)?;
             Ok(ended)
@@ -208,7 +209,7 @@ pub async fn reset_second_step(
             failures::clear_all(tx, id)?;
             second_step::lift(tx, id)?;
             known_browsers::forget_all(tx, id)?;
-            end_everything(tx, id)?;
+            end_everything(tx, id, now)?;
             let detail = Detail { text: Some(reason.clone()), ..Detail::default() };
             record(
                 tx,
@@ -226,13 +227,14 @@ pub async fn reset_second_step(
 }
 
 /// Ends the sessions, waiting sign-ins, codes, links and grants of an account: how many sessions.
-fn end_everything(tx: &mut Tx<'_>, id: UserId) -> StoreResult<u32> {
+fn end_everything(tx: &mut Tx<'_>, id: UserId, now: Timestamp) -> StoreResult<u32> {
     challenges::end_of_user(tx, id)?;
     application_challenges::end_all(tx, id)?;
     sent_codes::end_of_user(tx, id)?;
     password_resets::end_of_user(tx, id)?;
     browser_links::end_of_user(tx, id)?;
     confirmed_browsers::forget_all(tx, id)?;
+    ended_sessions::note_all(tx, id, EndReason::Operator, now)?;
     sessions::end_all(tx, id)
 }
 

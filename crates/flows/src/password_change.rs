@@ -13,9 +13,10 @@ use countersign_core::{
     message::Notice,
     password::{PasswordError, PlainPassword},
     second_step::Method,
+    session::EndReason,
 };
 use countersign_store::{
-    known_browsers,
+    ended_sessions, known_browsers,
     members::{self, Membership},
     password_resets, sessions as stored_sessions,
     users::{self, User},
@@ -85,6 +86,8 @@ pub async fn change(
             }
             password_resets::end_of_user(tx, user)?;
             known_browsers::forget_all(tx, user)?;
+            let (holder, keep) = (authority.user(), authority.session());
+            ended_sessions::note_others(tx, holder, keep, EndReason::Password, now)?;
             let ended = enrolment::end_the_rest(tx, &authority)?;
             confirm_browser::forget(tx, &account)?;
             // Whoever closed the second step knew the old password. The new one was set by someone who has both.

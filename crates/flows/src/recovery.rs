@@ -35,11 +35,12 @@ use countersign_core::{
     password::PasswordError,
     second_step::Method,
     secret::{PlainHandle, StoredHandle},
+    session::EndReason,
 };
 use countersign_store::{
     StoreResult, Tx,
     budgets::{self, Charge},
-    challenges, failures, known_browsers,
+    challenges, ended_sessions, failures, known_browsers,
     members::{self, Membership},
     password_resets, sessions, throttles,
     users::{self, User},
@@ -216,6 +217,7 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
             };
             password_resets::end_of_user(tx, user)?;
             challenges::end_of_user(tx, user)?;
+            ended_sessions::note_all(tx, user, EndReason::Password, now)?;
             let ended = sessions::end_all(tx, user)?;
             users::set_password_by_recovery(tx, &authority, &hash, now)?;
             known_browsers::forget_all(tx, user)?;

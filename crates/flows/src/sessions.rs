@@ -8,10 +8,10 @@ use countersign_core::{
     authority::CredentialAuthority,
     event::{Detail, EventKind, Origin},
     ids::SessionId,
-    session::OwnSession,
+    session::{EndReason, OwnSession},
 };
 use countersign_store::{
-    StoreResult, Tx,
+    StoreResult, Tx, ended_sessions,
     sessions::{self, SessionRow},
     users,
 };
@@ -29,6 +29,7 @@ pub async fn end(s: &Services, session: &OwnSession, id: SessionId, origin: &Ori
     s.store
         .write(move |tx| {
             users::take_turn(tx, user)?;
+            ended_sessions::note(tx, user, id, EndReason::Elsewhere, now)?;
             let ended = sessions::end_of_user(tx, user, id)?;
             if ended {
                 let detail = Detail { count: Some(1), ..Detail::default() };
@@ -47,6 +48,7 @@ pub async fn end_others(s: &Services, session: &OwnSession, origin: &Origin) -> 
     s.store
         .write(move |tx| {
             users::take_turn(tx, user)?;
+            ended_sessions::note_others(tx, user, keep, EndReason::Elsewhere, now)?;
             let ended = sessions::end_others(tx, user, keep)?;
             if ended > 0 {
                 let detail = Detail { count: Some(ended.into()), ..Detail::default() };

@@ -1,6 +1,6 @@
 //! Deletes what has ended.
 
-use crate::{Tx, error::StoreResult, idempotency_keys};
+use crate::{Tx, ended_sessions, error::StoreResult, idempotency_keys};
 use countersign_core::Timestamp;
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ sql! {
 /// A session that an application holds is short anyway, and nobody looks in on it. Challenges and sent codes stay for a day, so that whoever comes late is told that it is too late. A counter that only
 /// a right answer resets is never deleted while it counts something.
 pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32> {
+    ended_sessions::note_over(tx, now, idle)?;
+    let forgotten = ended_sessions::delete_expired(tx, now)?;
     let ended = [
         (SESSIONS_TOO_OLD, now),
         (SESSIONS_IDLE, now.minus(idle)),
@@ -76,5 +78,5 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
     ];
     ended
         .into_iter()
-        .try_fold(0_u32, |rows, (sql, before)| Ok(rows.saturating_add(tx.counts(sql, values![before])?)))
+        .try_fold(forgotten, |rows, (sql, before)| Ok(rows.saturating_add(tx.counts(sql, values![before])?)))
 }

@@ -27,6 +27,7 @@ pub mod challenges;
 pub mod client_assertions;
 pub mod confirmed_browsers;
 pub mod consents;
+pub mod ended_sessions;
 mod engine;
 pub mod enrolments;
 mod error;

@@ -46,6 +46,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("client_assertions", crate::client_assertions::STATEMENTS),
         ("confirmed_browsers", crate::confirmed_browsers::STATEMENTS),
         ("consents", crate::consents::STATEMENTS),
+        ("ended_sessions", crate::ended_sessions::STATEMENTS),
         ("enrolments", crate::enrolments::STATEMENTS),
         ("events", crate::events::STATEMENTS),
         ("failures", crate::failures::STATEMENTS),

@@ -28,19 +28,19 @@ const LIFETIME: Duration = Duration::from_secs(120);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flash {
     done: Done,
-    /// How many other browsers were signed out by it.
-    ended: u32,
+    /// How many other browsers were signed out by it, or for how many seconds to wait.
+    number: u32,
 }
 
 impl Flash {
-    pub(crate) fn new(done: Done, ended: u32) -> Self {
-        Self { done, ended }
+    pub(crate) fn new(done: Done, number: u32) -> Self {
+        Self { done, number }
     }
 
     /// The cookie's value for the browser that holds `handle`.
     fn seal(self, key: &[u8; 32], handle: &PlainHandle, now: Timestamp) -> String {
         let expires = now.plus(LIFETIME).millis();
-        let message = format!("{}.{}.{expires}", self.done.word(), self.ended);
+        let message = format!("{}.{}.{expires}", self.done.word(), self.number);
         let tag = BASE64URL_NOPAD.encode(&mac(key, handle, &message).finalize().into_bytes());
         format!("{message}.{tag}")
     }
@@ -52,9 +52,9 @@ impl Flash {
         mac(key, handle, message).verify_slice(&tag).ok()?;
         let mut parts = message.split('.');
         let done = Done::from_word(parts.next()?)?;
-        let ended = parts.next()?.parse().ok()?;
+        let number = parts.next()?.parse().ok()?;
         let expires = Timestamp::from_millis(parts.next()?.parse().ok()?);
-        (now < expires).then_some(Self { done, ended })
+        (now < expires).then_some(Self { done, number })
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn notice(app: &App, parts: &Parts, handle: Option<&PlainHandle>) -> 
     }
     let value = cookies::only_value(&parts.headers, app.cookies.flash_name())?;
     let flash = Flash::open(&app.services.flash_key, handle?, app.services.now(), value)?;
-    Some(flash.done.notice(flash.ended))
+    Some(flash.done.notice(flash.number))
 }
 
 /// Puts the message of an answer into its cookie, and takes the cookie away with the page that has shown it. A cookie that

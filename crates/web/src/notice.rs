@@ -3,8 +3,11 @@
 use crate::{
     flash::Flash,
     respond::Redirect,
+    times,
     views::{Notice, NoticeKind},
+    words,
 };
+use std::time::Duration;
 
 /// What has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,9 @@ pub(crate) enum Done {
     AddressRemoved,
     AccessWithdrawn,
     BrowserConfirmed,
+    CodesPaused,
+    EmailsPaused,
+    LoginAsSignedOut,
 }
 
 impl Done {
@@ -65,6 +71,9 @@ impl Done {
         Self::AddressRemoved,
         Self::AccessWithdrawn,
         Self::BrowserConfirmed,
+        Self::CodesPaused,
+        Self::EmailsPaused,
+        Self::LoginAsSignedOut,
     ];
 
     /// Its name in the message.
@@ -96,6 +105,9 @@ impl Done {
             Self::AddressRemoved => "address-removed",
             Self::AccessWithdrawn => "access-withdrawn",
             Self::BrowserConfirmed => "browser-confirmed",
+            Self::CodesPaused => "codes-paused",
+            Self::EmailsPaused => "emails-paused",
+            Self::LoginAsSignedOut => "login-as-signed-out",
         }
     }
 
@@ -137,12 +149,21 @@ impl Done {
             Self::AddressRemoved => "The address is removed. Nobody is sent back to it any more.",
             Self::AccessWithdrawn => "That application no longer has access to your account.",
             Self::BrowserConfirmed => "This browser is confirmed. Sign in now.",
+            Self::CodesPaused => "You’ve requested too many codes.",
+            Self::EmailsPaused => "We can’t send more emails right now.",
+            Self::LoginAsSignedOut => "“Log in as” has ended, and so has your own session. Sign in again.",
         }
     }
 
     fn kind(self) -> NoticeKind {
         match self {
-            Self::SetUpOver | Self::EmailOver | Self::PhoneOver | Self::SignInOver => NoticeKind::Warning,
+            Self::SetUpOver
+            | Self::EmailOver
+            | Self::PhoneOver
+            | Self::SignInOver
+            | Self::CodesPaused
+            | Self::EmailsPaused
+            | Self::LoginAsSignedOut => NoticeKind::Warning,
             _ => NoticeKind::Good,
         }
     }
@@ -157,15 +178,23 @@ impl Done {
         Redirect { to: page.to_owned(), flash: Some(Flash::new(self, ended)) }
     }
 
+    /// The way to `page`, which says how long to wait.
+    pub(crate) fn waiting(self, page: &str, wait: Duration) -> Redirect {
+        self.ending(page, u32::try_from(times::seconds_up(wait)).unwrap_or(u32::MAX))
+    }
+
     /// The one of this word.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.word() == word)
     }
 
-    /// What the page says.
-    pub(crate) fn notice(self, ended: u32) -> Notice {
+    /// What the page says. `number` is how many other browsers were signed out, or for how many seconds to wait.
+    pub(crate) fn notice(self, number: u32) -> Notice {
         let mut text = self.text().to_owned();
-        match ended {
+        match number {
+            seconds if matches!(self, Self::CodesPaused | Self::EmailsPaused) => {
+                text = words::wait(&text, Duration::from_secs(seconds.into()));
+            }
             0 => {}
             1 => text.push_str(" One other browser was signed out."),
             ended => text.push_str(&format!(" {ended} other browsers were signed out.")),
@@ -196,5 +225,7 @@ mod tests {
         assert_eq!(plain, Done::PasswordChanged.text());
         assert_eq!(text(1), format!("{plain} One other browser was signed out."));
         assert_eq!(text(3), format!("{plain} 3 other browsers were signed out."));
+        let wait = Done::EmailsPaused.notice(900).text;
+        assert_eq!(wait, "We can’t send more emails right now. Try again in 15 minutes.");
     }
 }

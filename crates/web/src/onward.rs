@@ -8,6 +8,7 @@ use crate::{
     app::App,
     extract::{Query, parameters},
     forward_auth, return_to,
+    views::{Destination, ErrorAction},
 };
 use countersign_core::{application::ReturnAddress, site_access::Level};
 use countersign_flows::openid_connect::authorize::{self, CANCELLED};
@@ -46,6 +47,18 @@ pub(crate) struct Behind {
 }
 
 impl Behind {
+    /// What waits, for the page of a sign-in that leads to `return_to`, with the way out.
+    pub(crate) fn destination(&self, return_to: &str) -> Option<Destination> {
+        let name = self.application.clone()?;
+        let way_out = if return_to.starts_with(AUTHORIZE) {
+            ErrorAction { label: format!("Cancel and go back to {name}"), href: cancelled(return_to) }
+        } else {
+            // A site would only ask for the same again.
+            ErrorAction { label: "Go to your account instead".to_owned(), href: "/sign-in".to_owned() }
+        };
+        Some(Destination { name, way_out })
+    }
+
     /// The level that a step-up has to reach.
     pub(crate) fn level(&self) -> Level {
         self.wanted.unwrap_or(Level::OneStep)
@@ -76,15 +89,15 @@ pub(crate) async fn behind(app: &App, return_to: &str) -> Behind {
 fn site(app: &App, query: &str) -> Behind {
     let Ok((site, to)) = forward_auth::wanted(app, &Query::parse(query)) else { return Behind::default() };
     Behind {
-        application: Some(site.origin.clone()),
+        application: Some(host(&site.origin).to_owned()),
         wanted: Some(site.rules.level(forward_auth::path_of(&to))),
         origins: vec![site.origin.clone()],
     }
 }
 
-/// The origins to which a form may lead whose answer leads to `return_to`.
-pub(crate) async fn origins(app: &App, return_to: &str) -> Vec<String> {
-    behind(app, return_to).await.origins
+/// A site as people know it: its host, and the port where it has one of its own.
+fn host(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, host)| host)
 }
 
 /// An address as a policy names it: its origin, or an app's own scheme (CSP Level 3 §2.3.1). A policy has no word for a

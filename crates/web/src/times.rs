@@ -57,6 +57,17 @@ pub(crate) fn wait(duration: Duration) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
+/// A configured time: `"an hour"`, `"45 minutes"`, `"24 hours"`.
+pub(crate) fn span(duration: Duration) -> String {
+    let minutes = duration.as_secs().div_ceil(60);
+    match (minutes / 60, minutes % 60) {
+        (1, 0) => "an hour".to_owned(),
+        (hours, 0) if hours > 1 => format!("{hours} hours"),
+        _ if minutes == 1 => "a minute".to_owned(),
+        _ => format!("{minutes} minutes"),
+    }
+}
+
 /// Whole seconds, rounded up: for `Retry-After` and countdowns.
 pub(crate) fn seconds_up(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
@@ -91,6 +102,16 @@ mod tests {
             assert_eq!(wait(Duration::from_secs(seconds)), text);
         }
         assert_eq!(seconds_up(Duration::from_millis(1_001)), 2);
+        let spans = [
+            (60, "a minute"),
+            (2_700, "45 minutes"),
+            (3_600, "an hour"),
+            (5_400, "90 minutes"),
+            (86_400, "24 hours"),
+        ];
+        for (seconds, text) in spans {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
     }
 
     #[test]

@@ -49,5 +49,7 @@ pub use openid_connect::{ConnectedPage, ConnectedRow, ConsentPage, LogoutPage};
 pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage};
 pub use second_step::{ConfirmIdentityPage, SecondStep, SentState, VerifyPage};
 pub use shell::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn};
-pub use sign_in::{ConfirmBrowser, ConfirmBrowserPage, ForgotPasswordPage, ResetPasswordPage, SignInPage};
+pub use sign_in::{
+    ConfirmBrowser, ConfirmBrowserPage, Destination, ForgotPasswordPage, ResetPasswordPage, SignInPage,
+};
 pub use system::{DevMessage, DevOutboxPage, ErrorAction, ErrorPage, SitePage, TextPart};

@@ -2,7 +2,10 @@
 
 pub(crate) mod applications;
 
-use crate::times;
+use crate::{
+    times,
+    views::{Notice, NoticeKind},
+};
 use countersign_core::{
     authority::LoginAsRefusal,
     budget::Scope,
@@ -12,30 +15,54 @@ use countersign_core::{
     phone::PhoneError,
     role::Role,
     second_step::Method,
+    session::{EndReason, Lifetimes},
     text::TextError,
 };
 use countersign_flows::{second_step::CodeRefusal, sending::Limit};
 use std::time::Duration;
 
 /// The same for an address that nobody has, an account that is switched off, and a wrong password.
-pub(crate) const WRONG_PAIR: &str =
-    "The e-mail address or the password is not right. Check both and try again.";
+pub(crate) const WRONG_PAIR: &str = "That email and password don’t match. Try again, or reset your password.";
 
 /// A wrong password in the person's own session.
-pub(crate) const NOT_YOUR_PASSWORD: &str = "This is not your password. Type the one that you sign in with.";
+pub(crate) const NOT_YOUR_PASSWORD: &str = "Incorrect password.";
 
 /// No way, or an unknown one, to take the second step.
-pub(crate) const CHOOSE_A_WAY: &str =
-    "This way is not available for your account. Use the one below, or choose another.";
+pub(crate) const CHOOSE_A_WAY: &str = "That option isn’t available for your account. Choose another one.";
 
 /// `"Too many wrong passwords. Try again in 15 minutes."`
 pub(crate) fn wait(what: &str, retry_after: Duration) -> String {
     format!("{what} Try again in {}.", times::wait(retry_after))
 }
 
+/// Why someone has to sign in again.
+pub(crate) fn signed_out(reason: EndReason, lifetimes: &Lifetimes) -> Notice {
+    let text = match reason {
+        EndReason::Idle => {
+            format!("You were signed out after {} without activity.", times::span(lifetimes.idle))
+        }
+        EndReason::Age => format!(
+            "You were signed out because you signed in {} ago. Sign in again to continue.",
+            times::span(lifetimes.absolute)
+        ),
+        EndReason::Elsewhere => "You were signed out from another browser.".to_owned(),
+        EndReason::Password => {
+            "You were signed out because your password was changed. If that wasn’t you, reset it now."
+                .to_owned()
+        }
+        EndReason::Email => "You were signed out because your email address was changed.".to_owned(),
+        EndReason::SecondStep => {
+            "You were signed out because your two-factor authentication was changed.".to_owned()
+        }
+        EndReason::Operator => "You were signed out by an administrator.".to_owned(),
+        EndReason::LoginAs => "“Log in as” has ended. Sign in to your own account again.".to_owned(),
+    };
+    Notice { kind: NoticeKind::Warning, text }
+}
+
 /// The counter of wrong passwords is closed.
 pub(crate) fn too_many_passwords(retry_after: Duration) -> String {
-    wait("Too many wrong passwords were typed.", retry_after)
+    wait("Too many attempts.", retry_after)
 }
 
 /// The counter of second steps is closed.
@@ -302,7 +329,7 @@ mod tests {
         assert!(!belongs_to_the_code(closed));
         assert!(belongs_to_the_code(CodeRefusal::Wrong) && code_wait(CodeRefusal::Wrong).is_none());
         let text = too_many_passwords(Duration::from_secs(30));
-        assert_eq!(text, "Too many wrong passwords were typed. Try again in 30 seconds.");
+        assert_eq!(text, "Too many attempts. Try again in 30 seconds.");
     }
 
     #[test]

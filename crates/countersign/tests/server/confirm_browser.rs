@@ -76,6 +76,28 @@ async fn an_unknown_browser_is_confirmed_through_the_mailbox_and_a_known_one_goe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_way_of_the_sign_in_is_kept_in_its_own_browser_only() {
+    let server = server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    twelve_wrong(&server, &member).await;
+    let wanted = "/profile/activity";
+    let fields = [("email", &*member.email), ("password", &*member.password), ("return_to", wanted)];
+    for (n, same) in [(70, true), (72, false)] {
+        let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
+        let (client, other) = (from(&server, n), from(&server, n + 1));
+        client.post_from("/sign-in", "/sign-in", &fields).await.expect_status(422);
+        let link = path(&mailbox.next_about("Is it you").await.link().unwrap(), &server);
+        let confirming = if same { &client } else { &other };
+        let page = confirming.post_from(&link, &link, &[]).await.expect_redirect("/sign-in");
+        let expected = if same { "/sign-in?return_to=/profile/activity" } else { "/sign-in" };
+        assert_eq!(page.location().as_deref(), Some(expected));
+        let page = confirming.follow(page).await.expect_status(200);
+        assert!(page.words().contains("This browser is confirmed"), "{page}");
+        assert_eq!(page.has("input[name=return_to][value='/profile/activity']"), same);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_to_confirm_a_browser_are_few() {
     let server = server(Engine::Sqlite).await;
     let member = server.people().members[0].clone();

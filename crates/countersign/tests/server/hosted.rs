@@ -90,7 +90,7 @@ async fn the_right_code_leads_back_with_a_result_for_the_applications_server() {
         let asking = "Harbour CRM asks for your second step, Mia Lund. Then you go back to crm.example.com.";
         assert_eq!(page.text(".asking").as_deref(), Some(asking));
         assert!(
-            words.contains("crm.example.com") && words.contains("that it shows for Harbour CRM"),
+            words.contains("crm.example.com") && words.contains("6-digit code for Harbour CRM"),
             "{words}"
         );
         assert!(!page.has("nav[aria-label=Main]") && !page.has("form[action='/sign-out']"), "{page}");
@@ -137,7 +137,7 @@ async fn a_code_by_email_speaks_in_the_applications_name() {
     let path = ask(&server, &crm, &for_user("mia")).await;
     let person = server.client();
     let page = open(&person, &path).await;
-    assert!(page.words().contains("Send a code to m•••@users.example"), "{page}");
+    assert!(page.words().contains("Email a code to m•••@users.example"), "{page}");
     let mut mailbox = server.mailbox(Kind::Email, Some("mia@users.example")).await;
     let send = format!("{path}/send-code");
     let sent = person.post(&send, &[("method", "email")]).await;

@@ -29,6 +29,7 @@ mod secrets;
 mod sending;
 mod shutdown;
 mod sign_in;
+mod signed_out;
 mod starting;
 mod structure;
 mod user_commands;

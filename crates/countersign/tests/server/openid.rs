@@ -5,6 +5,7 @@ mod assurance;
 mod browser;
 mod clients;
 mod codes;
+mod destination;
 mod ending;
 mod keys;
 mod login_as;

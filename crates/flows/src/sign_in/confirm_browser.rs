@@ -10,7 +10,9 @@
 //! ```
 //!
 //! The link isn't bound to the browser that caused it, because that may be an attacker's. It confirms the browser in which
-//! the person presses the button, and only for their own account. So a link that a stranger caused serves the owner.
+//! the person presses the button, and only for their own account. So a link that a stranger caused serves the owner. Where the
+//! sign-in wanted to go is kept with the link, and counts only in the browser that caused it: a stranger chooses no page for the
+//! owner.
 
 use super::network::hex;
 use crate::{Fault, Services, activity, letter, sending};
@@ -23,7 +25,9 @@ use countersign_core::{
     throttle::{Limits, Pace},
 };
 use countersign_store::{
-    StoreResult, Tx, browser_links, confirmed_browsers, throttles,
+    StoreResult, Tx,
+    browser_links::{self, Cause},
+    confirmed_browsers, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -75,16 +79,16 @@ pub(crate) fn forget(tx: &mut Tx<'_>, account: &User) -> StoreResult<()> {
 
 /// Sends a link, if an active account has this address and its mailbox hasn't had enough of them. In the background: the
 /// answer is the same for every address, and takes the same time.
-pub(super) fn send_link(s: &Services, email: EmailAddress, origin: &Origin) {
+pub(super) fn send_link(s: &Services, email: EmailAddress, cause: Cause, origin: &Origin) {
     let (s, origin) = (s.clone(), origin.clone());
     tokio::spawn(async move {
-        if let Err(error) = try_to_send(&s, email, origin).await {
+        if let Err(error) = try_to_send(&s, email, cause, origin).await {
             tracing::warn!(%error, "a link to confirm a browser was not sent");
         }
     });
 }
 
-async fn try_to_send(s: &Services, email: EmailAddress, origin: Origin) -> Result<(), Fault> {
+async fn try_to_send(s: &Services, email: EmailAddress, cause: Cause, origin: Origin) -> Result<(), Fault> {
     let now = s.now();
     let links = |user: UserId| format!("browser-links:{user}");
     let account = s
@@ -115,7 +119,7 @@ async fn try_to_send(s: &Services, email: EmailAddress, origin: Origin) -> Resul
             if throttles::charge(tx, &links(account.id), now, &LINKS)?.is_err() {
                 return Ok(());
             }
-            browser_links::insert(tx, &stored, account.id, expires_at)?;
+            browser_links::insert(tx, &stored, account.id, expires_at, &cause)?;
             activity::record(tx, account.id, EventKind::BrowserLinkSent, Detail::default(), origin, now)?;
             let mailbox = Recipient::Email(account.email.clone());
             letter::send(tx, &account, &mailbox, content, now)
@@ -130,6 +134,8 @@ async fn try_to_send(s: &Services, email: EmailAddress, origin: Origin) -> Resul
 pub struct Confirmed {
     /// A handle for the known-browser cookie, where the browser has none yet.
     pub browser: Option<PlainHandle>,
+    /// Where the sign-in wanted to go that caused the link, if it was in this very browser: someone else may have caused it.
+    pub return_to: Option<String>,
 }
 
 /// The address of the account whose link this is, while it can be used. Looking changes nothing.
@@ -152,11 +158,13 @@ fn active(tx: &mut Tx<'_>, user: Option<UserId>) -> StoreResult<Option<User>> {
     Ok(users::by_id(tx, user)?.filter(|account| account.active))
 }
 
-/// Redeems a link for this browser, once. `None` where the link is used, expired or unknown.
+/// Redeems a link for this browser, once. `browser` is its known-browser cookie, and `handle` the one that it has now. `None` where
+/// the link is used, expired or unknown.
 pub async fn confirm(
     s: &Services,
     token: &str,
     browser: Option<StoredHandle>,
+    handle: Option<StoredHandle>,
     origin: &Origin,
 ) -> Result<Option<Confirmed>, Fault> {
     let Some(link) = PlainHandle::parse(token).map(|link| link.stored()) else { return Ok(None) };
@@ -168,13 +176,16 @@ pub async fn confirm(
         .store
         .write(move |tx| {
             users::take_turn(tx, account.id)?;
-            let user = browser_links::redeem(tx, &link, now)?;
-            let Some(account) = active(tx, user)? else { return Ok(false) };
+            let Some((user, cause)) = browser_links::redeem(tx, &link, now)? else { return Ok(None) };
+            let Some(account) = active(tx, Some(user))? else { return Ok(None) };
             throttles::forget(tx, &attempts(account.id, &browser))?;
             confirmed_browsers::confirm(tx, &browser, account.id, now.plus(CONFIRMED))?;
             activity::record(tx, account.id, EventKind::BrowserConfirmed, Detail::default(), origin, now)?;
-            Ok(true)
+            Ok(Some(cause))
         })
         .await?;
-    Ok(confirmed.then_some(Confirmed { browser: new }))
+    Ok(confirmed.map(|cause| {
+        let same = cause.browser.is_some() && cause.browser == handle;
+        Confirmed { browser: new, return_to: cause.return_to.filter(|_| same) }
+    }))
 }

@@ -10,19 +10,23 @@ use super::{
     confirm_browser::{self, attempts},
     finish::Finish,
     hex,
+    verify::send_code,
 };
-use crate::{Fault, Services, activity, hashing::Share};
+use crate::{Fault, Services, activity, hashing::Share, identity, second_step::SendOutcome};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
     ids::{ChallengeId, UserId},
     password::{PasswordError, PlainPassword},
+    second_step::Method,
     secret::{PlainHandle, StoredHandle},
     sign_in::{Next, PasswordVerified},
     throttle::{Closed, Limits, Ticket, Verdict},
 };
 use countersign_store::{
-    StoreResult, Tx, challenges, confirmed_browsers, known_browsers, second_steps, sessions, throttles,
+    StoreResult, Tx,
+    browser_links::Cause,
+    challenges, confirmed_browsers, known_browsers, second_steps, sessions, throttles,
     users::{self, User},
 };
 use std::time::Duration;
@@ -39,7 +43,8 @@ pub struct Attempt<'a> {
     pub origin: &'a Origin,
     /// The known-browser cookie, if there is one.
     pub browser: Option<StoredHandle>,
-    /// The session or sign-in that this browser had before: it ends.
+    /// The handle that this browser had before. The session that it stands for ends, and so does the sign-in, unless it is of
+    /// the same account: then it goes on.
     pub replaces: Option<StoredHandle>,
 }
 
@@ -50,6 +55,8 @@ pub enum PasswordOutcome {
     Challenged {
         /// The handle for the cookie.
         handle: PlainHandle,
+        /// Why the code was not sent, where codes by email are the only second step and none may be sent now.
+        not_sent: Option<SendOutcome>,
     },
     /// Right, and nothing more is due.
     SignedIn(SignedIn),
@@ -115,14 +122,14 @@ async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fa
     let (user, standing) = look_up(s, email.clone(), attempt.browser).await?;
     let counters = counters(s, &email, user.as_ref(), standing, attempt.origin);
     if let Some(closed) = peek(s, counters.clone()).await? {
-        return Ok(refused(s, closed, email, attempt.origin));
+        return Ok(refused(s, closed, email, &attempt));
     }
     // The charge comes when it is this attempt's turn to be hashed: at most as many are in flight as there are threads.
     let share = share(&email, user.as_ref(), standing, attempt.origin);
     let turn = s.hashing.turn(share.clone()).await?;
     let tickets = match charge(s, counters.clone()).await? {
         Ok(tickets) => tickets,
-        Err(closed) => return Ok(refused(s, closed, email, attempt.origin)),
+        Err(closed) => return Ok(refused(s, closed, email, &attempt)),
     };
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
     let checked = turn.verify(password, stored.clone()).await?;
@@ -240,9 +247,10 @@ async fn charge(s: &Services, counters: Vec<Counted>) -> Result<Result<Vec<Ticke
 }
 
 /// A counter is closed: for a while, or until the mailbox is asked.
-fn refused(s: &Services, closed: Closed, email: EmailAddress, origin: &Origin) -> PasswordOutcome {
+fn refused(s: &Services, closed: Closed, email: EmailAddress, attempt: &Attempt<'_>) -> PasswordOutcome {
     if closed.is_for_good() {
-        confirm_browser::send_link(s, email, origin);
+        let cause = Cause { browser: attempt.replaces, return_to: attempt.return_to.clone() };
+        confirm_browser::send_link(s, email, cause, attempt.origin);
         return PasswordOutcome::ConfirmBrowser;
     }
     PasswordOutcome::Closed { retry_after: closed.until.since(s.now()) }
@@ -292,8 +300,8 @@ async fn begin(
     let challenge = ChallengeId::generate(now, &*s.entropy);
     let expires_at = now.plus(s.rules.challenge_lifetime);
     let permitted = crate::second_step::permitted(s);
-    let (return_to, replaces) = (attempt.return_to.clone(), attempt.replaces);
-    let signed_in = s
+    let (return_to, before) = (attempt.return_to.clone(), attempt.replaces);
+    let begun = s
         .store
         .write(move |tx| {
             users::take_turn(tx, user.id)?;
@@ -301,42 +309,78 @@ async fn begin(
             if !users::by_id(tx, user.id)?.as_ref().is_some_and(unchanged) {
                 return Ok(None);
             }
-            if let Some(old) = replaces {
-                replace(tx, &old)?;
-            }
             for (counter, ticket) in charged {
                 throttles::settle(tx, &counter.key, ticket, counter.on_success)?;
             }
             if let Some((old, new)) = rehash {
                 users::rehash(tx, &verified, &old, &new)?;
             }
-            match verified.next(&second_steps::of(tx, &user)?, &permitted) {
-                Next::Complete(authenticated) => finish.write(tx, authenticated).map(|()| Some(true)),
+            let steps = second_steps::of(tx, &user)?;
+            let only_email = steps.usable(&permitted) == [Method::Email];
+            match verified.next(&steps, &permitted) {
+                Next::Complete(authenticated) => {
+                    end_before(tx, before.as_ref())?;
+                    finish.write(tx, authenticated)?;
+                    Ok(Some(Begun::SignedIn))
+                }
                 Next::SecondStep(verified) => {
-                    let return_to = return_to.as_deref();
-                    challenges::insert(tx, &verified, challenge, &finish.session, return_to, expires_at)?;
-                    Ok(Some(false))
+                    let (handle, to) = (&finish.session, return_to.as_deref());
+                    let again = match &before {
+                        Some(b) => challenges::begin_again(tx, &verified, b, handle, to, expires_at)?,
+                        None => false,
+                    };
+                    end_before(tx, before.as_ref())?;
+                    if !again {
+                        let before = before.as_ref();
+                        challenges::insert(tx, &verified, challenge, handle, to, expires_at, before)?;
+                    }
+                    Ok(Some(Begun::Challenged { only_email }))
                 }
             }
         })
         .await?;
-    let return_to = attempt.return_to;
-    Ok(signed_in.map(|signed_in| match signed_in {
-        false => PasswordOutcome::Challenged { handle: given.session },
-        true => {
-            let backup_codes_left = None;
-            PasswordOutcome::SignedIn(SignedIn {
-                session: given.session,
-                browser: given.browser,
-                return_to,
-                backup_codes_left,
-            })
+    Ok(match begun {
+        None => None,
+        Some(Begun::Challenged { only_email }) => {
+            let not_sent = if only_email { send_at_once(s, &given.session, &attempt).await } else { None };
+            Some(PasswordOutcome::Challenged { handle: given.session, not_sent })
         }
-    }))
+        Some(Begun::SignedIn) => Some(PasswordOutcome::SignedIn(SignedIn {
+            session: given.session,
+            browser: given.browser,
+            return_to: attempt.return_to,
+            backup_codes_left: None,
+        })),
+    })
+}
+
+enum Begun {
+    Challenged { only_email: bool },
+    SignedIn,
+}
+
+/// Sends the code of a sign-in for which there is only one way: nobody has to ask for it. It is charged as if they had. The
+/// page of the second step offers to send one where this could not; what stands against it is returned.
+async fn send_at_once(s: &Services, handle: &PlainHandle, attempt: &Attempt<'_>) -> Option<SendOutcome> {
+    let sent = async {
+        let Some(challenge) = identity::waiting(s, handle).await? else { return Ok(SendOutcome::Sent) };
+        send_code(s, &challenge, Method::Email, attempt.origin, attempt.browser).await
+    };
+    match sent.await {
+        // Sent by this very sign-in a moment ago: the form came twice.
+        Ok(SendOutcome::Sent | SendOutcome::TooSoon { .. }) => None,
+        Ok(refused) => Some(refused),
+        Err(fault) => {
+            let fault: Fault = fault;
+            tracing::warn!(%fault, "the code of a sign-in was not sent");
+            None
+        }
+    }
 }
 
 /// What this browser had before ends: nobody could reach it any more.
-fn replace(tx: &mut Tx<'_>, old: &StoredHandle) -> StoreResult<()> {
+fn end_before(tx: &mut Tx<'_>, old: Option<&StoredHandle>) -> StoreResult<()> {
+    let Some(old) = old else { return Ok(()) };
     if let Some(challenge) = challenges::by_handle(tx, old)? {
         challenges::end(tx, challenge.id)?;
     }

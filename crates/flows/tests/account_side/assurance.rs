@@ -19,12 +19,14 @@ use countersign_flows::{
 
 /// Signs in by password and a code that is sent.
 async fn signed_in(world: &World, s: &Services, person: &Person, method: Method) -> OwnSession {
-    let PasswordOutcome::Challenged { handle } = world.password(&person.email, &person.password).await else {
+    let PasswordOutcome::Challenged { handle, .. } = world.password(&person.email, &person.password).await
+    else {
         panic!("no second step was asked for")
     };
     let challenge = identity::waiting(s, &handle).await.unwrap().unwrap();
     let sent = sign_in::send_code(s, &challenge, method, &origin(), None).await.unwrap();
-    assert_eq!(sent, SendOutcome::Sent);
+    // Where it is the only way, the password has sent it.
+    assert!(matches!(sent, SendOutcome::Sent | SendOutcome::TooSoon { .. }), "{sent:?}");
     let code = world.secret().await.1;
     let verified = sign_in::verify(s, challenge, method, &code, &origin(), None).await.unwrap();
     let VerifyOutcome::SignedIn(signed_in) = verified else { panic!("{verified:?}") };

@@ -79,7 +79,7 @@ async fn known_browser(world: &World, person: &Person) -> PlainHandle {
 }
 
 /// Sets up an app and returns its key.
-async fn with_app(world: &World, person: &Person) -> String {
+pub(crate) async fn with_app(world: &World, person: &Person) -> String {
     let (session, _) = world.session(person).await;
     enrolment::begin(&world.s, world.authority(&session)).await.unwrap();
     let key = enrolment::pending(&world.s, &session).await.unwrap().unwrap().key_plain;
@@ -112,7 +112,7 @@ impl<'a> SignIn<'a> {
         browser: Option<&'a PlainHandle>,
     ) -> Self {
         match attempt(&world.s, &person.email, password, &origin(), browser).await {
-            PasswordOutcome::Challenged { handle } => Self { world, handle, browser },
+            PasswordOutcome::Challenged { handle, .. } => Self { world, handle, browser },
             other => panic!("{other:?}"),
         }
     }
@@ -177,7 +177,7 @@ async fn a_link_to_the_mailbox_lets_one_browser_try_five_passwords() {
         }
         let confirm = async |token: &str, browser: Option<&PlainHandle>| {
             let browser = browser.map(PlainHandle::stored);
-            confirm_browser::confirm(&world.s, token, browser, &origin()).await.unwrap()
+            confirm_browser::confirm(&world.s, token, browser, None, &origin()).await.unwrap()
         };
         let confirmed = confirm(&token, None).await.unwrap().browser.unwrap();
         assert!(confirm(&token, None).await.is_none(), "a link works once");

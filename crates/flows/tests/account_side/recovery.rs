@@ -224,7 +224,7 @@ async fn a_reset_never_touches_the_second_step() {
     world.advance(MINUTE);
     let app = app_code(&key, world.s.now());
     for (method, code) in [(Method::App, &app), (Method::BackupCode, &codes[0])] {
-        let PasswordOutcome::Challenged { handle } = world.password(&mia.email, GOOD).await else {
+        let PasswordOutcome::Challenged { handle, .. } = world.password(&mia.email, GOOD).await else {
             panic!("no second step was asked for")
         };
         let challenge = identity::waiting(&world.s, &handle).await.unwrap().unwrap();

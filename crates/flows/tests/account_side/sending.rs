@@ -13,7 +13,7 @@ use countersign_flows::{
     phone::{self, Begin, Confirm},
     second_step::SendOutcome,
     sending::Limit,
-    sign_in::{self, VerifyOutcome},
+    sign_in::{self, PasswordOutcome, VerifyOutcome},
 };
 use tokio::task::JoinSet;
 
@@ -187,6 +187,10 @@ async fn codes_by_email_are_limited_for_account_network_organization_and_server(
 async fn a_burst_of_codes_for_many_accounts_stays_within_the_budget_of_the_server() {
     on_both(async |world| {
         let people = [world.mia(), world.ben(), world.adam(), world.olivia()];
+        // With an app, nobody is sent a code before they ask for one.
+        for person in &people {
+            crate::guessing::with_app(world, person).await;
+        }
         let s = world.with_budgets(Budgets::new(|scope| (scope == Scope::EmailServer).then_some(7)));
         let mut burst = JoinSet::new();
         for n in 0..40 {
@@ -201,6 +205,31 @@ async fn a_burst_of_codes_for_many_accounts_stays_within_the_budget_of_the_serve
         assert_eq!((sent, world.mail().await.len()), (7, 7));
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_code_that_comes_with_the_password_is_charged_like_one_that_is_requested() {
+    let budgets = Budgets::new(|scope| (scope == Scope::EmailAccount).then_some(2));
+    let world = World::with(Rules { budgets, ..rules() }).await;
+    let ben = world.ben();
+    let not_sent = async || match world.password(&ben.email, &ben.password).await {
+        PasswordOutcome::Challenged { not_sent, .. } => not_sent,
+        other => panic!("{other:?}"),
+    };
+    for _ in 0..2 {
+        assert_eq!(not_sent().await, None);
+        assert_eq!(world.secret().await.0, ben.email);
+    }
+    let refused = limited(not_sent().await.unwrap()).unwrap();
+    assert_eq!(refused.scope, Scope::EmailAccount);
+    assert!(world.mail().await.is_empty());
+    // A wrong password sends nothing, and whoever has another way is asked which.
+    assert!(matches!(world.password(&ben.email, "wrong").await, PasswordOutcome::Wrong));
+    assert!(matches!(
+        world.password(&world.mia().email, &world.mia().password).await,
+        PasswordOutcome::Challenged { not_sent: None, .. }
+    ));
+    assert!(world.mail().await.is_empty());
 }
 
 #[tokio::test]

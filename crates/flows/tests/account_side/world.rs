@@ -317,7 +317,7 @@ impl World {
     /// A sign-in that waits for its second step.
     pub(crate) async fn challenge(&self, person: &Person) -> PlainHandle {
         match self.password(&person.email, &person.password).await {
-            sign_in::PasswordOutcome::Challenged { handle } => handle,
+            sign_in::PasswordOutcome::Challenged { handle, .. } => handle,
             other => panic!("{other:?}"),
         }
     }

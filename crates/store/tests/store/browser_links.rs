@@ -9,16 +9,20 @@ async fn a_browser_link_is_redeemed_once_and_in_time() {
         let mia = w.person("mia@example.com").await;
         let (link, later_link, unknown) = (w.handle(), w.handle(), w.handle());
         for link in [link, later_link] {
-            w.write(move |tx| browser_links::insert(tx, &link, mia.user, later(HOUR))).await;
+            w.write(move |tx| {
+                browser_links::insert(tx, &link, mia.user, later(HOUR), &browser_links::Cause::default())
+            })
+            .await;
         }
         let peek = |link, at| w.read(move |tx| browser_links::peek(tx, &link, at));
         let redeem = |link, at| w.write(move |tx| browser_links::redeem(tx, &link, at));
         assert_eq!(peek(link, NOW).await, Some(mia.user));
         assert_eq!(peek(link, later(HOUR)).await, None);
-        assert_eq!((peek(unknown, NOW).await, redeem(unknown, NOW).await), (None, None));
-        assert_eq!(redeem(link, later(HOUR)).await, None);
-        assert_eq!(redeem(link, later(MINUTE)).await, Some(mia.user));
-        assert_eq!(redeem(link, later(MINUTE)).await, None);
+        assert!(peek(unknown, NOW).await.is_none() && redeem(unknown, NOW).await.is_none());
+        assert!(redeem(link, later(HOUR)).await.is_none());
+        let redeemed = redeem(link, later(MINUTE)).await;
+        assert_eq!(redeemed.map(|(user, _)| user), Some(mia.user));
+        assert!(redeem(link, later(MINUTE)).await.is_none());
         assert_eq!(
             peek(later_link, later(MINUTE)).await,
             Some(mia.user),
@@ -30,12 +34,30 @@ async fn a_browser_link_is_redeemed_once_and_in_time() {
     .await;
 }
 
+#[tokio::test]
+async fn a_browser_link_keeps_what_caused_it() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let (link, browser) = (w.handle(), w.handle());
+        let cause =
+            browser_links::Cause { browser: Some(browser), return_to: Some("/profile/activity".into()) };
+        w.write(move |tx| browser_links::insert(tx, &link, mia.user, later(HOUR), &cause)).await;
+        let (user, cause) = w.write(move |tx| browser_links::redeem(tx, &link, NOW)).await.unwrap();
+        assert_eq!((user, cause.browser), (mia.user, Some(browser)));
+        assert_eq!(cause.return_to.as_deref(), Some("/profile/activity"));
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_redeem_a_browser_link_one_does() {
     on_both(async |w| {
         let mia = w.person("mia@example.com").await;
         let link = w.handle();
-        w.write(move |tx| browser_links::insert(tx, &link, mia.user, later(HOUR))).await;
+        w.write(move |tx| {
+            browser_links::insert(tx, &link, mia.user, later(HOUR), &browser_links::Cause::default())
+        })
+        .await;
         let redeem = move |tx: &mut Tx<'_>| browser_links::redeem(tx, &link, NOW);
         let answers = w.burst(|| redeem).await;
         assert_eq!(answers.into_iter().flatten().count(), 1);

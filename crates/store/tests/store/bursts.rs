@@ -93,8 +93,10 @@ async fn a_challenge() {
     on_both(async |w| {
         let mia = w.person("mia@example.com").await;
         let (id, handle) = (ChallengeId::generate(NOW, &*w.entropy), w.handle());
-        w.write(move |tx| challenges::insert(tx, &verified(mia.user), id, &handle, None, later(MINUTE)))
-            .await;
+        w.write(move |tx| {
+            challenges::insert(tx, &verified(mia.user), id, &handle, None, later(MINUTE), None)
+        })
+        .await;
         let record = w.read(move |tx| challenges::by_handle(tx, &handle)).await.unwrap();
         let answers = w
             .burst(|| {

@@ -34,13 +34,13 @@ async fn each_thing_goes_when_its_time_has_come() {
         let shown_to = (mia.user, mia.own.id());
         w.write(move |tx| {
             let end = later(10 * MINUTE);
-            challenges::insert(tx, &verified(mia.user), challenge, &handle, None, end)?;
+            challenges::insert(tx, &verified(mia.user), challenge, &handle, None, end, None)?;
             enrolments::begin(tx, &authority, enrolment, &[1; 20], end)?;
             codes::put_reveal(tx, &authority, &["a code".into()], end)?;
             let reveal = Reveal { of: SecretOf::Client, secret: Zeroizing::new("a secret".into()) };
             application_reveals::put(tx, &administrator, shown_to, application, &reveal, end)?;
             password_resets::insert(tx, &handle, mia.user, later(HOUR))?;
-            browser_links::insert(tx, &handle, mia.user, later(HOUR))?;
+            browser_links::insert(tx, &handle, mia.user, later(HOUR), &browser_links::Cause::default())?;
             confirmed_browsers::confirm(tx, &handle, mia.user, later(HOUR))?;
             known_browsers::know(tx, &handle, mia.user, NOW)?;
             let to = Recipient::Email(address("mia@example.com"));
@@ -54,7 +54,8 @@ async fn each_thing_goes_when_its_time_has_come() {
         assert_eq!(sweep(&w, later(HOUR)).await, 4, "the idle session, the links and the confirmed browser");
         assert_eq!(sweep(&w, later(DAY + 10 * MINUTE)).await, 2, "the challenge and the code");
         assert_eq!(sweep(&w, later(7 * DAY)).await, 1, "the message that was delivered");
-        assert_eq!(sweep(&w, later(365 * DAY)).await, 1, "the browser");
+        assert_eq!(w.sql("SELECT reason FROM ended_sessions"), "idle");
+        assert_eq!(sweep(&w, later(365 * DAY)).await, 2, "the browser, and why the session ended");
         assert_eq!(sweep(&w, later(3650 * DAY)).await, 0, "and nothing of what an account has");
         let kept = ["users", "apps", "backup_codes", "outbox"].map(|table| w.rows_in(table));
         assert_eq!(kept, [1, 1, 10, 1]);

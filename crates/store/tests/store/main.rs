@@ -10,6 +10,7 @@ mod backup_codes;
 mod browser_links;
 mod budgets;
 mod bursts;
+mod ended_sessions;
 mod engines;
 mod enrolments;
 mod events;

@@ -83,8 +83,10 @@ async fn consent(app: &App, browser: Browser, view: ConsentView) -> Answer {
         return Err(Problem::Elsewhere("/sign-in".into()));
     };
     let who = identity::who(&app.services, &session).await?;
+    let address = format!("/oauth2/authorize?{}", view.request);
     let page = ConsentPage {
-        shell: shell(app, &browser, Some(&who)).with_form_page(format!("/oauth2/authorize?{}", view.request)),
+        shell: shell(app, &browser, Some(&who)).with_form_page(address.clone()),
+        address,
         application: view.application,
         organization: view.organization,
         agreed: view.agreed,

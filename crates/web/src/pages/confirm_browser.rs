@@ -5,6 +5,7 @@ use crate::{
     extract::{Browser, Form, Id, Visitor},
     notice::Done,
     respond::{self, Answer, ResponseExt as _, see_other},
+    return_to,
     shell::shell,
     views::{ConfirmBrowser, ConfirmBrowserPage},
 };
@@ -31,10 +32,14 @@ pub(crate) async fn submit(
     browser: Browser,
     _form: Form,
 ) -> Answer {
-    match confirm_browser::confirm(&app.services, &token, browser.known, &browser.origin).await? {
+    let handle = browser.handle.as_ref().map(|handle| handle.stored());
+    let redeemed =
+        confirm_browser::confirm(&app.services, &token, browser.known, handle, &browser.origin).await?;
+    match redeemed {
         Some(confirmed) => {
             let cookie = confirmed.browser.and_then(|handle| app.cookies.set_known_browser(&handle));
-            Ok(see_other(&Done::BrowserConfirmed.at("/sign-in")).with_cookie(cookie))
+            let sign_in = return_to::with("/sign-in", confirmed.return_to.as_deref());
+            Ok(see_other(&Done::BrowserConfirmed.at(&sign_in)).with_cookie(cookie))
         }
         None => respond::page(StatusCode::NOT_FOUND, &page(&app, &browser, ConfirmBrowser::Invalid)),
     }

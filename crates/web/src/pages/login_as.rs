@@ -65,7 +65,10 @@ pub(crate) async fn stop(State(app): State<App>, impersonated: Impersonated, for
             let cookie = app.cookies.set_handle(&handle);
             Ok(see_other(&Done::LoginAsOver.at(&member)).with_cookie(cookie))
         }
-        None => Ok(see_other("/sign-in").with_cookie(app.cookies.clear_handle())),
+        None => {
+            let answer = see_other(&Done::LoginAsSignedOut.at("/sign-in"));
+            Ok(answer.with_cookie(app.cookies.clear_handle()))
+        }
     }
 }
 

@@ -1,7 +1,12 @@
 //! The part of a page on which a second step is taken, shared by the sign-in, the step-up, and what
 //! applications ask for.
 
-use crate::{extract::Defect, times, views, words};
+use crate::{
+    extract::Defect,
+    notice::Done,
+    respond::{Leads as _, Redirect},
+    times, views, words,
+};
 use countersign_core::second_step::Method;
 use countersign_flows::second_step::{CodeRefusal, SendOutcome, StepView};
 use std::time::Duration;
@@ -53,6 +58,17 @@ impl Errors {
             SendOutcome::NotAvailable => (words::CHOOSE_A_WAY.into(), None),
         };
         Some(Self { wait, ..Self::form(text) })
+    }
+}
+
+/// The way to a page that offers to send a code, after one that was due could not be sent: it says how long to wait.
+pub(super) fn not_sent(outcome: SendOutcome, page: &str) -> Redirect {
+    match outcome {
+        SendOutcome::Sent | SendOutcome::NotAvailable => page.redirect(),
+        SendOutcome::TooSoon { retry_after } | SendOutcome::Closed { retry_after } => {
+            Done::CodesPaused.waiting(page, retry_after)
+        }
+        SendOutcome::Limited(limit) => Done::EmailsPaused.waiting(page, limit.retry_after),
     }
 }
 

@@ -1,19 +1,22 @@
 //! `/sign-in`
 
-use super::confirm_browser;
+use super::{confirm_browser, second_step};
 use crate::{
     app::App,
     extract::{Browser, Form, Query, Visitor},
     onward::{self, FormTargets},
-    respond::{self, Answer, ResponseExt as _, see_other},
+    respond::{self, Answer, Leads as _, ResponseExt as _, see_other},
     return_to,
     shell::shell,
-    views::SignInPage,
+    views::{Destination, SignInPage},
     words,
 };
 use axum::{extract::State, response::Response};
 use countersign_core::{email::EmailError, password::PasswordError, session::Session};
-use countersign_flows::sign_in::{self, Attempt, PasswordOutcome, SignedIn};
+use countersign_flows::{
+    identity,
+    sign_in::{self, Attempt, PasswordOutcome, SignedIn},
+};
 use http::StatusCode;
 use std::time::Duration;
 
@@ -34,8 +37,12 @@ pub(crate) async fn show(State(app): State<App>, query: Query, visitor: Visitor)
         Some(Session::Impersonated(_)) => return Ok(see_other("/login-as")),
         None => {}
     }
-    let targets = targets(&app, return_to.as_deref()).await;
-    let page = page(&app, &visitor.browser, "", return_to, Errors::default());
+    let Onward { targets, destination } = onward(&app, return_to.as_deref()).await;
+    let mut page = page(&app, &visitor.browser, "", return_to, destination, Errors::default());
+    if let Some(handle) = visitor.browser.handle.as_ref().filter(|_| page.shell.notice.is_none()) {
+        let reason = identity::why_ended(&app.services, handle).await?;
+        page.shell.notice = reason.map(|reason| words::signed_out(reason, &app.services.rules.lifetimes));
+    }
     Ok(visitor.page(StatusCode::OK, &page)?.with_form_targets(targets))
 }
 
@@ -61,8 +68,12 @@ pub(crate) async fn submit(State(app): State<App>, browser: Browser, form: Form)
     };
     let outcome = sign_in::password(&app.services, attempt).await?;
     let errors = match outcome {
-        PasswordOutcome::Challenged { handle } => {
-            return Ok(see_other("/sign-in/verify").with_cookie(app.cookies.set_handle(&handle)));
+        PasswordOutcome::Challenged { handle, not_sent } => {
+            let verify = match not_sent {
+                Some(refused) => second_step::not_sent(refused, "/sign-in/verify"),
+                None => "/sign-in/verify".redirect(),
+            };
+            return Ok(see_other(&verify).with_cookie(app.cookies.set_handle(&handle)));
         }
         PasswordOutcome::SignedIn(signed_in) => return Ok(admit(&app, signed_in)),
         PasswordOutcome::ConfirmBrowser => return confirm_browser::check_email(&app, &browser),
@@ -107,9 +118,20 @@ fn errors(outcome: &PasswordOutcome, typed: &str) -> Errors {
     errors
 }
 
-/// To where the way back of this sign-in may lead.
-pub(super) async fn targets(app: &App, return_to: Option<&str>) -> FormTargets {
-    FormTargets(onward::origins(app, return_to.unwrap_or_default()).await)
+/// What a sign-in leads to.
+pub(super) struct Onward {
+    /// To where its forms may lead.
+    pub(super) targets: FormTargets,
+    /// Named on its pages, where it is not one of our own.
+    pub(super) destination: Option<Destination>,
+}
+
+/// What this sign-in leads to.
+pub(super) async fn onward(app: &App, return_to: Option<&str>) -> Onward {
+    let to = return_to.unwrap_or_default();
+    let behind = onward::behind(app, to).await;
+    let destination = behind.destination(to);
+    Onward { targets: FormTargets(behind.origins), destination }
 }
 
 async fn again(
@@ -120,18 +142,28 @@ async fn again(
     errors: Errors,
 ) -> Answer {
     let wait = errors.wait;
-    let targets = targets(app, return_to.as_deref()).await;
-    let page = page(app, browser, form.get("email"), return_to, errors);
+    let Onward { targets, destination } = onward(app, return_to.as_deref()).await;
+    let page = page(app, browser, form.get("email"), return_to, destination, errors);
     Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait).with_form_targets(targets))
 }
 
-fn page(app: &App, browser: &Browser, email: &str, return_to: Option<String>, errors: Errors) -> SignInPage {
+fn page(
+    app: &App,
+    browser: &Browser,
+    email: &str,
+    return_to: Option<String>,
+    destination: Option<Destination>,
+    errors: Errors,
+) -> SignInPage {
+    let address = |page| return_to::with(page, return_to.as_deref());
     SignInPage {
-        shell: shell(app, browser, None).with_form_page(return_to::with("/sign-in", return_to.as_deref())),
+        shell: shell(app, browser, None).with_form_page(address("/sign-in")),
         email: email.to_owned(),
-        return_to,
+        destination,
+        forgot_url: address("/forgot-password"),
         email_error: errors.email,
         password_error: errors.password,
         form_error: errors.form,
+        return_to,
     }
 }

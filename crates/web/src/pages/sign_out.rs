@@ -5,6 +5,7 @@ use crate::{
     extract::{Browser, Form},
     notice::Done,
     respond::{Answer, ResponseExt as _, see_other},
+    return_to,
 };
 use axum::extract::{FromRequest as _, Request, State};
 use countersign_flows::sign_in;
@@ -13,8 +14,14 @@ use countersign_flows::sign_in;
 /// to protect: somebody signs out twice.
 pub(crate) async fn submit(State(app): State<App>, browser: Browser, request: Request) -> Answer {
     let Some(handle) = &browser.handle else { return Ok(see_other("/sign-in")) };
-    Form::from_request(request, &app).await?.only_a_button()?;
+    let form = Form::from_request(request, &app).await?;
+    form.only_a_button()?;
     sign_in::sign_out(&app.services, handle, &browser.origin).await?;
-    let answer = see_other(&Done::SignedOut.at("/sign-in"));
+    // *Use a different account*: back to what this one was on its way to.
+    let next = return_to::local(&app.settings.public_url, form.get("return_to"));
+    let answer = match next {
+        Some(path) => see_other(&path),
+        None => see_other(&Done::SignedOut.at("/sign-in")),
+    };
     Ok(answer.with_cookie(app.cookies.clear_handle()).with_forgotten_pages())
 }

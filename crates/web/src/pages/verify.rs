@@ -2,12 +2,13 @@
 
 use super::{
     second_step::{self, Errors, Place},
-    sign_in::{admit, targets},
+    sign_in::{Onward, admit, onward},
 };
 use crate::{
     app::App,
     extract::{Browser, Form, Query, Waiting},
     notice::Done,
+    onward::FormTargets,
     problem::Problem,
     respond::{self, Answer, ResponseExt as _, see_other},
     shell::shell,
@@ -22,8 +23,7 @@ use http::StatusCode;
 /// `GET /sign-in/verify`
 pub(crate) async fn show(State(app): State<App>, query: Query, waiting: Waiting) -> Answer {
     let asked = query.get("method").and_then(|method| method.parse().ok());
-    let targets = targets(&app, waiting.challenge.record().return_to.as_deref()).await;
-    let page = page(&app, &waiting, asked, Errors::default()).await?;
+    let (page, targets) = page(&app, &waiting, asked, Errors::default()).await?;
     Ok(respond::page(StatusCode::OK, &page)?.with_form_targets(targets))
 }
 
@@ -68,8 +68,7 @@ pub(crate) async fn send_code(State(app): State<App>, waiting: Waiting, form: Fo
 async fn again(app: &App, browser: Browser, method: Option<Method>, errors: Errors) -> Answer {
     let waiting = Waiting::of(app, browser).await?;
     let wait = errors.wait;
-    let targets = targets(app, waiting.challenge.record().return_to.as_deref()).await;
-    let page = page(app, &waiting, method, errors).await?;
+    let (page, targets) = page(app, &waiting, method, errors).await?;
     Ok(respond::page(respond::refused(wait), &page)?.with_retry_after(wait).with_form_targets(targets))
 }
 
@@ -78,7 +77,9 @@ async fn page(
     waiting: &Waiting,
     asked: Option<Method>,
     errors: Errors,
-) -> Result<VerifyPage, Problem> {
+) -> Result<(VerifyPage, FormTargets), Problem> {
+    let return_to = waiting.challenge.record().return_to.clone();
+    let Onward { targets, destination } = onward(app, return_to.as_deref()).await;
     let view = sign_in::step(&app.services, &waiting.challenge).await?;
     let place = Place {
         listed_as: app.settings.service_name.clone(),
@@ -90,5 +91,5 @@ async fn page(
     let mut step = second_step::step(&view, asked, place).ok_or(Problem::NoSecondStepLeft)?;
     step.code_error = errors.code;
     let shell = shell(app, &waiting.browser, None).with_form_page(step.address());
-    Ok(VerifyPage { shell, step, form_error: errors.form })
+    Ok((VerifyPage { shell, step, form_error: errors.form, return_to, destination }, targets))
 }

@@ -20,6 +20,8 @@ pub struct ConsentPage {
     pub learns: Vec<&'static str>,
     /// The request, for the hidden field.
     pub request: String,
+    /// The page's own address, to come back to with a different account.
+    pub address: String,
 }
 
 /// `GET /oauth2/logout`, where it is not certain who asks.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Destination, Shell};
 use countersign_core::second_step::Method;
 
 /// Whether a code is on its way.
@@ -66,7 +66,7 @@ impl SecondStep {
         match method {
             Method::App => "Use your authenticator app",
             Method::Sms => "Get a code by text message",
-            Method::Email => "Get a code by e-mail",
+            Method::Email => "Get a code by email",
             Method::BackupCode => "Use a backup code",
         }
     }
@@ -106,6 +106,10 @@ pub struct VerifyPage {
     pub step: SecondStep,
     /// What does not belong to the code field, such as too many attempts.
     pub form_error: Option<String>,
+    /// Where the sign-in leads, for *Use a different account*; `None` leaves the field out.
+    pub return_to: Option<String>,
+    /// What waits there, where it is not one of our own pages.
+    pub destination: Option<Destination>,
 }
 
 /// `GET, POST /confirm-identity`: password and second step again, before a sensitive change.

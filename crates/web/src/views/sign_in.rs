@@ -2,9 +2,18 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{ErrorAction, Shell};
 
-/// `GET, POST /sign-in`: e-mail and password.
+/// What a sign-in leads to that began elsewhere: an application or a protected site, by its registered name.
+#[derive(Clone)]
+pub struct Destination {
+    /// The application's name, or the site's host.
+    pub name: String,
+    /// For someone who doesn't want to go there after all.
+    pub way_out: ErrorAction,
+}
+
+/// `GET, POST /sign-in`: email and password.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub struct SignInPage {
@@ -14,7 +23,11 @@ pub struct SignInPage {
     pub email: String,
     /// Where to go afterwards, a path on this server; `None` leaves the field out.
     pub return_to: Option<String>,
-    /// What is wrong with the e-mail address (missing, not an address).
+    /// What waits there, where it is not one of our own pages.
+    pub destination: Option<Destination>,
+    /// The link to the page for a forgotten password, which leads back to here.
+    pub forgot_url: String,
+    /// What is wrong with the email address (missing, not an address).
     pub email_error: Option<String>,
     /// What is wrong with the password field (missing).
     pub password_error: Option<String>,
@@ -58,6 +71,14 @@ pub struct ForgotPasswordPage {
     pub email: String,
     /// What is wrong with the e-mail address as typed; never whether it has an account.
     pub email_error: Option<String>,
+    /// The page's own address, to ask again.
+    pub again_url: String,
+    /// The page to which it leads back: the sign-in.
+    pub sign_in_url: String,
+    /// Where the sign-in leads that it came from; `None` leaves the field out.
+    pub return_to: Option<String>,
+    /// The name of what waits there, where it is not one of our own pages.
+    pub destination: Option<String>,
     /// The request was taken. The answer is the same for every address.
     pub sent: bool,
     /// How many links an address gets within an hour: `"3 links"`.

@@ -232,7 +232,7 @@ async fn a_result_signs_in_the_browser_that_waited_for_it_and_no_other() {
     // 2. What only looks like a result.
     let again = Visitor::type_password(&server, &crm, BEN).await;
     let page = again.countersign.get(&again.page).await.expect_status(200);
-    assert!(page.words().contains("Enter your code"), "{page}");
+    assert!(page.words().contains("Enter your verification code"), "{page}");
     let cancelled = again.countersign.post(&format!("{}/cancel", again.page), &[]).await.expect_status(303);
     let state = parameter(&cancelled.location().unwrap(), "state");
     refused(

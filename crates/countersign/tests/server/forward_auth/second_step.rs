@@ -93,8 +93,8 @@ async fn whatever_second_step_an_account_has_is_taken_and_none_is_to_be_set_up()
     assert!(confirm.starts_with("/confirm-identity?return_to="), "{confirm}");
     let page = session.get(&confirm).await.expect_status(200);
     let words = page.words();
-    assert!(words.contains("asks to be sure that it is you, with a second step"), "{page}");
-    assert!(words.contains(site.base()), "{page}");
+    assert!(words.contains("needs you to confirm your identity with a verification code"), "{page}");
+    assert!(words.contains(site.base().trim_start_matches("http://")), "{page}");
     assert_eq!(page.attributes("main form.stack a", "href"), ["/profile"], "Cancel leads out of it");
 
     let fields = [("method", "sms"), ("return_to", &*way)];

@@ -18,7 +18,7 @@ async fn with_apps_alone() -> Server {
 async fn step_up(client: &Client, to: &str, person: &Person, method: &str, code: Option<&str>) -> Page {
     let form = client.get(to).await.expect_status(200);
     assert!(
-        form.words().contains("asks to be sure that it is you") && form.words().contains("Harbour CRM"),
+        form.words().contains("needs you to confirm your identity") && form.words().contains("Harbour CRM"),
         "{form}"
     );
     let return_to = form.attribute("input[name=return_to]", "value").unwrap();

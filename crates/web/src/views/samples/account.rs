@@ -26,6 +26,7 @@ pub(super) fn add_applications(pages: &mut Vec<Sample>) -> askama::Result<()> {
         agreed: false,
         learns: words::learns(&scope),
         request: "client_id=sample".into(),
+        address: "/oauth2/authorize?client_id=sample".into(),
     };
     push(pages, "consent", &consent)?;
     push(pages, "consent-continue", &ConsentPage { agreed: true, ..consent })?;

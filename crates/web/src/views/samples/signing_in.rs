@@ -2,8 +2,8 @@
 
 use super::{Sample, member, push, some, stranger, with_notice};
 use crate::views::{
-    ConfirmBrowser, ConfirmBrowserPage, ConfirmIdentityPage, ErrorAction, ErrorPage, ForgotPasswordPage,
-    NoticeKind, ResetPasswordPage, SecondStep, SentState, SignInPage, VerifyPage,
+    ConfirmBrowser, ConfirmBrowserPage, ConfirmIdentityPage, Destination, ErrorAction, ErrorPage,
+    ForgotPasswordPage, NoticeKind, ResetPasswordPage, SecondStep, SentState, SignInPage, VerifyPage,
 };
 use countersign_core::second_step::Method;
 
@@ -21,10 +21,18 @@ fn sign_in() -> SignInPage {
         shell: stranger(),
         email: String::new(),
         return_to: some("/profile"),
+        destination: None,
+        forgot_url: "/forgot-password".into(),
         email_error: None,
         password_error: None,
         form_error: None,
     }
+}
+
+/// An application that waits for the sign-in.
+fn destination(name: &str) -> Option<Destination> {
+    let way_out = ErrorAction { label: format!("Cancel and go back to {name}"), href: "/profile".into() };
+    Some(Destination { name: name.into(), way_out })
 }
 
 fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -35,11 +43,26 @@ fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
         "sign-in-wrong",
         &SignInPage { email: "mia@brightwater.example".into(), form_error, ..sign_in() },
     )?;
-    let email_error = some("Type your e-mail address, for example name@example.com.");
-    let password_error = some("Type your password.");
+    let email_error = some("Enter your email address, such as name@example.com.");
+    let password_error = some("Enter your password.");
     push(pages, "sign-in-empty", &SignInPage { email_error, password_error, ..sign_in() })?;
-    let shell = with_notice(stranger(), NoticeKind::Good, "You are signed out.");
+    let shell = with_notice(stranger(), NoticeKind::Good, "You’ve signed out.");
     push(pages, "sign-in-signed-out", &SignInPage { shell, ..sign_in() })?;
+    let shell = with_notice(
+        stranger(),
+        NoticeKind::Warning,
+        "You were signed out because your password was changed. If that wasn’t you, reset it now.",
+    );
+    push(pages, "sign-in-ended", &SignInPage { shell, ..sign_in() })?;
+    let page = SignInPage { destination: destination("Tidewater staff"), ..sign_in() };
+    push(pages, "sign-in-to-application", &page)?;
+    let way_out = ErrorAction { label: "Go to your account instead".into(), href: "/sign-in".into() };
+    let name = "wiki.internal.a-very-long-name-of-a-department.brightwater-agency.example".into();
+    push(
+        pages,
+        "sign-in-to-site",
+        &SignInPage { destination: Some(Destination { name, way_out }), ..sign_in() },
+    )?;
 
     let confirm_browser = |step| ConfirmBrowserPage { shell: stranger(), step };
     push(pages, "confirm-browser-check-email", &confirm_browser(ConfirmBrowser::CheckEmail))?;
@@ -51,6 +74,10 @@ fn password(pages: &mut Vec<Sample>) -> askama::Result<()> {
         shell: stranger(),
         email: String::new(),
         email_error: None,
+        again_url: "/forgot-password".into(),
+        sign_in_url: "/sign-in".into(),
+        return_to: None,
+        destination: None,
         sent: false,
         links_an_hour: "3 links".into(),
     };
@@ -103,7 +130,8 @@ pub(super) fn step(selected: Method, sent: SentState) -> SecondStep {
 }
 
 fn verify(pages: &mut Vec<Sample>) -> askama::Result<()> {
-    let page = |step| VerifyPage { shell: stranger(), step, form_error: None };
+    let page =
+        |step| VerifyPage { shell: stranger(), step, form_error: None, return_to: None, destination: None };
     push(pages, "verify-app", &page(step(Method::App, SentState::NotSent)))?;
     push(pages, "verify-sms", &page(step(Method::Sms, SentState::NotSent)))?;
     push(pages, "verify-sms-sent", &page(step(Method::Sms, SENT)))?;
@@ -111,7 +139,13 @@ fn verify(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "verify-email-sent", &page(step(Method::Email, SENT)))?;
     push(pages, "verify-backup-code", &page(step(Method::BackupCode, SentState::NotSent)))?;
     let email_only = SecondStep { methods: vec![Method::Email], ..step(Method::Email, SentState::NotSent) };
-    push(pages, "verify-email-only", &page(email_only))?;
+    push(pages, "verify-email-only", &page(email_only.clone()))?;
+    let to_masked =
+        "m•••@the-longest-domain-that-anyone-would-ever-register.department.brightwater-agency.example"
+            .into();
+    let sent = SecondStep { to_masked, sent: SENT, ..email_only };
+    let long = VerifyPage { destination: destination("Tidewater staff"), ..page(sent) };
+    push(pages, "verify-email-only-sent", &long)?;
 
     let refused = |selected, sent, error| SecondStep { code_error: some(error), ..step(selected, sent) };
     let wrong = "This code is not right. Wait for the app to show the next one, then type that.";
