@@ -12,7 +12,7 @@
 use crate::config::{Config, LogFormat};
 use crate::wiring::Failure;
 use countersign_flows::security_log;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;

@@ -78,8 +78,8 @@ async fn fail2ban_finds_those_who_guess_and_nobody_else() {
                   outcome=wrong_password request_id=1 client=192.0.2.66 method=POST route=/sign-in";
     let fields = [("email", forged), ("password", "not-the-password-at-all")];
     sign_in_at(at(&server, "198.51.100.3"), &fields).await.expect_status(422);
-    let foreign = at(&server, "198.51.100.4").with_header("origin", "https://evil.example");
-    sign_in_at(foreign, &sign_in).await.expect_status(403);
+    let foreign = [("origin", "https://evil.example")];
+    at(&server, "198.51.100.4").request("POST", "/sign-in", &foreign, Vec::new()).await.expect_status(403);
     let typing_error = at(&server, "198.51.100.5");
     typing_error.sign_in(mia).await.expect_redirect("/sign-in/verify");
     typing_error.verify("app", "12345").await.expect_status(422);
@@ -89,6 +89,8 @@ async fn fail2ban_finds_those_who_guess_and_nobody_else() {
     let guessers: Vec<String> =
         (2..=6).map(|n| format!("203.0.113.{n}")).chain(["2001:db8::7".into()]).collect();
     assert_eq!(banned(&log), guessers, "{log}");
+    let foreign = lines(&log, "198.51.100.4");
+    assert!(foreign[0].contains("INFO event=request outcome=refused reason=foreign-origin "), "{foreign:?}");
     let prefixed: String =
         log.lines().map(|line| format!("Jan 31 08:15:30 login countersign[4711]: {line}\n")).collect();
     assert_eq!(banned(&prefixed), guessers, "behind syslog's prefix");
