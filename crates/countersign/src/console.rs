@@ -19,7 +19,7 @@ pub(crate) fn at<F: Future<Output = Result<(), Failure>>>(
     act: impl FnOnce(Services) -> F,
 ) -> Result<(), Failure> {
     let config = place.settings(std::env::vars_os())?.config()?;
-    wiring::show_warnings();
+    crate::serve::logging::of_a_command();
     is_there(&config)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
     runtime

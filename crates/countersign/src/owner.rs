@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 /// Creates the owner, and says so.
 pub fn create(options: &OwnerCreate) -> Result<(), Failure> {
     let config = options.place.settings(std::env::vars_os())?.config()?;
-    wiring::show_warnings();
+    crate::serve::logging::of_a_command();
     let password = read_password(options.password_source())?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
     let created = runtime.block_on(async {

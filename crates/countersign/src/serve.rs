@@ -1,9 +1,11 @@
 //! `countersign serve`: from the command line to a listening server, and to its end.
 
+mod data_lock;
 pub(crate) mod demonstration;
 mod dev_messages;
 mod edge;
-mod logging;
+mod exporter;
+pub(crate) mod logging;
 mod shutdown;
 
 use crate::cli::Serve;
@@ -17,7 +19,7 @@ use countersign_flows::{
 };
 use countersign_web::{SupportContacts, WebSettings};
 use edge::{Edge, Limits, Stage};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use exporter::Exporter;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,6 +66,9 @@ async fn serve(mut config: Config, clock: Arc<dyn Clock>, start: Start) -> Resul
     let listener = bind("listen", config.listen).await?;
     let bound = listener.local_addr().map_err(Failure::other("the listener has no address"))?;
     config.listens_on(bound);
+    // The lock is held to the end of the function.
+    let _only_server = data_lock::take(&config).await?;
+    let metrics = exporter::install()?;
     let services = wiring::services(&config, clock, start).await?;
     // The first number takes a tenth of a second to parse; nobody should wait for it.
     tokio::task::spawn_blocking(|| "+442079460018".parse::<countersign_core::phone::PhoneNumber>().is_ok());
@@ -76,7 +81,6 @@ async fn serve(mut config: Config, clock: Arc<dyn Clock>, start: Start) -> Resul
         wiring::transports(&config, &outbox)?,
         words,
     );
-    let metrics = PrometheusBuilder::new().install_recorder().map_err(Failure::other("metrics"))?;
     let people = match config.mode {
         Mode::Dev => Some(demonstration::prepare(&config, &services).await?),
         Mode::Production => None,
@@ -142,7 +146,7 @@ async fn closing(mut stages: watch::Receiver<Stage>, stop: watch::Sender<bool>) 
 
 fn web_settings(
     config: &Config,
-    metrics: PrometheusHandle,
+    metrics: Exporter,
     dev_outbox: Option<Arc<dyn countersign_web::DevMessages>>,
 ) -> WebSettings {
     let shown = config.metrics_listen.is_none();
@@ -169,7 +173,7 @@ fn web_settings(
 /// `/metrics` on a listener of its own.
 async fn serve_metrics(
     address: SocketAddr,
-    metrics: PrometheusHandle,
+    metrics: Exporter,
     limits: Limits,
     stages: watch::Receiver<Stage>,
 ) -> Result<(), Failure> {
@@ -182,7 +186,7 @@ async fn serve_metrics(
     Ok(())
 }
 
-async fn housekeeping(services: Services, metrics: PrometheusHandle, stopped: watch::Receiver<bool>) {
+async fn housekeeping(services: Services, metrics: Exporter, stopped: watch::Receiver<bool>) {
     let mut tick = tokio::time::interval(HOUSEKEEPING);
     loop {
         tokio::select! {

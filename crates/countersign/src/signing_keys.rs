@@ -10,7 +10,7 @@ use std::{io::Write as _, sync::Arc};
 /// Makes them, and says so.
 pub fn rotate(options: &RotateSigning) -> Result<(), Failure> {
     let config = options.place.settings(std::env::vars_os())?.config()?;
-    wiring::show_warnings();
+    crate::serve::logging::of_a_command();
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other("the runtime cannot start"))?;
     let made = runtime.block_on(async {
         let services = wiring::services(&config, Arc::new(SystemClock), Start::Beside).await?;

@@ -91,7 +91,7 @@ pub(crate) async fn services(
 
 /// Who can write in the directory can put another file in the place of the database or the keys, or a log of their own beside
 /// the database, which SQLite would then play back.
-fn create_data_dir(config: &Config) -> Result<(), Failure> {
+pub(crate) fn create_data_dir(config: &Config) -> Result<(), Failure> {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
     let dir = &config.data_dir;
     let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
@@ -165,18 +165,6 @@ fn warn_of_plain_connections(url: &Secret) {
     }
 }
 
-/// Shows warnings to the operator of a command. `serve` has a log of its own.
-pub(crate) fn show_warnings() {
-    let shown = tracing_subscriber::fmt()
-        .compact()
-        .without_time()
-        .with_ansi(false)
-        .with_target(false)
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(std::io::stderr);
-    drop(shown.try_init());
-}
-
 /// The database, as an operator would find it.
 fn place(config: &Config) -> String {
     match &config.database {
@@ -211,7 +199,7 @@ fn unopened(config: &Config, error: &StoreError) -> Failure {
 }
 
 /// The setting that says where the database is.
-fn setting(config: &Config) -> &'static str {
+pub(crate) fn setting(config: &Config) -> &'static str {
     match (&config.database, config.mode) {
         (Database::Sqlite { .. }, Mode::Dev) => "--data",
         (Database::Sqlite { .. }, Mode::Production) => "data_dir",

@@ -1,6 +1,6 @@
 //! What happened on the account: written down by the flows, read by its holder.
 
-use crate::{Fault, Services};
+use crate::{Fault, Services, security_log::Entry};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
@@ -73,5 +73,10 @@ pub(crate) fn record_by(
     origin: Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
-    events::record(tx, &events::NewEvent { user, actor, kind, detail, origin }, now)
+    let logged = Entry::of_activity(kind, user, actor, &detail, &origin);
+    events::record(tx, &events::NewEvent { user, actor, kind, detail, origin }, now)?;
+    if let Some(entry) = logged {
+        tx.after_commit(move || entry.log());
+    }
+    Ok(())
 }

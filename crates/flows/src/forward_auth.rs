@@ -14,7 +14,10 @@
 //!
 //! The nonce is what keeps a stranger from sending somebody a link that signs them in to the stranger's own account.
 
-use crate::{Fault, Services, identity, members, second_step};
+use crate::{
+    Fault, Services, identity, members, second_step,
+    security_log::{Entry, Event},
+};
 use countersign_core::{
     assurance::{PasswordOrigin, assurance},
     ids::{OrganizationId, UserId},
@@ -98,6 +101,10 @@ pub async fn look(
         .map(|(identity, level)| Visitor { level: *level, memberships: identity.memberships.clone() });
     let decision = site.rules.decide(path, visitor.as_ref());
     metrics::counter!("countersign_forward_auth_total", "outcome" => decision.as_str()).increment(1);
+    if matches!(decision, Decision::Forbidden | Decision::Refused) {
+        let account = identity.as_ref().map(|(identity, _)| identity.user);
+        Entry::new(Event::ForwardAuth, decision.as_str()).account(account).log();
+    }
     Ok(match decision {
         Decision::Open | Decision::Allowed => Answer::Seen(identity.map(|(identity, _)| identity)),
         Decision::SignIn if denied => Answer::Forbidden,

@@ -16,11 +16,13 @@ use countersign_core::{Entropy, ambient::random, password::PlainPassword};
 use queue::{Entered, Queue};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use zeroize::Zeroizing;
 
 const RUNNING: &str = "countersign_password_hashes_running";
 const WAITING: &str = "countersign_password_hashes_waiting";
+const WAIT: &str = "countersign_password_hash_wait_seconds";
+const DURATION: &str = "countersign_password_hash_duration_seconds";
 const REFUSED: &str = "countersign_password_hashes_refused_total";
 
 /// Argon2id for backup codes: OWASP's 19 MiB, two passes, one lane, whatever passwords are hashed with. Their strength is
@@ -135,6 +137,7 @@ impl Hashing {
     /// Waits for a turn. [`Fault::Busy`] where the queue is full of others that come first.
     pub async fn turn(&self, share: Share) -> Result<Turn, Fault> {
         let (wake, woken) = oneshot::channel();
+        let asked = Instant::now();
         let entered = self.0.queue().enter(&share, wake);
         let refused = || {
             metrics::counter!(REFUSED).increment(1);
@@ -151,6 +154,7 @@ impl Hashing {
                 place
             }
         };
+        metrics::histogram!(WAIT).record(asked.elapsed().as_secs_f64());
         Ok(Turn(place))
     }
 
@@ -281,8 +285,10 @@ impl Pool {
         memory.resize(params.block_count(), Block::default());
         let mut output = Zeroizing::new([0; OUTPUT]);
         self.gauge.change(1);
+        let began = Instant::now();
         let result = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
             .hash_password_into_with_memory(secret, salt, output.as_mut_slice(), &mut memory);
+        metrics::histogram!(DURATION).record(began.elapsed().as_secs_f64());
         self.gauge.change(-1);
         let mut kept = blocks();
         if kept.len() < self.threads {

@@ -29,6 +29,7 @@ pub mod recorder;
 pub mod recovery;
 mod rules;
 pub mod second_step;
+pub mod security_log;
 pub mod sending;
 pub mod service;
 mod services;

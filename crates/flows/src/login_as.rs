@@ -1,6 +1,9 @@
 //! "Log in as": an administrator looks into a member's account, and can touch nothing in it.
 
-use crate::{Fault, Services, activity, letter};
+use crate::{
+    Fault, Services, activity, letter,
+    security_log::{Entry, Event},
+};
 use countersign_core::{
     authority::{LoginAsAuthority, LoginAsRefusal, SharedMembership},
     event::{Detail, EventKind, Origin},
@@ -44,6 +47,7 @@ pub async fn begin(
         Err(error) => return Ok(LoginAsOutcome::Reason(error)),
     };
     let (now, lifetimes, origin) = (s.now(), s.rules.lifetimes, origin.clone());
+    let actor = authority.actor();
     let handle = PlainHandle::generate(&*s.entropy);
     let (id, stored) = (SessionId::generate(now, &*s.entropy), handle.stored());
     let refused = s
@@ -71,6 +75,10 @@ pub async fn begin(
             Ok(None)
         })
         .await?;
+    if let Some(refused) = &refused {
+        let reason = if matches!(refused, LoginAsOutcome::NotFound) { "not-found" } else { "role" };
+        Entry::new(Event::LoginAs, "refused").because(reason).account(subject).actor(actor).log();
+    }
     s.ring();
     Ok(refused.unwrap_or(LoginAsOutcome::Begun { handle }))
 }

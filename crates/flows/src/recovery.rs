@@ -24,6 +24,7 @@ use crate::{
     hashing::Share,
     letter,
     password_change::chosen,
+    security_log::{Entry, Event, email_digest},
     sending,
     sign_in::{by_network, confirm_browser, hex},
 };
@@ -46,6 +47,7 @@ use countersign_store::{
     users::{self, User},
 };
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// What became of a request for a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,11 +118,12 @@ impl Request {
     /// [`Request::send`], after the answer.
     pub fn send_later(self, s: &Services) {
         let s = s.clone();
-        tokio::spawn(async move {
+        let sent = async move {
             if let Err(fault) = self.send(&s).await {
                 tracing::error!(%fault, "a link to choose a new password was not sent");
             }
-        });
+        };
+        tokio::spawn(sent.in_current_span());
     }
 
     /// Sends a link, if an active account has this address and its budgets allow it. Otherwise nothing changes: links
@@ -128,7 +131,11 @@ impl Request {
     pub async fn send(self, s: &Services) -> Result<(), Fault> {
         let email = self.email.clone();
         let account = s.store.read(move |tx| users::by_email(tx, &email)).await?;
-        let Some(User { id, .. }) = account.filter(|account| account.active) else { return Ok(()) };
+        let Some(User { id, .. }) = account.filter(|account| account.active) else {
+            let digest = Some(email_digest(s, &self.email));
+            Entry::new(Event::PasswordReset, "unknown_account").email_digest(digest).log();
+            return Ok(());
+        };
         let (now, lifetime) = (s.now(), s.rules.reset_lifetime);
         let (link, operator) = (PlainHandle::generate(&*s.entropy), s.rules.operator.clone());
         let (stored, expires_at) = (link.stored(), now.plus(lifetime));

@@ -30,7 +30,13 @@ pub(crate) use sent_code::{Target, send, send_recorded};
 pub use view::{SentView, StepView};
 pub(crate) use view::{permitted, usable, view};
 
-use crate::{Fault, Services, activity, hashing::Share, letter, sending::Limit};
+use crate::{
+    Fault, Services, activity,
+    hashing::Share,
+    letter,
+    security_log::{Entry, Event},
+    sending::Limit,
+};
 use budget::{Charge, Guesser};
 use countersign_core::{
     Timestamp,
@@ -45,6 +51,7 @@ use countersign_otp::{BackupCodeError, CodeError};
 pub use countersign_store::sent_codes::Purpose;
 use countersign_store::{StoreResult, Tx, backup_codes as codes, failures, second_steps, users};
 use std::time::Duration;
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 /// Why a code is refused.
@@ -96,6 +103,21 @@ impl CodeRefusal {
             Self::Closed { .. } => "closed",
             Self::NotSent | Self::Expired => "not-sent",
             Self::NotAvailable => "not-available",
+            Self::Empty | Self::NotDigits | Self::WrongLength { .. } | Self::Mistyped => "malformed",
+        }
+    }
+}
+
+impl CodeRefusal {
+    /// The word for the security log.
+    fn logged(&self) -> &'static str {
+        match self {
+            Self::Wrong | Self::WrongNearPause { .. } => "wrong_code",
+            Self::AlreadyUsed => "reused_code",
+            Self::Closed { .. } => "locked",
+            Self::NotSent => "not_sent",
+            Self::Expired => "expired",
+            Self::NotAvailable => "not_available",
             Self::Empty | Self::NotDigits | Self::WrongLength { .. } | Self::Mistyped => "malformed",
         }
     }
@@ -159,16 +181,18 @@ pub(crate) async fn guess(
     origin: &Origin,
 ) -> Result<Result<Claim, CodeRefusal>, Fault> {
     let (s, raw, origin) = (s.clone(), Zeroizing::new(raw.to_owned()), origin.clone());
-    tokio::spawn(async move {
+    let guessed = async move {
+        let purpose = asked.purpose.as_str();
         let guessed = guess_to_the_end(&s, user, asked, method, &raw, &origin).await;
         // A right one is counted where it is spent.
         if let Ok(Err(refusal)) = &guessed {
             count(method, refusal.word());
+            let entry = Entry::new(Event::SecondStep, refusal.logged());
+            entry.account(user).method(method).purpose(purpose).log();
         }
         guessed
-    })
-    .await
-    .map_err(|e| Fault::Internal(e.to_string()))?
+    };
+    tokio::spawn(guessed.in_current_span()).await.map_err(|e| Fault::Internal(e.to_string()))?
 }
 
 /// Counts a second step that was tried, wherever that was.

@@ -5,6 +5,7 @@ use crate::{
     Fault, Services, activity,
     hashing::Share,
     second_step::{self, Asked, Claim, CodeRefusal, Purpose, SendOutcome, StepView, Target},
+    security_log::{Entry, Event},
 };
 use countersign_core::{
     authority::{CredentialAuthority, LoginAsAuthority},
@@ -223,11 +224,15 @@ pub(crate) async fn own_password(
         .await?;
     let ticket = match charged {
         Ok(ticket) => ticket,
-        Err(closed) => return Ok(OwnPassword::Closed { retry_after: closed.until.since(now) }),
+        Err(closed) => {
+            Entry::new(Event::StepUp, "locked").account(user).log();
+            return Ok(OwnPassword::Closed { retry_after: closed.until.since(now) });
+        }
     };
     let active = account.as_ref().is_some_and(|account| account.active);
     let checked = turn.verify(typed, account.and_then(|account| account.password_hash)).await?;
     let Some(verified) = PasswordVerified::check(user, checked.matched, active, s.now()) else {
+        Entry::new(Event::StepUp, "wrong_password").account(user).log();
         return Ok(OwnPassword::Wrong);
     };
     s.store.write(move |tx| throttles::settle(tx, &key, ticket, Verdict::Right)).await?;

@@ -54,6 +54,7 @@ pub mod signing_keys;
 pub mod sites;
 mod store;
 pub mod throttles;
+mod timing;
 mod tx;
 pub mod users;
 

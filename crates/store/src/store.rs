@@ -6,6 +6,7 @@ use crate::engine::{
 };
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::Keyring;
+use crate::timing::{Operation, Timing};
 use crate::tx::Tx;
 use countersign_core::{Clock, Entropy, budget::Budgets};
 use std::{path::Path, sync::Arc};
@@ -90,13 +91,16 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
-        let job = self.budgeted(job);
-        match &self.engine {
+        let timing = self.timing(Operation::Write);
+        let job = self.prepared(timing, job);
+        let done = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(false, job).await,
             Engine::Postgres(postgres) => {
                 Arc::clone(postgres).run(Arc::clone(&self.tools), false, &Patience::REQUEST, job).await
             }
-        }
+        };
+        timing.ended();
+        done
     }
 
     /// The same for migrations and housekeeping, which nobody waits for and which may go through whole tables: a statement
@@ -106,13 +110,16 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
-        let job = self.budgeted(job);
-        match &self.engine {
+        let timing = self.timing(Operation::Background);
+        let job = self.prepared(timing, job);
+        let done = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(true, job).await,
             Engine::Postgres(postgres) => {
                 Arc::clone(postgres).run(Arc::clone(&self.tools), false, &Patience::BACKGROUND, job).await
             }
-        }
+        };
+        timing.ended();
+        done
     }
 
     /// Runs `job` in a transaction that only reads, on one consistent snapshot.
@@ -121,13 +128,16 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
-        let job = self.budgeted(job);
-        match &self.engine {
+        let timing = self.timing(Operation::Read);
+        let job = self.prepared(timing, job);
+        let done = match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).read(Arc::clone(&self.tools), job).await,
             Engine::Postgres(postgres) => {
                 Arc::clone(postgres).run(Arc::clone(&self.tools), true, &Patience::REQUEST, job).await
             }
-        }
+        };
+        timing.ended();
+        done
     }
 
     /// Whether the database is still the one that was opened: whether the paths of SQLite's files still lead to them. What is
@@ -142,17 +152,28 @@ impl Store {
         checked.map_err(|e| StoreError::Away(e.to_string()))?
     }
 
-    fn budgeted<T, F>(
+    fn timing(&self, operation: Operation) -> Timing {
+        let engine = match &self.engine {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgres",
+        };
+        Timing::new(engine, operation)
+    }
+
+    /// The job with its budgets, in the span of the request that asks for it.
+    fn prepared<T, F>(
         &self,
+        timing: Timing,
         job: F,
     ) -> impl FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static + use<T, F>
     where
         F: FnOnce(&mut Tx<'_>) -> StoreResult<T> + Send + 'static,
     {
-        let budgets = Arc::clone(&self.budgets);
+        let (budgets, span) = (Arc::clone(&self.budgets), tracing::Span::current());
         move |tx: &mut Tx<'_>| {
+            timing.begun();
             tx.budgets = budgets;
-            job(tx)
+            span.in_scope(|| job(tx))
         }
     }
 

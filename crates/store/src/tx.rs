@@ -14,7 +14,12 @@ pub struct Tx<'a> {
     pub(crate) entropy: &'a dyn Entropy,
     /// How much may be sent.
     pub(crate) budgets: Arc<Budgets>,
+    /// What runs once the transaction is committed.
+    pub(crate) after_commit: AfterCommit,
 }
+
+/// Runs after the commit, in order.
+pub(crate) type AfterCommit = Vec<Box<dyn FnOnce() + Send>>;
 
 pub(crate) enum EngineTx<'a> {
     Sqlite(&'a rusqlite::Connection),
@@ -22,6 +27,13 @@ pub(crate) enum EngineTx<'a> {
 }
 
 impl Tx<'_> {
+    /// Runs `then` once the transaction is committed, in the current span, even if the request that began it was given up
+    /// meanwhile. It does not run after a rollback, or where the outcome of the commit is unknown. It must not block.
+    pub fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+        let span = tracing::Span::current();
+        self.after_commit.push(Box::new(move || span.in_scope(then)));
+    }
+
     /// Runs a statement; the number of rows that it changed.
     pub(crate) fn execute(&mut self, sql: &'static str, params: &[Value]) -> StoreResult<u64> {
         match &mut self.engine {

@@ -23,7 +23,7 @@ mod id;
 mod local;
 mod session;
 
-pub(crate) use browser::{Browser, Visitor};
+pub(crate) use browser::{Browser, Visitor, address};
 pub(crate) use change::Change;
 pub(crate) use form::{Defect, Form, Query, Sent, encode_fields, parameters, read_body};
 pub(crate) use hosted::{Hosted, HostedPages};

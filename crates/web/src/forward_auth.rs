@@ -26,6 +26,7 @@ use countersign_core::secret::{PlainHandle, StoredHandle};
 use countersign_flows::{
     forward_auth::{self, Answer as Seen, Identity, Site, Way, Why},
     identity,
+    security_log::{Entry, Event},
 };
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -237,6 +238,7 @@ pub(crate) async fn finish(
     match cookie {
         Some(cookie) => Ok(cookies::with_site(see_other(&to), site, &cookie)),
         None => {
+            Entry::new(Event::ForwardAuth, "ticket_refused").log();
             let (origin, to) = (return_to::encode(&site.origin), return_to::encode(&to));
             Ok(see_other(&format!("{}/forward-auth/again?site={origin}&to={to}", app.settings.base())))
         }

@@ -3,7 +3,7 @@
 use crate::{
     api::{ApiProblem, told::is_api},
     app::App,
-    extract::Browser,
+    extract::{Browser, address},
     onward::FormTargets,
     openid_connect,
     problem::Problem,
@@ -19,13 +19,17 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use countersign_core::ambient::random;
-use countersign_flows::identity::{self, Who};
+use countersign_flows::{
+    identity::{self, Who},
+    security_log,
+};
 use data_encoding::HEXLOWER;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{self, CACHE_CONTROL, ORIGIN},
 };
 use std::{any::Any, time::Duration};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 /// No request may take longer: whoever waits that long has gone.
@@ -58,23 +62,52 @@ struct Number(String);
 pub(crate) async fn observed(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let number = HEXLOWER.encode(&random::<8>(&*app.services.entropy));
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", number, method = %request.method(), route);
+    let client = address(request.headers(), request.extensions(), &app);
+    let method = method(request.method());
+    // At the highest level, so that the lines of every level have its fields.
+    let span = tracing::error_span!("request", request_id = number, %client, method, route);
     request.extensions_mut().insert(Number(number.clone()));
-    let began = app.services.now();
-    let mut response = async {
-        let response = next.run(request).await;
-        let millis = u64::try_from(app.services.now().since(began).as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(status = response.status().as_u16(), millis, "answered");
-        response
-    }
-    .instrument(span)
-    .await;
-    let status = response.status().as_u16().to_string();
+    let began = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, took) = (response.status(), began.elapsed());
+    span.in_scope(|| answered(&route, status, took));
+    let class = format!("{}xx", status.as_u16() / 100);
+    let labels = [("route", route.clone()), ("status_class", class)];
+    metrics::histogram!("countersign_request_duration_seconds", &labels).record(took.as_secs_f64());
+    let status = status.as_u16().to_string();
     metrics::counter!("countersign_requests_total", "route" => route, "status" => status).increment(1);
     if let Ok(value) = HeaderValue::try_from(number) {
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+/// The method, if it is one that HTTP defines (RFC 9110 §9.1, RFC 5789): a client can send any word.
+fn method(method: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::PATCH,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    if known.contains(method) { method.as_str() } else { "OTHER" }
+}
+
+/// A line for every answer. What browsers and monitoring fetch by themselves is of interest only for debugging.
+fn answered(route: &str, status: StatusCode, took: Duration) {
+    let (status, duration_ms) = (status.as_u16(), took.as_secs_f64() * 1000.0);
+    // To the microsecond.
+    let duration_ms = (duration_ms * 1000.0).round() / 1000.0;
+    if routes::is_background(route) {
+        tracing::debug!(status, duration_ms, "answered");
+    } else {
+        tracing::info!(status, duration_ms, "answered");
+    }
 }
 
 /// Security headers, and no copy of a page anywhere but of a rejected form in the browser's own history: without script,
@@ -121,7 +154,7 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
     }
     let labels = [("reason", problem.reason().to_owned()), ("status", problem.status().as_str().to_owned())];
     metrics::counter!("countersign_refusals_total", &labels).increment(1);
-    tracing::info!(reason = problem.reason(), "refused");
+    security_log::Entry::new(security_log::Event::Request, "refused").because(problem.reason()).log();
     if protocol {
         return with_body(response, openid_connect::of_problem(&problem));
     }

@@ -357,6 +357,14 @@ pub(crate) fn may_be_shown_again(method: &Method, extensions: &Extensions) -> bo
     })
 }
 
+/// Whether a route is fetched by browsers or monitoring rather than by people or programs: files and probes.
+pub(crate) fn is_background(route: &str) -> bool {
+    const FILES: [&str; 2] = ["/favicon.ico", "/apple-touch-icon.png"];
+    route.starts_with("/assets/")
+        || FILES.contains(&route)
+        || TABLE.iter().any(|known| known.path == route && known.access == Machine)
+}
+
 /// Whether the path of this request is one of the endpoints for programs of applications, by whatever method.
 pub(crate) fn is_protocol(extensions: &Extensions) -> bool {
     let matched = extensions.get::<MatchedPath>().map(MatchedPath::as_str);

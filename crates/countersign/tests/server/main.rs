@@ -25,6 +25,7 @@ mod new_keys;
 mod openapi;
 mod openid;
 mod openid_clients;
+mod operating;
 mod profile;
 mod readiness;
 mod routes;

@@ -91,17 +91,20 @@ fn every_proof_that_the_documentation_names_exists() {
 /// What operators watch is named in the documentation, and nothing else is.
 #[test]
 fn every_counter_is_documented() {
-    const ENDINGS: [&str; 3] = ["_total", "_running", "_waiting"];
+    const ENDINGS: [&str; 8] =
+        ["_total", "_running", "_waiting", "_seconds", "_bytes", "_info", "_fds", "_threads"];
     let named = |text: &str| -> BTreeSet<String> {
         let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
-        let metric =
-            |word: &&str| word.starts_with("countersign_") && ENDINGS.iter().any(|end| word.ends_with(end));
+        let metric = |word: &&str| {
+            ["countersign_", "process_"].iter().any(|start| word.starts_with(start))
+                && ENDINGS.iter().any(|end| word.ends_with(end))
+        };
         let counters = words.filter(metric);
         counters.map(str::to_owned).collect()
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut code = String::new();
-    for room in ["flows", "web", "delivery", "countersign"] {
+    for room in ["store", "flows", "web", "delivery", "countersign"] {
         sources(&root.join("crates").join(room).join("src"), &mut code);
     }
     let documented = std::fs::read_to_string(root.join("docs/METRICS.md")).unwrap();

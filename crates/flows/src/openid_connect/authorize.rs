@@ -166,7 +166,7 @@ async fn go_on(
         (NextStep::Refuse(error), _) => refused(s, asker, error),
         (NextStep::DenyLoginAs(why), _) => {
             count("login-as-denied");
-            tracing::info!(client = %asker.application.id, ?why, "a login as does not enter an application");
+            tracing::info!(application = %asker.application.id, ?why, "a login as does not enter an application");
             let back = asker.refuse(s, AuthorizeError::AccessDenied);
             Outcome::LoginAsDenied(DeniedView { application: asker.application.name.clone(), why, back })
         }
@@ -198,7 +198,7 @@ pub const CANCELLED: &str = "cancelled";
 
 fn refused(s: &Services, asker: &Asker, error: AuthorizeError) -> Outcome {
     count(error.as_str());
-    tracing::info!(client = %asker.application.id, error = error.as_str(), "an authorization is refused");
+    tracing::info!(application = %asker.application.id, error = error.as_str(), "an authorization is refused");
     Outcome::Back(asker.refuse(s, error))
 }
 

@@ -1,7 +1,11 @@
 //! How an application shows who it is, at the endpoints for programs (RFC 6749 §2.3; OpenID Connect Core §9).
 
 use super::{Parameters, assertion};
-use crate::{Fault, Services, sign_in::by_network};
+use crate::{
+    Fault, Services,
+    security_log::{Entry, Event},
+    sign_in::by_network,
+};
 use countersign_core::{
     application::{ClientAuth, SigningAlgorithm},
     ids::ApplicationId,
@@ -93,7 +97,7 @@ pub async fn authenticate(
             NotAuthentic::Closed { .. } => "closed",
         };
         metrics::counter!("countersign_clients_refused_total", "reason" => reason).increment(1);
-        tracing::info!(reason, "not a client");
+        Entry::new(Event::Client, "refused").because(reason).log();
     }
     Ok(client)
 }

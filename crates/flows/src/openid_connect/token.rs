@@ -135,11 +135,11 @@ pub async fn token(
     match written {
         Written::Bought(bought) => tokens(s, &signer, *bought, drawn).map(Ok),
         Written::Refused(error) => {
-            tracing::info!(client = %client.id(), kind, error = error.as_str(), "no token");
+            tracing::info!(application = %client.id(), kind, error = error.as_str(), "no token");
             Ok(Err(error))
         }
         Written::Reused => {
-            tracing::warn!(client = %client.id(), kind, "shown a second time: its grant has ended");
+            tracing::warn!(application = %client.id(), kind, "shown a second time: its grant has ended");
             Ok(Err(TokenError::InvalidGrant))
         }
     }

@@ -1,6 +1,7 @@
 //! A right code, on its way to be spent.
 
 use super::budget::Charge;
+use crate::security_log::{Entry, Event};
 use countersign_core::{
     Timestamp,
     ids::{AuthenticatorId, BackupCodeId, UserId},
@@ -75,6 +76,9 @@ impl Claim {
             }
         }
         self.charge.settle(tx, verdict)?;
+        let outcome = if evidence.is_some() { "success" } else { "reused_code" };
+        let entry = Entry::new(Event::SecondStep, outcome).account(self.user).method(self.method);
+        tx.after_commit(move || entry.log());
         super::count(self.method, if evidence.is_some() { "right" } else { "already-used" });
         Ok(evidence)
     }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Fault, Recorder, Services, activity, letter,
+    security_log::{Entry, Event},
     sending::{self, Sending},
 };
 use countersign_core::{
@@ -127,7 +128,12 @@ pub(crate) async fn send_recorded<A: Send + 'static>(
         .write(s, move |tx| {
             users::take_turn(tx, user)?;
             let Some(account) = users::by_id(tx, user)? else { return Ok(SendOutcome::NotAvailable) };
-            draft.send(tx, &services, &account, now)
+            let outcome = draft.send(tx, &services, &account, now)?;
+            if matches!(outcome, SendOutcome::Closed { .. } | SendOutcome::Limited(_)) {
+                let entry = Entry::new(Event::Code, "limited").account(user).method(method);
+                tx.after_commit(move || entry.log());
+            }
+            Ok(outcome)
         })
         .await?;
     s.ring();

@@ -31,6 +31,7 @@ use countersign_store::{
     users::{self, User},
 };
 use std::time::Duration;
+use tracing::Instrument as _;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -81,11 +82,12 @@ pub(crate) fn forget(tx: &mut Tx<'_>, account: &User) -> StoreResult<()> {
 /// answer is the same for every address, and takes the same time.
 pub(super) fn send_link(s: &Services, email: EmailAddress, cause: Cause, origin: &Origin) {
     let (s, origin) = (s.clone(), origin.clone());
-    tokio::spawn(async move {
+    let sent = async move {
         if let Err(error) = try_to_send(&s, email, cause, origin).await {
             tracing::warn!(%error, "a link to confirm a browser was not sent");
         }
-    });
+    };
+    tokio::spawn(sent.in_current_span());
 }
 
 async fn try_to_send(s: &Services, email: EmailAddress, cause: Cause, origin: Origin) -> Result<(), Fault> {

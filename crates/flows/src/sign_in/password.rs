@@ -12,7 +12,13 @@ use super::{
     hex,
     verify::send_code,
 };
-use crate::{Fault, Services, activity, hashing::Share, identity, second_step::SendOutcome};
+use crate::{
+    Fault, Services, activity,
+    hashing::Share,
+    identity,
+    second_step::SendOutcome,
+    security_log::{Entry, Event, email_digest},
+};
 use countersign_core::{
     email::{EmailAddress, EmailError},
     event::{Detail, EventKind, Origin},
@@ -30,6 +36,7 @@ use countersign_store::{
     users::{self, User},
 };
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// What somebody typed, and from where.
 pub struct Attempt<'a> {
@@ -97,7 +104,9 @@ enum Standing {
 
 /// Checks a password and begins a sign-in.
 pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fault> {
-    let outcome = check(s, attempt).await?;
+    let (mut account, email) = (None, attempt.email.parse::<EmailAddress>());
+    let outcome = check(s, attempt, &mut account).await?;
+    log(s, &outcome, account, email.ok().as_ref());
     let word = match outcome {
         PasswordOutcome::Challenged { .. } => "second-step",
         PasswordOutcome::SignedIn(_) => "signed-in",
@@ -110,7 +119,28 @@ pub async fn password(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutc
     Ok(outcome)
 }
 
-async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fault> {
+/// In the security log. A finished sign-in is there as the activity of its account.
+fn log(s: &Services, outcome: &PasswordOutcome, account: Option<UserId>, email: Option<&EmailAddress>) {
+    let word = match outcome {
+        PasswordOutcome::SignedIn(_) => return,
+        PasswordOutcome::Challenged { .. } => "second_step_due",
+        PasswordOutcome::Wrong if account.is_none() => "unknown_account",
+        PasswordOutcome::Wrong => "wrong_password",
+        PasswordOutcome::BadEmail(_) | PasswordOutcome::BadPassword(_) => "malformed",
+        PasswordOutcome::Closed { .. } => "locked",
+        PasswordOutcome::ConfirmBrowser => "confirm_browser",
+    };
+    // Computed for every address, so that its time says nothing about there being an account.
+    let digest = email.map(|email| email_digest(s, email)).filter(|_| account.is_none());
+    Entry::new(Event::SignIn, word).account(account).email_digest(digest).log();
+}
+
+/// `account` is whose address it is, once that is known.
+async fn check(
+    s: &Services,
+    attempt: Attempt<'_>,
+    account: &mut Option<UserId>,
+) -> Result<PasswordOutcome, Fault> {
     let email = match attempt.email.parse::<EmailAddress>() {
         Ok(email) => email,
         Err(error) => return Ok(PasswordOutcome::BadEmail(error)),
@@ -120,6 +150,7 @@ async fn check(s: &Services, attempt: Attempt<'_>) -> Result<PasswordOutcome, Fa
         Err(error) => return Ok(PasswordOutcome::BadPassword(error)),
     };
     let (user, standing) = look_up(s, email.clone(), attempt.browser).await?;
+    *account = user.as_ref().map(|user| user.id);
     let counters = counters(s, &email, user.as_ref(), standing, attempt.origin);
     if let Some(closed) = peek(s, counters.clone()).await? {
         return Ok(refused(s, closed, email, &attempt));
@@ -260,13 +291,14 @@ fn refused(s: &Services, closed: Closed, email: EmailAddress, attempt: &Attempt<
 fn wrong(s: &Services, user: Option<UserId>, origin: &Origin) {
     let Some(user) = user else { return };
     let (now, origin, store) = (s.now(), origin.clone(), s.store.clone());
-    tokio::spawn(async move {
+    let recorded = async move {
         let kind = EventKind::PasswordWrong;
         let record = move |tx: &mut Tx<'_>| activity::record(tx, user, kind, Detail::default(), origin, now);
         if let Err(error) = store.write(record).await {
             tracing::warn!(%error, "a wrong password was not recorded");
         }
-    });
+    };
+    tokio::spawn(recorded.in_current_span());
 }
 
 /// The old hash and a new one, where the parameters have changed since the old one was made. A full pool is no reason to

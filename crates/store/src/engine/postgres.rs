@@ -5,6 +5,7 @@ mod connection;
 
 use crate::error::{StoreError, StoreResult};
 use crate::store::Tools;
+use crate::timing;
 use crate::tx::{EngineTx, Tx};
 pub use address::PostgresAddress;
 use address::PostgresHost;
@@ -162,16 +163,31 @@ where
         Err(error) => return (false, Err(error)),
     };
     let engine = EngineTx::Postgres(tx);
-    let mut tx = Tx { engine, keyring: &tools.keyring, entropy: &*tools.entropy, budgets: Arc::default() };
+    let mut tx = Tx {
+        engine,
+        keyring: &tools.keyring,
+        entropy: &*tools.entropy,
+        budgets: Arc::default(),
+        after_commit: Vec::new(),
+    };
     let result = job(&mut tx);
+    let after_commit = std::mem::take(&mut tx.after_commit);
     let EngineTx::Postgres(tx) = tx.engine else { return (false, result) };
     match result {
-        Ok(value) => match tx.commit() {
-            Ok(()) => (true, Ok(value)),
+        Ok(value) => match commit(tx, read_only) {
+            Ok(()) => {
+                after_commit.into_iter().for_each(|then| then());
+                (true, Ok(value))
+            }
             Err(error) => (false, Err(error)),
         },
         Err(error) => (tx.roll_back(), Err(error)),
     }
+}
+
+/// Only commits that write are measured: they wait for the disk.
+fn commit(tx: PgTx<'_>, read_only: bool) -> StoreResult<()> {
+    if read_only { tx.commit() } else { timing::commit("postgres", || tx.commit()) }
 }
 
 /// The system's certificate authorities; the provider is the one that the program installed.

@@ -7,7 +7,8 @@ mod files;
 
 use crate::error::{StoreError, StoreResult};
 use crate::store::Tools;
-use crate::tx::{EngineTx, Tx};
+use crate::timing;
+use crate::tx::{AfterCommit, EngineTx, Tx};
 use files::Files;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,6 +50,7 @@ trait Job: Send {
 struct Waiting<T, F> {
     job: Option<F>,
     result: Option<StoreResult<T>>,
+    after_commit: AfterCommit,
     answer: oneshot::Sender<StoreResult<T>>,
     /// Set by whoever comes first: the writer that begins, or the request that waits no longer.
     taken: Arc<AtomicBool>,
@@ -69,10 +71,14 @@ where
             .unwrap_or_else(|_| Err(StoreError::Refused("a closure panicked".into())));
         let keep = result.is_ok();
         self.result = Some(result);
+        self.after_commit = std::mem::take(&mut tx.after_commit);
         keep
     }
 
     fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
+        if committed.is_ok() && matches!(self.result, Some(Ok(_))) {
+            self.after_commit.into_iter().for_each(|then| then());
+        }
         let result = match (self.result, committed) {
             (Some(Ok(_)) | None, Err(error)) => Err(StoreError::Away(error.to_string())),
             (Some(result), _) => result,
@@ -126,7 +132,13 @@ impl Sqlite {
         let (answer, answered) = oneshot::channel();
         let away = |why: &str| StoreError::Away(why.to_owned());
         let taken = Arc::new(AtomicBool::new(false));
-        let waiting = Waiting { job: Some(job), result: None, answer, taken: Arc::clone(&taken) };
+        let waiting = Waiting {
+            job: Some(job),
+            result: None,
+            after_commit: Vec::new(),
+            answer,
+            taken: Arc::clone(&taken),
+        };
         self.jobs.try_send(Box::new(waiting)).map_err(|error| match error {
             mpsc::TrySendError::Full(_) => away("too many writes wait for the disk"),
             mpsc::TrySendError::Disconnected(_) => away("the writer has stopped"),
@@ -188,6 +200,7 @@ fn transaction<'a>(connection: &'a Connection, tools: &'a Tools) -> Tx<'a> {
         keyring: &tools.keyring,
         entropy: &*tools.entropy,
         budgets: Arc::default(),
+        after_commit: Vec::new(),
     }
 }
 
@@ -225,6 +238,6 @@ fn commit(connection: &Connection, group: &mut [Box<dyn Job>], tools: &Tools) ->
         let keep = job.run(&mut transaction(connection, tools));
         connection.execute_batch(if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
     }
-    connection.execute_batch("COMMIT")?;
+    timing::commit("sqlite", || connection.execute_batch("COMMIT"))?;
     Ok(())
 }

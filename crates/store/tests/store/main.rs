@@ -1,6 +1,7 @@
 //! What the store promises, on both engines: every test runs on SQLite and on PostgreSQL.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod after_commit;
 mod api_keys;
 mod application_challenges;
 mod application_users;

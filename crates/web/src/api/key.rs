@@ -16,7 +16,10 @@ use countersign_core::{
     event::Origin,
     session::HolderSession,
 };
-use countersign_flows::service::{self, Caller};
+use countersign_flows::{
+    security_log::{Entry, Event},
+    service::{self, Caller},
+};
 use http::{HeaderName, header::AUTHORIZATION, request::Parts};
 use std::{marker::PhantomData, net::IpAddr};
 
@@ -71,7 +74,9 @@ impl<S: Allows> Key<S> {
     /// Reads a request's head, in which no parameter but `parameters` may be.
     pub(crate) async fn read(parts: &Parts, app: &App, parameters: &[&str]) -> Result<Self, ApiProblem> {
         let origin = Browser::read(parts, app).origin;
-        let Some(caller) = caller(parts, app).await? else { return Err(no_key(app, origin.address)) };
+        let Some(caller) = caller(parts, app).await? else {
+            return Err(no_key(parts, app, origin.address));
+        };
         let standing = app.api.limits.requests.charge(caller.application().id, app.services.now());
         if let Some(told) = parts.extensions.get::<super::told::Told>() {
             told.standing(standing);
@@ -229,8 +234,11 @@ fn bearer(value: &str) -> Option<&str> {
 }
 
 /// Counts it for the network. A right key never comes here, and so is never held up by others' wrong ones.
-fn no_key(app: &App, address: IpAddr) -> ApiProblem {
+fn no_key(parts: &Parts, app: &App, address: IpAddr) -> ApiProblem {
     let standing = app.api.limits.wrong_key(address, app.services.now());
+    // A request without a key is no guess.
+    let missing = !parts.headers.contains_key(AUTHORIZATION);
+    Entry::new(Event::ApiKey, if missing { "missing" } else { "refused" }).log();
     if standing.over {
         return ApiProblem::plain(kinds::TOO_MANY_WRONG_KEYS).after(standing.resets_in);
     }

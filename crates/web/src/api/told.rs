@@ -1,8 +1,9 @@
 //! What goes with every answer below `/api/v1`: where the application stands, and a line in the log and the counts for what was
 //! refused.
 
-use super::{limit::Standing, problem::Refused};
+use super::{limit::Standing, problem::Refused, problem_type as kinds};
 use axum::{extract::Request, middleware::Next, response::Response};
+use countersign_flows::security_log::{Entry, Event};
 use std::sync::{Arc, OnceLock};
 
 /// Where the application stands, as soon as it is known which one it is.
@@ -35,7 +36,10 @@ pub(crate) async fn told(mut request: Request, next: Next) -> Response {
     if let Some(Refused(kind)) = response.extensions().get::<Refused>().copied() {
         let labels = [("reason", kind.slug.to_owned()), ("status", kind.status.to_string())];
         metrics::counter!("countersign_refusals_total", &labels).increment(1);
-        tracing::info!(reason = kind.slug, "refused");
+        if kind.slug != kinds::API_KEY_REFUSED.slug && kind.slug != kinds::TOO_MANY_WRONG_KEYS.slug {
+            // Those two are logged where the key is read.
+            Entry::new(Event::Request, "refused").because(kind.slug).log();
+        }
     }
     response
 }

@@ -17,7 +17,7 @@ use countersign_core::{
     session::Session,
 };
 use countersign_flows::identity;
-use http::{HeaderValue, Method, StatusCode, header::USER_AGENT, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header::USER_AGENT, request::Parts};
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -104,12 +104,17 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
-fn origin(parts: &Parts, app: &App) -> Origin {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+/// The client's address, behind the trusted proxies.
+pub(crate) fn address(headers: &HeaderMap, extensions: &Extensions, app: &App) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    client_address(peer, headers, &app.settings.trusted_proxies)
+}
+
+fn origin(parts: &Parts, app: &App) -> Origin {
     let user_agent = parts.headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
     Origin {
-        address: client_address(peer, &parts.headers, &app.settings.trusted_proxies),
+        address: address(&parts.headers, &parts.extensions, app),
         user_agent: String::from_utf8_lossy(user_agent).chars().take(USER_AGENT_LENGTH).collect(),
     }
 }

@@ -8,6 +8,7 @@ use super::{Edge, Stage};
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
+use countersign_flows::security_log::{Entry, Event};
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
@@ -70,7 +71,7 @@ fn of_refusal(refusal: Refusal) -> Response<Body> {
     let (status, reason) = (refusal.status(), refusal.reason());
     let labels = [("reason", reason.to_owned()), ("status", status.as_str().to_owned())];
     metrics::counter!("countersign_refusals_total", &labels).increment(1);
-    tracing::info!(reason, status = status.as_u16(), "refused");
+    Entry::new(Event::Request, "refused").because(reason).log();
     let mut response = Response::new(Body::from(format!("{}\n", refusal.sentence())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
