@@ -209,8 +209,8 @@ pub(crate) async fn confirm_with<A: Send + 'static>(
             }
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
-            activity::record(tx, user, EventKind::AppAdded, detail, origin, now)?;
-            letter::tell(tx, user, Notice::AppAdded { app: name }, now)?;
+            activity::record(tx, user, EventKind::AppAdded, detail, origin.clone(), now)?;
+            letter::tell(tx, user, Notice::AppAdded { app: name }, &origin, now)?;
             Ok(ConfirmOutcome::Added { app, ended, first })
         })
         .await?;
@@ -240,8 +240,8 @@ pub async fn remove(
             }
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
-            activity::record(tx, user, EventKind::AppRemoved, detail, origin, now)?;
-            letter::tell(tx, user, Notice::AppRemoved { app: name, last }, now)?;
+            activity::record(tx, user, EventKind::AppRemoved, detail, origin.clone(), now)?;
+            letter::tell(tx, user, Notice::AppRemoved { app: name, last }, &origin, now)?;
             Ok(Some(Removed { ended, last }))
         })
         .await?;

@@ -20,6 +20,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0010_assurance.sql"),
     include_str!("migrations/0011_applications.sql"),
     include_str!("migrations/0012_records.sql"),
+    include_str!("migrations/0018_notices.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.

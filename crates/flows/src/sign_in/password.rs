@@ -320,6 +320,7 @@ async fn begin(
             }
         })
         .await?;
+    s.ring();
     let return_to = attempt.return_to;
     Ok(signed_in.map(|signed_in| match signed_in {
         false => PasswordOutcome::Challenged { handle: given.session },

@@ -8,6 +8,7 @@ mod assurance;
 mod email;
 mod forward_auth;
 mod guessing;
+mod new_browser;
 mod organization;
 mod password;
 mod phone;
