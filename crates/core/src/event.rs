@@ -195,7 +195,7 @@ pub struct Detail {
 }
 
 /// From where a request came, for the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The client's address, behind the trusted proxies.
     pub address: std::net::IpAddr,

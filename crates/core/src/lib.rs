@@ -14,7 +14,7 @@
 //! - [`application`]: what uses this server, what it may ask for, and where it may send people back to.
 //! - [`assurance`], [`authorization`], [`oauth`], [`signing`]: what an application that signs people in may be told, what
 //!   follows its request, its words, and the keys that sign the answer.
-//! - [`message`], [`event`]: what people are told, and what is recorded.
+//! - [`message`], [`event`]: what people are told, and what is recorded; [`user_agent`]: with which browser.
 
 pub mod ambient;
 pub mod application;
@@ -42,5 +42,6 @@ pub mod signing;
 pub mod site_access;
 pub mod text;
 pub mod throttle;
+pub mod user_agent;
 
 pub use ambient::{Clock, Entropy, Timestamp};

@@ -1,6 +1,6 @@
 //! What people are told by e-mail and SMS. The words are delivery's; what is said, and when, is a rule.
 
-use crate::email::EmailAddress;
+use crate::{email::EmailAddress, event::Origin};
 use serde::{Deserialize, Serialize};
 
 /// How a message travels.
@@ -34,6 +34,10 @@ pub struct Message {
     pub application: Option<String>,
     /// When what it tells happened, in milliseconds since the Unix epoch.
     pub at_millis: i64,
+    /// From where it was done. `None` for what no one did from a browser: the operator's commands, and what the server does
+    /// by itself.
+    #[serde(default)]
+    pub origin: Option<Origin>,
     /// What it says.
     pub content: Content,
 }
@@ -160,6 +164,8 @@ pub enum Notice {
         /// How many are left.
         left: u32,
     },
+    /// Someone signed in with a browser that the account doesn't know.
+    NewBrowser,
     /// The password was changed.
     PasswordChanged,
     /// The sign-in address was changed. Goes to the old address and to the new one.

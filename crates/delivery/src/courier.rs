@@ -340,7 +340,8 @@ mod tests {
 
     #[test]
     fn a_code_ages_in_minutes_and_a_notice_in_a_month() {
-        let message = |content| Message { name: "Mia".into(), application: None, at_millis: 0, content };
+        let message =
+            |content| Message { name: "Mia".into(), application: None, at_millis: 0, origin: None, content };
         let code = message(Content::SignInCode { code: "048151".into(), minutes: 10 });
         assert!(!is_too_old(&code, Timestamp::from_millis(599_999)));
         assert!(is_too_old(&code, Timestamp::from_millis(600_000)));

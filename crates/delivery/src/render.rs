@@ -68,14 +68,22 @@ fn named(message: &Message) -> Cow<'_, Message> {
 #[cfg(test)]
 mod samples {
     use super::*;
-    use countersign_core::message::Content;
+    use countersign_core::{event::Origin, message::Content};
+
+    const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0";
 
     pub(super) fn words() -> Words {
         Words { service_name: "Harbour CRM".into(), public_url: "https://accounts.harbour.example".into() }
     }
 
     pub(super) fn message(content: Content) -> Message {
-        Message { name: "Mia Lund".into(), application: None, at_millis: 1_795_499_640_000, content }
+        Message {
+            name: "Mia Lund".into(),
+            application: None,
+            at_millis: 1_795_499_640_000,
+            origin: Some(Origin { address: [203, 0, 113, 7].into(), user_agent: FIREFOX.into() }),
+            content,
+        }
     }
 
     /// The same to somebody whom an application knows.

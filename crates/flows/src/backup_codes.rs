@@ -108,7 +108,7 @@ pub(crate) async fn reset_recorded<A: Send + 'static>(
                 return Ok(false);
             }
             fresh.store(tx, &authority, &origin, now)?;
-            letter::tell(tx, authority.user(), Notice::BackupCodesReset, now)?;
+            letter::tell(tx, authority.user(), Notice::BackupCodesReset, &origin, now)?;
             Ok(true)
         })
         .await?;

@@ -127,10 +127,10 @@ pub async fn confirm(
             let ended = enrolment::end_the_rest(tx, &authority)?;
             let to = new.masked();
             let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
-            activity::record(tx, user, EventKind::EmailChanged, detail, origin, now)?;
+            activity::record(tx, user, EventKind::EmailChanged, detail, origin.clone(), now)?;
             // The owner of the old mailbox is the only one who can know that this was someone else.
             let mailboxes = [(before.email.clone(), true), (new, true)];
-            letter::notify(tx, &before, &mailboxes, Notice::EmailChanged { to }, now)?;
+            letter::notify(tx, &before, &mailboxes, Notice::EmailChanged { to }, &origin, now)?;
             Ok(Confirm::Changed { ended })
         })
         .await?;

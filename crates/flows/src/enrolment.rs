@@ -377,7 +377,7 @@ impl Confirmed {
             None => Notice::AppAdded { app: name },
             Some(old) => Notice::AppReplaced { old, app: name },
         };
-        letter::tell(tx, user, notice, now)?;
+        letter::tell(tx, user, notice, origin, now)?;
         Ok(ConfirmOutcome::Added { app, ended, first, replaced })
     }
 }
@@ -406,8 +406,8 @@ pub async fn remove(
             ended_sessions::note_others(tx, holder, keep, EndReason::SecondStep, now)?;
             let ended = end_the_rest(tx, &authority)?;
             let detail = Detail { text: Some(name.clone()), count: Some(ended.into()), ..Detail::default() };
-            activity::record(tx, user, EventKind::AppRemoved, detail, origin, now)?;
-            letter::tell(tx, user, Notice::AppRemoved { app: name, last }, now)?;
+            activity::record(tx, user, EventKind::AppRemoved, detail, origin.clone(), now)?;
+            letter::tell(tx, user, Notice::AppRemoved { app: name, last }, &origin, now)?;
             Ok(Some(Removed { ended, last }))
         })
         .await?;

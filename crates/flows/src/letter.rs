@@ -1,4 +1,5 @@
-//! What is written to an account holder, in the name of whatever they know: this server, or their application.
+//! What is written to an account holder, in the name of whatever they know: this server, or their application. Each message
+//! has the origin of what happened: browser, operating system and IP address.
 //!
 //! **Notices and budgets.** A notice says that something about the account's security has changed, and so it is charged to
 //! none of the budgets that others can use up. It has one of its own, for each account; with the last one that fits, the
@@ -11,6 +12,7 @@ use countersign_core::{
     Timestamp,
     budget::Scope,
     email::EmailAddress,
+    event::Origin,
     ids::UserId,
     message::{Channel, Content, Message, Notice, Recipient},
 };
@@ -22,10 +24,16 @@ use countersign_store::{
 };
 
 /// Queues a notice to the account holder's mailbox.
-pub(crate) fn tell(tx: &mut Tx<'_>, user: UserId, notice: Notice, now: Timestamp) -> StoreResult<()> {
+pub(crate) fn tell(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    notice: Notice,
+    origin: &Origin,
+    now: Timestamp,
+) -> StoreResult<()> {
     let Some(account) = users::by_id(tx, user)? else { return Ok(()) };
     let verified = sending::has_verified_mailbox(tx, &account)?;
-    notify(tx, &account, &[(account.email.clone(), verified)], notice, now)
+    notify(tx, &account, &[(account.email.clone(), verified)], notice, origin, now)
 }
 
 /// Queues a notice to each of these mailboxes, which the account has verified or not.
@@ -34,6 +42,7 @@ pub(crate) fn notify(
     account: &User,
     mailboxes: &[(EmailAddress, bool)],
     notice: Notice,
+    origin: &Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
     // In this order wherever budgets are charged, or two transactions could wait for each other.
@@ -53,9 +62,9 @@ pub(crate) fn notify(
     for (mailbox, verified) in mailboxes {
         if *verified || strangers {
             let to = Recipient::Email(mailbox.clone());
-            send(tx, account, &to, notice.clone(), now)?;
+            send(tx, account, &to, notice.clone(), origin, now)?;
             if last {
-                send(tx, account, &to, Content::Notice(Notice::NoticesPaused), now)?;
+                send(tx, account, &to, Content::Notice(Notice::NoticesPaused), origin, now)?;
             }
         }
     }
@@ -68,11 +77,14 @@ pub(crate) fn send(
     account: &User,
     to: &Recipient,
     content: Content,
+    origin: &Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
     count(&content, to.channel());
     let (name, application) = (account.name.clone(), application_name(tx, account)?);
-    let message = Message { name, application, at_millis: now.millis(), content };
+    // The console is this machine and no one's browser.
+    let origin = (*origin != Origin::console()).then(|| origin.clone());
+    let message = Message { name, application, at_millis: now.millis(), origin, content };
     outbox::push(tx, to, &message, now).map(drop)
 }
 

@@ -69,9 +69,17 @@ pub async fn begin(
             sites::forget(tx, grant.actor_session())?;
             sessions::insert_impersonated(tx, grant, id, &stored, &reason, &origin, &lifetimes, now)?;
             let detail = Detail { text: Some(reason.clone()), ..Detail::default() };
-            activity::record_by(tx, subject, Some(actor), EventKind::LoginAsBegun, detail, origin, now)?;
+            activity::record_by(
+                tx,
+                subject,
+                Some(actor),
+                EventKind::LoginAsBegun,
+                detail,
+                origin.clone(),
+                now,
+            )?;
             let actor = users::by_id(tx, actor)?.map(|actor| actor.name).unwrap_or_default();
-            letter::tell(tx, subject, Notice::LoginAs { actor, organization, reason }, now)?;
+            letter::tell(tx, subject, Notice::LoginAs { actor, organization, reason }, &origin, now)?;
             Ok(None)
         })
         .await?;

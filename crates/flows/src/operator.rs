@@ -248,5 +248,5 @@ fn record(
     now: Timestamp,
 ) -> StoreResult<()> {
     activity::record(tx, id, kind, detail, Origin::console(), now)?;
-    letter::tell(tx, id, Notice::ByOperator(change), now)
+    letter::tell(tx, id, Notice::ByOperator(change), &Origin::console(), now)
 }

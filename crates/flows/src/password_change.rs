@@ -96,8 +96,8 @@ pub async fn change(
                 second_step::lift(tx, user)?;
             }
             let detail = Detail { count: Some(ended.into()), ..Detail::default() };
-            activity::record(tx, user, EventKind::PasswordChanged, detail, origin, now)?;
-            letter::tell(tx, user, Notice::PasswordChanged, now)?;
+            activity::record(tx, user, EventKind::PasswordChanged, detail, origin.clone(), now)?;
+            letter::tell(tx, user, Notice::PasswordChanged, &origin, now)?;
             Ok(PasswordChange::Changed { ended })
         })
         .await?;

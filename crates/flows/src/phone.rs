@@ -120,8 +120,8 @@ pub async fn confirm(
             sent_codes::end_of_user(tx, user)?;
             let to = phone::mask(&number);
             let detail = Detail { text: Some(to.clone()), ..Detail::default() };
-            activity::record(tx, user, EventKind::PhoneChanged, detail, origin, now)?;
-            letter::tell(tx, user, Notice::PhoneChanged { to }, now)?;
+            activity::record(tx, user, EventKind::PhoneChanged, detail, origin.clone(), now)?;
+            letter::tell(tx, user, Notice::PhoneChanged { to }, &origin, now)?;
             Ok(Confirm::Added)
         })
         .await?;
@@ -141,8 +141,8 @@ pub async fn remove(s: &Services, authority: CredentialAuthority, origin: &Origi
             }
             challenges::end_of_user(tx, user)?;
             sent_codes::end_of_user(tx, user)?;
-            activity::record(tx, user, EventKind::PhoneRemoved, Detail::default(), origin, now)?;
-            letter::tell(tx, user, Notice::PhoneRemoved, now)?;
+            activity::record(tx, user, EventKind::PhoneRemoved, Detail::default(), origin.clone(), now)?;
+            letter::tell(tx, user, Notice::PhoneRemoved, &origin, now)?;
             Ok(true)
         })
         .await?;

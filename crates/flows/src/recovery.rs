@@ -156,9 +156,9 @@ impl Request {
                 }
                 password_resets::insert(tx, &stored, id, expires_at)?;
                 let kind = EventKind::PasswordResetAsked;
-                activity::record(tx, id, kind, Detail::default(), self.origin, now)?;
+                activity::record(tx, id, kind, Detail::default(), self.origin.clone(), now)?;
                 let mailbox = Recipient::Email(account.email.clone());
-                letter::send(tx, &account, &mailbox, content, now)
+                letter::send(tx, &account, &mailbox, content, &self.origin, now)
             })
             .await?;
         s.ring();
@@ -231,8 +231,8 @@ pub async fn reset(s: &Services, token: &str, password: &str, origin: &Origin) -
             failures::clear_method(tx, user, Method::Email)?;
             confirm_browser::forget(tx, &account)?;
             let detail = Detail { count: Some(ended.into()), ..Detail::default() };
-            activity::record(tx, user, EventKind::PasswordReset, detail, origin, now)?;
-            letter::tell(tx, user, Notice::PasswordChanged, now)?;
+            activity::record(tx, user, EventKind::PasswordReset, detail, origin.clone(), now)?;
+            letter::tell(tx, user, Notice::PasswordChanged, &origin, now)?;
             Ok(Reset::Done)
         })
         .await?;

@@ -293,7 +293,7 @@ async fn wrong(
             if let Some(until) = charge.closes_until() {
                 record(tx, user, EventKind::SecondStepPaused, method, &origin, now)?;
                 let minutes = until.since(now).as_secs().div_ceil(60);
-                letter::tell(tx, user, Notice::SecondStepPaused { minutes }, now)?;
+                letter::tell(tx, user, Notice::SecondStepPaused { minutes }, &origin, now)?;
             }
             if disabled {
                 record(tx, user, EventKind::SecondStepDisabled, method, &origin, now)?;
@@ -301,6 +301,7 @@ async fn wrong(
                     tx,
                     user,
                     Notice::SecondStepDisabled { method: method.as_str().to_owned() },
+                    &origin,
                     now,
                 )?;
             }
@@ -369,7 +370,7 @@ pub(crate) fn backup_code_used(
     let left = codes::left(tx, user)?.unwrap_or(0);
     let detail = Detail { count: Some(left.into()), ..Detail::default() };
     activity::record(tx, user, EventKind::BackupCodeUsed, detail, origin.clone(), now)?;
-    letter::tell(tx, user, Notice::BackupCodeUsed { left }, now)?;
+    letter::tell(tx, user, Notice::BackupCodeUsed { left }, origin, now)?;
     Ok(left)
 }
 

@@ -202,7 +202,8 @@ fn notify(tx: &mut Tx<'_>, level: Level, operator: Option<&EmailAddress>, now: T
     let content =
         Content::BudgetNearlyUsed { scope: scope.as_str().to_owned(), subject, used, allowed, setting };
     letter::count(&content, Channel::Email);
-    let message = Message { name: String::new(), application: None, at_millis: now.millis(), content };
+    let message =
+        Message { name: String::new(), application: None, at_millis: now.millis(), origin: None, content };
     outbox::push(tx, &Recipient::Email(operator.clone()), &message, now).map(drop)
 }
 

@@ -13,7 +13,6 @@
 //! A handler never decides who may do something: it asks for the type that proves it. Rules are not here either; they
 //! are in the core, and the flows apply them.
 
-mod agent;
 pub mod api;
 mod app;
 mod client_address;

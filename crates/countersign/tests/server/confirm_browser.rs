@@ -111,7 +111,7 @@ async fn links_to_confirm_a_browser_are_few() {
     }
     // One more message to this mailbox comes after all that were caused before.
     server.client().post_from("/forgot-password", "/forgot-password", &[("email", &member.email)]).await;
-    mailbox.next_about("password for").await;
+    mailbox.next_about("Reset your").await;
     // A message may be handed over twice where the clock runs past its lease meanwhile: count the links.
     let links: BTreeSet<String> = mailbox
         .all()

@@ -3,21 +3,21 @@
 
 use super::{
     email::{once, set_up},
-    layout::{Letter, moment},
-    notice::happened,
+    layout::{Letter, occasion},
+    notice::{self, Occasion},
 };
 use countersign_core::message::{Content, Message, Notice, OperatorChange};
 
 /// The e-mail and the application's name; `None` for people who sign in here, and for what only they can get.
 pub(super) fn letter(message: &Message) -> Option<(Letter, &str)> {
     let application = message.application.as_deref()?;
-    let when = moment(message.at_millis);
+    let when = occasion(message);
     let letter = match &message.content {
         Content::SignInCode { code, minutes } | Content::SignInCodeElsewhere { code, minutes } => {
             sign_in(code, *minutes, &when, application)
         }
         Content::SetUpCode { code, minutes } => set_up(code, *minutes, &when, application),
-        Content::Notice(notice) => told(notice, &when, application),
+        Content::Notice(notice) => told(notice, message, &when, application),
         Content::ConfirmIdentityCode { .. }
         | Content::ConfirmPhoneCode { .. }
         | Content::ConfirmEmailCode { .. }
@@ -30,23 +30,26 @@ pub(super) fn letter(message: &Message) -> Option<(Letter, &str)> {
 
 fn sign_in(code: &str, minutes: u64, when: &str, application: &str) -> Letter {
     Letter::about(format!("Your sign-in code for {application}"))
-        .says(&format!("Here is the code that completes your sign-in to {application}:"))
+        .says(&format!("Your {application} verification code is:"))
         .shows(code)
-        .says(&once(when, minutes, application))
+        .says(&once(when, minutes, &format!("{application} will")))
         .says(&format!(
-            "If you are not signing in, somebody else is trying to, and they know your password. They cannot get in \
-             without this code, so keep it to yourself. Then change your password at {application}."
+            "Didn't try to sign in? Someone has your password. They can't get in without this code, so don't share it. \
+             Change your {application} password now."
         ))
 }
 
-fn told(notice: &Notice, when: &str, application: &str) -> Letter {
+fn told(notice: &Notice, message: &Message, when: &str, application: &str) -> Letter {
     let happened = match notice {
         // Nobody signs in with that address: the application has names of its own.
         Notice::EmailChanged { to } => format!(
-            "The e-mail address of your {application} account was changed to {to} on {when}. The codes for your \
-             sign-in and messages like this one go to the new address from now on."
+            "The email address of your {application} account was changed to {to} on {when}. Your codes and messages like \
+             this one now go to the new address."
         ),
-        notice => happened(notice, when, application),
+        notice => {
+            let at = Occasion { when, origin: message.origin.as_ref(), service: application };
+            notice::text(notice, at).happened
+        }
     };
     Letter::about(subject(notice, application)).says(&happened).says(&otherwise(notice, application))
 }
@@ -56,16 +59,17 @@ fn subject(notice: &Notice, application: &str) -> String {
     match notice {
         Notice::AppAdded { .. } => format!("An authenticator app was added to {account}"),
         Notice::AppRemoved { .. } => format!("An authenticator app was removed from {account}"),
-        Notice::AppReplaced { .. } => format!("The authenticator app of {account} was replaced"),
-        Notice::BackupCodesReset => format!("New backup codes were made for {account}"),
-        Notice::BackupCodeUsed { .. } => format!("A backup code was used for {account}"),
+        Notice::AppReplaced { .. } => format!("Your authenticator app for {account} was replaced"),
+        Notice::BackupCodesReset => format!("New backup codes were created for {account}"),
+        Notice::BackupCodeUsed { .. } => format!("A backup code was used on {account}"),
+        Notice::NewBrowser => format!("New sign-in to {account}"),
         Notice::PasswordChanged => format!("The password of {account} was changed"),
-        Notice::EmailChanged { .. } => format!("The e-mail address of {account} was changed"),
-        Notice::PhoneChanged { .. } => format!("A phone was added to {account}"),
-        Notice::PhoneRemoved => format!("The phone was removed from {account}"),
-        Notice::LoginAs { .. } => format!("An administrator has entered {account}"),
+        Notice::EmailChanged { .. } => format!("The email address of {account} was changed"),
+        Notice::PhoneChanged { .. } => format!("A phone number was added to {account}"),
+        Notice::PhoneRemoved => format!("The phone number was removed from {account}"),
+        Notice::LoginAs { .. } => format!("An administrator logged in to {account}"),
         Notice::SecondStepDisabled { .. } => format!("A way to sign in to {account} was turned off"),
-        Notice::SecondStepPaused { .. } => format!("Wrong codes were entered for {account}"),
+        Notice::SecondStepPaused { .. } => format!("Too many incorrect codes for {account}"),
         Notice::ByOperator(change) => match change {
             OperatorChange::Disabled => format!("Your {application} account was disabled"),
             OperatorChange::Enabled => format!("Your {application} account was enabled again"),
@@ -80,47 +84,43 @@ fn subject(notice: &Notice, application: &str) -> String {
     }
 }
 
-/// What to do if it was not you.
+/// What to do if it wasn't the account holder.
 fn otherwise(notice: &Notice, application: &str) -> String {
-    let intruder = "If this was not you, somebody else has been in your account.";
+    let intruder = "Wasn't you? Someone may have access to your account.";
+    let change = format!("Change your {application} password now");
     match notice {
-        Notice::AppAdded { .. } => format!(
-            "{intruder} Change your password at {application} at once, and tell its support that this app is not \
-             yours."
-        ),
-        Notice::AppReplaced { .. } | Notice::AppRemoved { .. } => format!(
-            "{intruder} Change your password at {application} at once, set up your app again, and tell its support."
-        ),
-        Notice::BackupCodesReset => format!(
-            "{intruder} Change your password at {application} at once, make new backup codes, and tell its support."
-        ),
+        Notice::AppAdded { .. } => {
+            format!("{intruder} {change} and contact {application} support: this app isn't yours.")
+        }
+        Notice::AppReplaced { .. } | Notice::AppRemoved { .. } => {
+            format!("{intruder} {change}, set up your app again, and contact {application} support.")
+        }
+        Notice::BackupCodesReset => {
+            format!("{intruder} {change}, create new backup codes, and contact {application} support.")
+        }
         Notice::BackupCodeUsed { .. } => format!(
-            "If this was not you, somebody has your password and at least one of your backup codes. Change your \
-             password at {application} at once, make new backup codes, and tell its support."
+            "Wasn't you? Someone has your password and at least one of your backup codes. {change}, create new backup \
+             codes, and contact {application} support."
         ),
         Notice::SecondStepDisabled { .. } => format!(
-            "If this was not you, somebody knows your password: change it at {application}. Sign in another way, and \
-             set up anew what was turned off. If no other way is left to you, ask the support of {application}."
+            "Wasn't you? Someone has your password. {change}. Sign in another way, and set up again what was turned off. \
+             If you have no other way to sign in, contact {application} support."
         ),
-        Notice::SecondStepPaused { .. } => format!(
-            "If this was you, wait a little and try again. If this was not you, somebody knows your password: change \
-             it at {application}."
-        ),
-        Notice::ByOperator(_) => {
-            format!("If you didn't ask for this, contact the support of {application}.")
+        Notice::SecondStepPaused { .. } => {
+            format!("If this was you, try again later. Wasn't you? Someone has your password. {change}.")
         }
-        Notice::NoticesPaused => format!(
-            "If these changes were not yours, change your password at {application} now, and contact its support."
-        ),
+        Notice::ByOperator(_) => format!("Didn't ask for this? Contact {application} support."),
+        Notice::NoticesPaused => {
+            format!("Weren't these changes yours? {change} and contact {application} support.")
+        }
         Notice::LoginAs { .. } | Notice::ApiKeyCreated { .. } => {
-            format!("If you did not expect this, ask the support of {application}.")
+            format!("Didn't expect this? Contact {application} support.")
         }
-        Notice::PasswordChanged
+        Notice::NewBrowser
+        | Notice::PasswordChanged
         | Notice::EmailChanged { .. }
         | Notice::PhoneChanged { .. }
-        | Notice::PhoneRemoved => {
-            format!("{intruder} Tell the support of {application} at once, and change your password there.")
-        }
+        | Notice::PhoneRemoved => format!("{intruder} {change} and contact {application} support."),
     }
 }
 
@@ -142,53 +142,52 @@ mod tests {
         let text = written(&of_an_application(code));
         assert_eq!(written(&of_an_application(elsewhere)), text);
         assert_snapshot!(text, @r#"
-    Subject: Your sign-in code for Brightbooks
+        Subject: Your sign-in code for Brightbooks
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Here is the code that completes your sign-in to Brightbooks:
+        Your Brightbooks verification code is:
 
-        048151
+            048151
 
-    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
-    10 minutes. Type it only on the page that you opened yourself. Nobody
-    who works for Brightbooks will ever ask you for it.
+        It expires in 10 minutes. Enter it only on the page where you started.
+        Brightbooks will never ask you for it. Requested on
+        24 November 2026, 05:54 UTC (Firefox on Windows, 203.0.113.7).
 
-    If you are not signing in, somebody else is trying to, and they know
-    your password. They cannot get in without this code, so keep it to
-    yourself. Then change your password at Brightbooks.
+        Didn't try to sign in? Someone has your password. They can't get in
+        without this code, so don't share it. Change your Brightbooks password
+        now.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
     fn a_code_before_a_set_up() {
         let code = Content::SetUpCode { code: "048151".into(), minutes: 10 };
         assert_snapshot!(written(&of_an_application(code)), @r#"
-    Subject: Your code to set up an app for Brightbooks
+        Subject: Your code to set up an app for Brightbooks
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Someone, hopefully you, is about to set up an authenticator app for your
-    Brightbooks account. Here is the code that confirms this email address:
+        Use this code to set up an authenticator app for your Brightbooks
+        account:
 
-        048151
+            048151
 
-    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
-    10 minutes. Type it only on the page that you opened yourself. Nobody
-    who works for Brightbooks will ever ask you for it.
+        It expires in 10 minutes. Enter it only on the page where you started.
+        Brightbooks will never ask you for it. Requested on
+        24 November 2026, 05:54 UTC (Firefox on Windows, 203.0.113.7).
 
-    If this was not you, someone else knows your password. They cannot set
-    up an app without this code, so keep it to yourself. Then change your
-    password at Brightbooks.
+        Wasn't you? Someone has your password. They can't set up an app without
+        this code, so don't share it. Change your Brightbooks password now.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
@@ -206,148 +205,150 @@ mod tests {
     #[test]
     fn an_app_was_added() {
         assert_snapshot!(notice(Notice::AppAdded { app: "Mia's phone".into() }), @r#"
-    Subject: An authenticator app was added to your Brightbooks account
+        Subject: An authenticator app was added to your Brightbooks account
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    The authenticator app "Mia's phone" was added to your Brightbooks
-    account on 24 November 2026, 05:54 UTC. The codes that it shows can now
-    be used to sign in, after your password.
+        The authenticator app "Mia's phone" was added to your Brightbooks
+        account on 24 November 2026, 05:54 UTC (Firefox on Windows,
+        203.0.113.7). You can now use its codes to sign in.
 
-    If this was not you, somebody else has been in your account. Change your
-    password at Brightbooks at once, and tell its support that this app is
-    not yours.
+        Wasn't you? Someone may have access to your account. Change your
+        Brightbooks password now and contact Brightbooks support: this app isn't
+        yours.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
     fn an_app_was_removed() {
         assert_snapshot!(notice(Notice::AppRemoved { app: "Mia's phone".into(), last: true }), @r#"
-    Subject: An authenticator app was removed from your Brightbooks account
+        Subject: An authenticator app was removed from your Brightbooks account
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    The authenticator app "Mia's phone" was removed from your Brightbooks
-    account on 24 November 2026, 05:54 UTC. Its codes no longer work. It was
-    the last one, so your backup codes no longer work either: they stand in
-    for an app.
+        The authenticator app "Mia's phone" was removed from your Brightbooks
+        account on 24 November 2026, 05:54 UTC (Firefox on Windows,
+        203.0.113.7). Its codes no longer work. It was your last app, so your
+        backup codes no longer work either.
 
-    If this was not you, somebody else has been in your account. Change your
-    password at Brightbooks at once, set up your app again, and tell its
-    support.
+        Wasn't you? Someone may have access to your account. Change your
+        Brightbooks password now, set up your app again, and contact Brightbooks
+        support.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
     fn backup_codes_were_reset() {
         assert_snapshot!(notice(Notice::BackupCodesReset), @r#"
-    Subject: New backup codes were made for your Brightbooks account
+        Subject: New backup codes were created for your Brightbooks account
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Ten new backup codes were made for your Brightbooks account on 24
-    November 2026, 05:54 UTC. Any older ones no longer work and can be
-    thrown away.
+        New backup codes were created for your Brightbooks account on
+        24 November 2026, 05:54 UTC (Firefox on Windows, 203.0.113.7). Your old
+        codes no longer work.
 
-    If this was not you, somebody else has been in your account. Change your
-    password at Brightbooks at once, make new backup codes, and tell its
-    support.
+        Wasn't you? Someone may have access to your account. Change your
+        Brightbooks password now, create new backup codes, and contact
+        Brightbooks support.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
     fn a_backup_code_was_used() {
         assert_snapshot!(notice(Notice::BackupCodeUsed { left: 3 }), @r#"
-    Subject: A backup code was used for your Brightbooks account
+        Subject: A backup code was used on your Brightbooks account
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    A backup code was used to sign in to your Brightbooks account, or to
-    confirm your identity there, on 24 November 2026, 05:54 UTC. That code
-    will not work again. You have 3 left. Make ten new ones soon, so that
-    you can still sign in if you lose your phone.
+        A backup code was used on your Brightbooks account on
+        24 November 2026, 05:54 UTC (Firefox on Windows, 203.0.113.7). It no
+        longer works. You have 3 backup codes left. Create new ones soon so you
+        don't get locked out.
 
-    If this was not you, somebody has your password and at least one of your
-    backup codes. Change your password at Brightbooks at once, make new
-    backup codes, and tell its support.
+        Wasn't you? Someone has your password and at least one of your backup
+        codes. Change your Brightbooks password now, create new backup codes,
+        and contact Brightbooks support.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
     fn the_address_was_changed() {
         assert_snapshot!(notice(Notice::EmailChanged { to: "m•••@new.example".into() }), @r#"
-    Subject: The e-mail address of your Brightbooks account was changed
+        Subject: The email address of your Brightbooks account was changed
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    The e-mail address of your Brightbooks account was changed to
-    m•••@new.example on 24 November 2026, 05:54 UTC. The codes for your
-    sign-in and messages like this one go to the new address from now on.
+        The email address of your Brightbooks account was changed to
+        m•••@new.example on 24 November 2026, 05:54 UTC (Firefox on Windows,
+        203.0.113.7). Your codes and messages like this one now go to the new
+        address.
 
-    If this was not you, somebody else has been in your account. Tell the
-    support of Brightbooks at once, and change your password there.
+        Wasn't you? Someone may have access to your account. Change your
+        Brightbooks password now and contact Brightbooks support.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
     fn a_second_step_was_turned_off() {
         assert_snapshot!(notice(Notice::SecondStepDisabled { method: "app".into() }), @r#"
-    Subject: A way to sign in to your Brightbooks account was turned off
+        Subject: A way to sign in to your Brightbooks account was turned off
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Many wrong codes in a row were entered for your Brightbooks account, the
-    last on 24 November 2026, 05:54 UTC. To protect it, the codes of your
-    authenticator app no longer work, until you set them up anew.
+        Too many incorrect codes in a row were entered for your Brightbooks
+        account, the last on 24 November 2026, 05:54 UTC (Firefox on Windows,
+        203.0.113.7). To protect it, the codes of your authenticator app no
+        longer work. Set them up again to use them.
 
-    If this was not you, somebody knows your password: change it at
-    Brightbooks. Sign in another way, and set up anew what was turned off.
-    If no other way is left to you, ask the support of Brightbooks.
+        Wasn't you? Someone has your password. Change your Brightbooks password
+        now. Sign in another way, and set up again what was turned off. If you
+        have no other way to sign in, contact Brightbooks support.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]
     fn the_second_step_is_paused() {
         assert_snapshot!(notice(Notice::SecondStepPaused { minutes: 15 }), @r#"
-    Subject: Wrong codes were entered for your Brightbooks account
+        Subject: Too many incorrect codes for your Brightbooks account
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Too many wrong codes were entered for your Brightbooks account, the last
-    on 24 November 2026, 05:54 UTC. To protect it, no more codes are taken
-    for 15 minutes.
+        Too many incorrect codes were entered for your Brightbooks account, the
+        last on 24 November 2026, 05:54 UTC (Firefox on Windows, 203.0.113.7).
+        To protect it, sign-in codes are blocked for 15 minutes.
 
-    If this was you, wait a little and try again. If this was not you,
-    somebody knows your password: change it at Brightbooks.
+        If this was you, try again later. Wasn't you? Someone has your password.
+        Change your Brightbooks password now.
 
-    -- 
-    Brightbooks
-    Sent by Harbour CRM for Brightbooks
-    "#);
+        -- 
+        Brightbooks
+        Sent by Harbour CRM for Brightbooks
+        "#);
     }
 
     #[test]

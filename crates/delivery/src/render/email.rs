@@ -6,14 +6,14 @@
 //! table, in the list of a mailbox that is open on a shared display, and in the logs of mail servers, which keep
 //! subjects and not bodies.
 
-use super::layout::{Letter, moment, span};
+use super::layout::{Letter, occasion, span};
 use super::operator::{self, Budget};
 use super::{Words, notice};
 use countersign_core::message::{Content, Message};
 
 /// The e-mail for `message`, all but greeting and signature.
 pub(super) fn letter(message: &Message, words: &Words) -> Letter {
-    let when = moment(message.at_millis);
+    let when = occasion(message);
     match &message.content {
         Content::SignInCode { code, minutes } | Content::SignInCodeElsewhere { code, minutes } => {
             sign_in(code, *minutes, &when, words)
@@ -23,8 +23,8 @@ pub(super) fn letter(message: &Message, words: &Words) -> Letter {
         Content::ConfirmPhoneCode { code, minutes } => phone(code, *minutes, &when, words),
         Content::ConfirmEmailCode { code, minutes } => address(code, *minutes, &when, words),
         Content::ResetPassword { link, minutes } => reset(link, *minutes, &when, words),
-        Content::ConfirmBrowser { link, minutes } => browser(link, *minutes, words),
-        Content::Notice(notice) => notice::letter(notice, &when, words),
+        Content::ConfirmBrowser { link, minutes } => browser(link, *minutes, &when, words),
+        Content::Notice(notice) => notice::letter(notice, message.origin.as_ref(), &when, words),
         Content::BudgetNearlyUsed { scope, subject, used, allowed, setting } => operator::budget(
             &Budget { scope, subject, used: *used, allowed: *allowed, setting },
             &when,
@@ -36,12 +36,12 @@ pub(super) fn letter(message: &Message, words: &Words) -> Letter {
 fn sign_in(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
     let Words { service_name, public_url } = words;
     Letter::about(format!("Your sign-in code for {service_name}"))
-        .says(&format!("Here is the code that completes your sign-in to {service_name}:"))
+        .says("Your verification code is:")
         .shows(code)
-        .says(&once(when, minutes, "us"))
+        .says(&once(when, minutes, "We'll"))
         .says(
-            "If you are not signing in, somebody else is trying to, and they know your password. They cannot get in \
-             without this code, so keep it to yourself. Then choose a new password here:",
+            "Didn't try to sign in? Someone has your password. They can't get in without this code, so don't share it. \
+             Change your password now:",
         )
         .shows(&format!("{public_url}/forgot-password"))
 }
@@ -49,30 +49,24 @@ fn sign_in(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
 /// For `service`, where someone without a second step is about to set up their first app.
 pub(super) fn set_up(code: &str, minutes: u64, when: &str, service: &str) -> Letter {
     Letter::about(format!("Your code to set up an app for {service}"))
-        .says(&format!(
-            "Someone, hopefully you, is about to set up an authenticator app for your {service} account. Here is the code that \
-             confirms this email address:"
-        ))
+        .says(&format!("Use this code to set up an authenticator app for your {service} account:"))
         .shows(code)
-        .says(&once(when, minutes, service))
+        .says(&once(when, minutes, &format!("{service} will")))
         .says(&format!(
-            "If this was not you, someone else knows your password. They cannot set up an app without this code, so keep it \
-             to yourself. Then change your password at {service}."
+            "Wasn't you? Someone has your password. They can't set up an app without this code, so don't share it. Change \
+             your {service} password now."
         ))
 }
 
 fn identity(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
     let Words { service_name, public_url } = words;
-    Letter::about(format!("Your code to confirm that it is you, for {service_name}"))
-        .says(&format!(
-            "Somebody, hopefully you, is about to do something on your {service_name} account that needs a \
-             confirmation. Here is the code for it:"
-        ))
+    Letter::about(format!("Confirm it's you: your {service_name} code"))
+        .says(&format!("Use this code to confirm a change to your {service_name} account:"))
         .shows(code)
-        .says(&once(when, minutes, "us"))
+        .says(&once(when, minutes, "We'll"))
         .says(
-            "If this was not you, somebody else is signed in to your account. It is not done without this code, \
-             so keep it to yourself. Then end the sessions that are not yours and change your password:",
+            "Wasn't you? Someone may have access to your account. Nothing happens without this code, so don't share it. \
+             Sign out other browsers and change your password:",
         )
         .shows(&format!("{public_url}/profile"))
 }
@@ -80,78 +74,67 @@ fn identity(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
 fn phone(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
     let Words { service_name, public_url } = words;
     Letter::about(format!("Your code to confirm a phone for {service_name}"))
-        .says(&format!("Here is the code that confirms the phone for your {service_name} account:"))
+        .says(&format!("Use this code to confirm the phone number for your {service_name} account:"))
         .shows(code)
-        .says(&once(when, minutes, "us"))
+        .says(&once(when, minutes, "We'll"))
         .says(
-            "If this was not you, somebody else is signed in to your account. No phone is added without this code, \
-             so keep it to yourself. Then end the sessions that are not yours and change your password:",
+            "Wasn't you? Someone may have access to your account. No phone is added without this code, so don't share it. \
+             Sign out other browsers and change your password:",
         )
         .shows(&format!("{public_url}/profile"))
 }
 
-/// Goes to an address that may belong to somebody who has never heard of the service.
+/// Goes to an address that may belong to someone who has never heard of the service.
 fn address(code: &str, minutes: u64, when: &str, words: &Words) -> Letter {
-    let Words { service_name, public_url } = words;
-    Letter::about(format!("Your code to confirm this address for {service_name}"))
-        .says(&format!(
-            "Somebody, hopefully you, wants to use this e-mail address to sign in to {service_name}. Here is the \
-             code that confirms it:"
-        ))
+    let Words { service_name, .. } = words;
+    Letter::about(format!("Your code to confirm this email address for {service_name}"))
+        .says(&format!("Use this code to confirm this email address for {service_name}:"))
         .shows(code)
-        .says(&once(when, minutes, "us"))
-        .says(&format!(
-            "If this was not you, somebody may have mistyped an address. You need do nothing: without the code \
-             this address is not used. If you have a {service_name} account of your own, you can see on this page \
-             what has happened on it:"
-        ))
-        .shows(&format!("{public_url}/profile/activity"))
+        .says(&once(when, minutes, "We'll"))
+        .says(
+            "Not you? Someone probably mistyped their address. You don't need to do anything: without the code, this \
+             address isn't used.",
+        )
 }
 
 fn reset(link: &str, minutes: u64, when: &str, words: &Words) -> Letter {
-    let Words { service_name, public_url } = words;
-    Letter::about(format!("Choose a new password for {service_name}"))
-        .says(&format!(
-            "Somebody, hopefully you, asked on {when} to choose a new password for your {service_name} account. \
-             This page lets you do it:"
-        ))
+    let Words { service_name, .. } = words;
+    Letter::about(format!("Reset your {service_name} password"))
+        .says(&format!("Use this link to choose a new password for your {service_name} account:"))
         .shows(link)
         .says(&format!(
-            "The link works once, within {}. Everything else stays as it is: when you sign in with the new \
-             password, you will be asked for your second step as usual.",
+            "The link expires in {} and works once. You'll still need your verification code to sign in. Requested on \
+             {when}.",
             span(minutes)
         ))
         .says(
-            "If this was not you, you need do nothing: your password stays as it is. Do not pass the link on. You \
-             can see on this page what has happened on your account:",
+            "Didn't ask for this? Ignore this email; your password hasn't changed. Don't forward this link.",
         )
-        .shows(&format!("{public_url}/profile/activity"))
 }
 
 /// After too many wrong passwords. Most likely someone else entered them, so it says first that nothing has happened.
-fn browser(link: &str, minutes: u64, words: &Words) -> Letter {
+fn browser(link: &str, minutes: u64, when: &str, words: &Words) -> Letter {
     let Words { service_name, public_url } = words;
     Letter::about(format!("Is it you who is signing in to {service_name}?"))
         .says(&format!(
-            "There have been many attempts to sign in to your {service_name} account with a wrong password. None of \
-             them got in. To protect your account, a new browser must be confirmed before it can sign in."
+            "There have been many attempts to sign in to your {service_name} account with an incorrect password, the last \
+             on {when}. None of them got in. To protect your account, a new browser must be confirmed before it can sign \
+             in."
         ))
-        .says("If you are signing in right now, open this page in the browser that you want to sign in with, and confirm \
-             it:")
+        .says("If you're signing in right now, open this page in the browser you want to sign in with, and confirm it:")
         .shows(link)
-        .says(&format!("The link works once, within {}. Then sign in as usual.", span(minutes)))
+        .says(&format!("The link expires in {} and works once. Then sign in as usual.", span(minutes)))
         .says(
-            "If you are not signing in, you don't need to do anything. Don't share the link. Browsers that you have \
-             used before still work. You can see here what has happened on your account:",
+            "Not signing in? You don't need to do anything. Don't forward this link. Browsers you've used before still \
+             work. See what happened on your account:",
         )
         .shows(&format!("{public_url}/profile/activity"))
 }
 
-/// The advice beside every code; `whom` is who would never ask for it.
-pub(super) fn once(when: &str, minutes: u64, whom: &str) -> String {
+/// The advice beside every code; `who` would never ask for it ("We'll", "Brightbooks will").
+pub(super) fn once(when: &str, minutes: u64, who: &str) -> String {
     format!(
-        "It was asked for on {when}, and works once, within {}. Type it only on the page that you opened yourself. \
-         Nobody who works for {whom} will ever ask you for it.",
+        "It expires in {}. Enter it only on the page where you started. {who} never ask you for it. Requested on {when}.",
         span(minutes)
     )
 }
@@ -170,144 +153,133 @@ mod tests {
     fn a_sign_in_code() {
         let (code, minutes) = code();
         assert_snapshot!(email(Content::SignInCode { code, minutes }), @r#"
-    Subject: Your sign-in code for Harbour CRM
+        Subject: Your sign-in code for Harbour CRM
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Here is the code that completes your sign-in to Harbour CRM:
+        Your verification code is:
 
-        048151
+            048151
 
-    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
-    10 minutes. Type it only on the page that you opened yourself. Nobody
-    who works for us will ever ask you for it.
+        It expires in 10 minutes. Enter it only on the page where you started.
+        We'll never ask you for it. Requested on 24 November 2026, 05:54 UTC
+        (Firefox on Windows, 203.0.113.7).
 
-    If you are not signing in, somebody else is trying to, and they know
-    your password. They cannot get in without this code, so keep it to
-    yourself. Then choose a new password here:
+        Didn't try to sign in? Someone has your password. They can't get in
+        without this code, so don't share it. Change your password now:
 
-        https://accounts.harbour.example/forgot-password
+            https://accounts.harbour.example/forgot-password
 
-    -- 
-    Harbour CRM
-    https://accounts.harbour.example
-    "#);
+        -- 
+        Harbour CRM
+        https://accounts.harbour.example
+        "#);
     }
 
     #[test]
     fn a_code_that_confirms_an_identity() {
         let (code, minutes) = code();
         assert_snapshot!(email(Content::ConfirmIdentityCode { code, minutes }), @r#"
-    Subject: Your code to confirm that it is you, for Harbour CRM
+        Subject: Confirm it's you: your Harbour CRM code
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Somebody, hopefully you, is about to do something on your Harbour CRM
-    account that needs a confirmation. Here is the code for it:
+        Use this code to confirm a change to your Harbour CRM account:
 
-        048151
+            048151
 
-    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
-    10 minutes. Type it only on the page that you opened yourself. Nobody
-    who works for us will ever ask you for it.
+        It expires in 10 minutes. Enter it only on the page where you started.
+        We'll never ask you for it. Requested on 24 November 2026, 05:54 UTC
+        (Firefox on Windows, 203.0.113.7).
 
-    If this was not you, somebody else is signed in to your account. It is
-    not done without this code, so keep it to yourself. Then end the
-    sessions that are not yours and change your password:
+        Wasn't you? Someone may have access to your account. Nothing happens
+        without this code, so don't share it. Sign out other browsers and change
+        your password:
 
-        https://accounts.harbour.example/profile
+            https://accounts.harbour.example/profile
 
-    -- 
-    Harbour CRM
-    https://accounts.harbour.example
-    "#);
+        -- 
+        Harbour CRM
+        https://accounts.harbour.example
+        "#);
     }
 
     #[test]
     fn a_code_that_confirms_a_phone() {
         let (code, minutes) = code();
         assert_snapshot!(email(Content::ConfirmPhoneCode { code, minutes }), @r#"
-    Subject: Your code to confirm a phone for Harbour CRM
+        Subject: Your code to confirm a phone for Harbour CRM
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Here is the code that confirms the phone for your Harbour CRM account:
+        Use this code to confirm the phone number for your Harbour CRM account:
 
-        048151
+            048151
 
-    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
-    10 minutes. Type it only on the page that you opened yourself. Nobody
-    who works for us will ever ask you for it.
+        It expires in 10 minutes. Enter it only on the page where you started.
+        We'll never ask you for it. Requested on 24 November 2026, 05:54 UTC
+        (Firefox on Windows, 203.0.113.7).
 
-    If this was not you, somebody else is signed in to your account. No
-    phone is added without this code, so keep it to yourself. Then end the
-    sessions that are not yours and change your password:
+        Wasn't you? Someone may have access to your account. No phone is added
+        without this code, so don't share it. Sign out other browsers and change
+        your password:
 
-        https://accounts.harbour.example/profile
+            https://accounts.harbour.example/profile
 
-    -- 
-    Harbour CRM
-    https://accounts.harbour.example
-    "#);
+        -- 
+        Harbour CRM
+        https://accounts.harbour.example
+        "#);
     }
 
     #[test]
     fn a_code_that_confirms_an_address() {
         let (code, minutes) = code();
         assert_snapshot!(email(Content::ConfirmEmailCode { code, minutes }), @r#"
-    Subject: Your code to confirm this address for Harbour CRM
+        Subject: Your code to confirm this email address for Harbour CRM
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Somebody, hopefully you, wants to use this e-mail address to sign in to
-    Harbour CRM. Here is the code that confirms it:
+        Use this code to confirm this email address for Harbour CRM:
 
-        048151
+            048151
 
-    It was asked for on 24 November 2026, 05:54 UTC, and works once, within
-    10 minutes. Type it only on the page that you opened yourself. Nobody
-    who works for us will ever ask you for it.
+        It expires in 10 minutes. Enter it only on the page where you started.
+        We'll never ask you for it. Requested on 24 November 2026, 05:54 UTC
+        (Firefox on Windows, 203.0.113.7).
 
-    If this was not you, somebody may have mistyped an address. You need do
-    nothing: without the code this address is not used. If you have a
-    Harbour CRM account of your own, you can see on this page what has
-    happened on it:
+        Not you? Someone probably mistyped their address. You don't need to do
+        anything: without the code, this address isn't used.
 
-        https://accounts.harbour.example/profile/activity
-
-    -- 
-    Harbour CRM
-    https://accounts.harbour.example
-    "#);
+        -- 
+        Harbour CRM
+        https://accounts.harbour.example
+        "#);
     }
 
     #[test]
     fn a_link_to_a_new_password_is_never_broken() {
         let link = format!("https://accounts.harbour.example/reset-password/{}", "A1b2C3d4".repeat(6));
         assert_snapshot!(email(Content::ResetPassword { link, minutes: 60 }), @r#"
-    Subject: Choose a new password for Harbour CRM
+        Subject: Reset your Harbour CRM password
 
-    Hello Mia Lund,
+        Hi Mia Lund,
 
-    Somebody, hopefully you, asked on 24 November 2026, 05:54 UTC to choose
-    a new password for your Harbour CRM account. This page lets you do it:
+        Use this link to choose a new password for your Harbour CRM account:
 
-        https://accounts.harbour.example/reset-password/A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4
+            https://accounts.harbour.example/reset-password/A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4A1b2C3d4
 
-    The link works once, within 1 hour. Everything else stays as it is: when
-    you sign in with the new password, you will be asked for your second
-    step as usual.
+        The link expires in 1 hour and works once. You'll still need your
+        verification code to sign in. Requested on 24 November 2026, 05:54 UTC
+        (Firefox on Windows, 203.0.113.7).
 
-    If this was not you, you need do nothing: your password stays as it is.
-    Do not pass the link on. You can see on this page what has happened on
-    your account:
+        Didn't ask for this? Ignore this email; your password hasn't changed.
+        Don't forward this link.
 
-        https://accounts.harbour.example/profile/activity
-
-    -- 
-    Harbour CRM
-    https://accounts.harbour.example
-    "#);
+        -- 
+        Harbour CRM
+        https://accounts.harbour.example
+        "#);
     }
 
     #[test]
@@ -316,7 +288,7 @@ mod tests {
             format!("https://accounts.harbour.example/sign-in/confirm-browser/{}", "A1b2C3d4".repeat(5));
         let text = email(Content::ConfirmBrowser { link: link.clone(), minutes: 360 });
         assert!(text.starts_with("Subject: Is it you who is signing in to Harbour CRM?\n"), "{text}");
-        assert!(text.contains(&format!("\n    {link}\n")) && text.contains("within 6 hours"), "{text}");
+        assert!(text.contains(&format!("\n    {link}\n")) && text.contains("expires in 6 hours"), "{text}");
     }
 
     #[test]

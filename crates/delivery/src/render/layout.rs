@@ -1,10 +1,13 @@
 //! The shape of an e-mail: greeting, paragraphs, what is set off, and the service's name at the end.
 
 use super::Rendered;
-use countersign_core::public_name::public_name;
+use countersign_core::{event::Origin, message::Message, public_name::public_name, user_agent};
 
 /// RFC 5322 §2.1.1 asks for lines of at most 78 characters; this leaves room for the marks of a quoted answer.
 const WIDTH: usize = 72;
+
+/// Between words that belong on one line.
+const NO_BREAK: char = '\u{a0}';
 
 /// An e-mail being written.
 pub(super) struct Letter {
@@ -41,13 +44,13 @@ impl Letter {
     }
 }
 
-/// "Hello Mia Lund,". A name that a mail program would show as a link is left out: one may ask for a code to be sent to
+/// "Hi Mia Lund,". A name that a mail program would show as a link is left out: one may ask for a code to be sent to
 /// an address that is not one's own, and a name must not be a way to advertise there.
 fn greeting(name: &str) -> String {
     let name = name.trim();
     // As strict as for the names of applications, and a little more: nothing is lost without it.
     let plain = public_name(name, usize::MAX).is_ok() && !looks_like_a_link(name);
-    if !plain { "Hello,".to_owned() } else { format!("Hello {name},") }
+    if !plain { "Hi,".to_owned() } else { format!("Hi {name},") }
 }
 
 fn looks_like_a_link(name: &str) -> bool {
@@ -59,12 +62,15 @@ fn looks_like_a_link(name: &str) -> bool {
 }
 
 /// Greedy wrapping. White space of every kind becomes one space or one line's end, and control characters are dropped,
-/// so that nothing a person has chosen can begin a line of its own making.
+/// so that nothing a person has chosen can begin a line of its own making. No line ends at a no-break space, which is written as
+/// a space.
 fn wrapped(paragraph: &str) -> String {
     let mut lines = vec![String::new()];
     let mut width = 0;
-    for word in paragraph.split_whitespace() {
-        let characters = word.chars().filter(|c| !c.is_control()).collect::<Vec<_>>();
+    for word in paragraph.split(|c: char| c.is_whitespace() && c != NO_BREAK).filter(|word| !word.is_empty())
+    {
+        let characters = word.chars().filter(|c| !c.is_control());
+        let characters = characters.map(|c| if c == NO_BREAK { ' ' } else { c }).collect::<Vec<_>>();
         for (i, piece) in characters.chunks(WIDTH).enumerate() {
             let space = usize::from(width > 0 && i == 0);
             if width + space + piece.len() > WIDTH {
@@ -84,10 +90,31 @@ fn wrapped(paragraph: &str) -> String {
     lines.join("\n")
 }
 
-/// A moment as people read it: "24 November 2026, 05:54 UTC".
-pub(super) fn moment(millis: i64) -> String {
-    jiff::Timestamp::from_millisecond(millis)
-        .map_or_else(|_| "an unknown day".to_owned(), |at| at.strftime("%-d %B %Y, %H:%M UTC").to_string())
+/// When something happened, and from where: "24 November 2026, 05:54 UTC (Firefox on Windows, 203.0.113.7)".
+pub(super) fn occasion(message: &Message) -> String {
+    let when = moment(message.at_millis);
+    match message.origin.as_ref().and_then(|origin| whence(origin, message.application.is_some())) {
+        Some(whence) => format!("{when} ({whence})"),
+        None => when,
+    }
+}
+
+/// "Firefox on Windows, 203.0.113.7": words of our own and an address, and nothing that a client can choose freely. An
+/// application's server, which is no browser, says nothing about where its user is, so it is left out.
+fn whence(origin: &Origin, of_an_application: bool) -> Option<String> {
+    let Origin { address, user_agent } = origin;
+    match user_agent::recognized(user_agent) {
+        Some(browser) => Some(format!("{browser}, {address}")),
+        None => (!of_an_application).then(|| format!("unknown browser, {address}")),
+    }
+}
+
+/// A moment as people read it: "24 November 2026, 05:54 UTC", which no line's end divides.
+fn moment(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis).map_or_else(
+        |_| "an unknown day".to_owned(),
+        |at| at.strftime("%-d %B %Y, %H:%M UTC").to_string().replace(' ', "\u{a0}"),
+    )
 }
 
 /// A time in its largest whole unit: "10 minutes", "1 hour", "2 days".
@@ -116,11 +143,28 @@ mod tests {
     }
 
     #[test]
+    fn a_date_stays_on_one_line() {
+        let text = wrapped(&format!("{} {}.", "x".repeat(60), moment(1_795_499_640_000)));
+        assert_eq!(text, format!("{}\n24 November 2026, 05:54 UTC.", "x".repeat(60)));
+    }
+
+    #[test]
+    fn where_it_was_done_is_in_words_of_our_own() {
+        let origin =
+            |user_agent: &str| Origin { address: [203, 0, 113, 7].into(), user_agent: user_agent.into() };
+        let forged = "Firefox/1 Windows\r\nBcc: all@example.com\n\nhttps://win.example";
+        assert_eq!(whence(&origin(forged), false).unwrap(), "Firefox on Windows, 203.0.113.7");
+        let strange = origin("https://win.example");
+        assert_eq!(whence(&strange, false).unwrap(), "unknown browser, 203.0.113.7");
+        assert_eq!(whence(&strange, true), None, "an application's server");
+    }
+
+    #[test]
     fn a_name_is_not_an_advertisement() {
         for name in
             ["Mia Lund", "J. R. R. Tolkien", "J.R. Tolkien", "Dr. No", "Łucja Ö. Ångström", "O'Neill-Smith"]
         {
-            assert_eq!(greeting(name), format!("Hello {name},"));
+            assert_eq!(greeting(name), format!("Hi {name},"));
         }
         for name in [
             "win.example",
@@ -133,15 +177,16 @@ mod tests {
             "You won $500",
             "Call 555 123 4567",
         ] {
-            assert_eq!(greeting(name), "Hello,", "{name:?}");
+            assert_eq!(greeting(name), "Hi,", "{name:?}");
         }
     }
 
     #[test]
     fn times_in_words() {
-        assert_eq!(moment(1_795_499_640_000), "24 November 2026, 05:54 UTC");
-        assert_eq!(moment(1_795_132_800_000 - 60_000), "19 November 2026, 23:59 UTC");
-        assert_eq!(moment(i64::MAX), "an unknown day");
+        let written = |millis| wrapped(&moment(millis));
+        assert_eq!(written(1_795_499_640_000), "24 November 2026, 05:54 UTC");
+        assert_eq!(written(1_795_132_800_000 - 60_000), "19 November 2026, 23:59 UTC");
+        assert_eq!(written(i64::MAX), "an unknown day");
         for (minutes, words) in
             [(0, "0 minutes"), (1, "1 minute"), (60, "1 hour"), (90, "90 minutes"), (2880, "2 days")]
         {

@@ -50,15 +50,15 @@ mod tests {
 
     #[test]
     fn a_budget_that_is_nearly_used_up() {
-        assert_snapshot!(mail("sms-country", "GB", "budget.sms_per_country_day"), @"
+        assert_snapshot!(mail("sms-country", "GB", "budget.sms_per_country_day"), @r#"
         Subject: Harbour CRM has used 800 of 1000 text messages
 
-        Hello,
+        Hi,
 
-        By 24 November 2026, 05:54 UTC, 800 of the 1000 text messages to numbers
-        in GB that are allowed in 24 hours were used. When all are used, no more
-        are sent until there is room again, and people who need one are asked to
-        use another method.
+        By 24 November 2026, 05:54 UTC (Firefox on Windows, 203.0.113.7), 800 of
+        the 1000 text messages to numbers in GB that are allowed in 24 hours
+        were used. When all are used, no more are sent until there is room
+        again, and people who need one are asked to use another method.
 
         If this is more than you expect, someone may be sending messages at your
         cost. The log and the metrics countersign_sends_total and
@@ -74,7 +74,7 @@ mod tests {
         -- 
         Harbour CRM
         https://accounts.harbour.example
-        ");
+        "#);
     }
 
     #[test]

@@ -92,8 +92,13 @@ impl House {
 
     pub(crate) async fn push(&self, recipient: Recipient, content: Content) {
         let now = self.clock.now();
-        let message =
-            Message { name: "Mia Lund".into(), application: None, at_millis: now.millis(), content };
+        let message = Message {
+            name: "Mia Lund".into(),
+            application: None,
+            at_millis: now.millis(),
+            origin: None,
+            content,
+        };
         self.store.write(move |tx| outbox::push(tx, &recipient, &message, now)).await.unwrap();
     }
 
@@ -195,7 +200,7 @@ async fn in_development_everything_lands_in_the_outbox_at_once() {
             ("sms", "+442079460018", "", "2026-11-24T05:54:00Z"),
         ]
     );
-    assert!(messages[0].text.starts_with("Hello Mia Lund,\n") && messages[1].text.starts_with("048151 is"));
+    assert!(messages[0].text.starts_with("Hi Mia Lund,\n") && messages[1].text.starts_with("048151 is"));
     assert_eq!(house.rows(), [delivered(1), delivered(1)]);
     running.stop().await;
 }

@@ -152,7 +152,7 @@ impl Drawn {
             scopes: self.new.scopes.to_string(),
         };
         for owner in members::owners(tx, organization)? {
-            letter::tell(tx, owner.id, notice.clone(), now)?;
+            letter::tell(tx, owner.id, notice.clone(), origin, now)?;
             if authority.by() != Some(owner.id) {
                 let (kind, text) = (EventKind::OwnersKeyMade, Some(self.new.name.clone()));
                 let detail = Detail { text, ..Detail::default() };

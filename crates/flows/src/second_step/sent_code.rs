@@ -188,7 +188,7 @@ impl Draft {
             return Ok(SendOutcome::TooSoon { retry_after: again_at.since(now) });
         }
         if !withheld {
-            letter::send(tx, account, &recipient, content, now)?;
+            letter::send(tx, account, &recipient, content, &origin, now)?;
         }
         let detail = Detail { method: Some(method.as_str().to_owned()), ..Detail::default() };
         activity::record(tx, account.id, EventKind::CodeSent, detail, origin, now)?;

@@ -106,7 +106,7 @@ pub async fn put(
                 if !crate::sessions::still_lives(tx, &authority, now)? {
                     return Ok(PutOutcome::TokenNeeded);
                 }
-                move_mailbox(tx, &authority, &new.email, origin, now)?;
+                move_mailbox(tx, &authority, &new.email, &origin, now)?;
             }
             application_users::set_name(tx, application.id, &external, &new.name)?;
             let now_known = ApplicationUser { email: new.email, name: new.name, ..known };
@@ -123,7 +123,7 @@ fn move_mailbox(
     tx: &mut Tx<'_>,
     authority: &CredentialAuthority,
     new: &EmailAddress,
-    origin: Origin,
+    origin: &Origin,
     now: Timestamp,
 ) -> StoreResult<()> {
     let user = authority.user();
@@ -134,9 +134,9 @@ fn move_mailbox(
     let ended = enrolment::end_the_rest(tx, authority)?;
     let to = new.masked();
     let detail = Detail { text: Some(to.clone()), count: Some(ended.into()), ..Detail::default() };
-    activity::record(tx, user, EventKind::EmailChanged, detail, origin, now)?;
+    activity::record(tx, user, EventKind::EmailChanged, detail, origin.clone(), now)?;
     let mailboxes = [(before.email.clone(), proven), (new.clone(), false)];
-    letter::notify(tx, &before, &mailboxes, Notice::EmailChanged { to }, now)
+    letter::notify(tx, &before, &mailboxes, Notice::EmailChanged { to }, origin, now)
 }
 
 /// The one whom the application knows by this id.

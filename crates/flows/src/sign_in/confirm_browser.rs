@@ -122,9 +122,16 @@ async fn try_to_send(s: &Services, email: EmailAddress, cause: Cause, origin: Or
                 return Ok(());
             }
             browser_links::insert(tx, &stored, account.id, expires_at, &cause)?;
-            activity::record(tx, account.id, EventKind::BrowserLinkSent, Detail::default(), origin, now)?;
+            activity::record(
+                tx,
+                account.id,
+                EventKind::BrowserLinkSent,
+                Detail::default(),
+                origin.clone(),
+                now,
+            )?;
             let mailbox = Recipient::Email(account.email.clone());
-            letter::send(tx, &account, &mailbox, content, now)
+            letter::send(tx, &account, &mailbox, content, &origin, now)
         })
         .await?;
     s.ring();

@@ -1,16 +1,21 @@
 //! The last write of a sign-in, whichever way it came.
 
 use super::confirm_browser;
-use crate::{Services, activity};
+use crate::{Services, activity, letter};
 use countersign_core::{
     Timestamp,
     event::{Detail, EventKind, Origin},
     ids::SessionId,
+    message::Notice,
     secret::{PlainHandle, StoredHandle},
     session::Lifetimes,
     sign_in::Authenticated,
 };
-use countersign_store::{StoreResult, Tx, backup_codes, known_browsers, sessions, users};
+use countersign_store::{
+    StoreResult, Tx, backup_codes,
+    known_browsers::{self, Familiarity},
+    sessions, users,
+};
 
 /// What the new session is made of.
 pub(super) struct Finish {
@@ -53,14 +58,19 @@ impl Finish {
         (finish, Given { session, browser: new_browser })
     }
 
-    /// Inserts the session, remembers the browser, breaks the run of wrong passwords, records the event. In the caller's transaction.
+    /// Inserts the session, remembers the browser, notifies the account holder of a new one, breaks the run of wrong
+    /// passwords, records the event. In the caller's transaction.
     /// Returns whether the account has backup codes that were never saved.
     pub(super) fn write(&self, tx: &mut Tx<'_>, authenticated: Authenticated) -> StoreResult<bool> {
         let user = authenticated.user();
         let method = authenticated.second_step().map(|m| m.as_str().to_owned());
         users::vouched_for(tx, &authenticated)?;
         sessions::insert_own(tx, authenticated, self.id, &self.session, &self.origin, &self.lifetimes)?;
-        known_browsers::know(tx, &self.browser, user, self.now)?;
+        match known_browsers::know(tx, &self.browser, user, &self.origin, self.now)? {
+            // Nothing to compare with: whoever created the account expects this sign-in.
+            Familiarity::FirstEver | Familiarity::Known | Familiarity::AnotherTab => {}
+            Familiarity::New => letter::tell(tx, user, Notice::NewBrowser, &self.origin, self.now)?,
+        }
         if let Some(account) = users::by_id(tx, user)? {
             confirm_browser::forget(tx, &account)?;
         }

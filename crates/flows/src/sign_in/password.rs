@@ -371,6 +371,7 @@ async fn begin(
             }
         })
         .await?;
+    s.ring();
     Ok(match begun {
         None => None,
         Some(Begun::Challenged { only_email }) => {

@@ -74,7 +74,7 @@ async fn link(world: &World, person: &Person) -> String {
 async fn known_browser(world: &World, person: &Person) -> PlainHandle {
     let browser = PlainHandle::generate(&*world.s.entropy);
     let (stored, user, now) = (browser.stored(), person.id, world.s.now());
-    world.s.store.write(move |tx| known_browsers::know(tx, &stored, user, now)).await.unwrap();
+    world.s.store.write(move |tx| known_browsers::know(tx, &stored, user, &origin(), now)).await.unwrap();
     browser
 }
 
@@ -381,7 +381,7 @@ async fn a_new_password_set_with_the_second_step_lifts_the_pause() {
         assert!(closed(&SignIn::begin(world, &mia, GOOD, None).await.right(&key).await));
 
         let (stored, user, now) = (home.stored(), mia.id, world.s.now());
-        world.s.store.write(move |tx| known_browsers::know(tx, &stored, user, now)).await.unwrap();
+        world.s.store.write(move |tx| known_browsers::know(tx, &stored, user, &origin(), now)).await.unwrap();
         let owner = SignIn::begin(world, &mia, GOOD, Some(&home)).await;
         let VerifyOutcome::SignedIn(signed_in) = owner.right(&key).await else { panic!("locked out") };
         let session = own_session(world, &signed_in.session).await;

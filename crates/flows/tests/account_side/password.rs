@@ -20,7 +20,7 @@ async fn a_new_password_ends_everything_else_and_is_told() {
     let (_, link) = world.secret().await;
     let browser = PlainHandle::generate(&*world.s.entropy).stored();
     let (id, now) = (mia.id, world.s.now());
-    world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, now)).await.unwrap();
+    world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, &origin(), now)).await.unwrap();
     let (here, this) = world.session(&mia).await;
     let (_, elsewhere) = world.session(&mia).await;
     let (_, bens) = world.session(&world.ben()).await;

@@ -62,7 +62,7 @@ async fn a_reset_ends_every_session_and_is_told() {
     let (_, bens) = world.session(&world.ben()).await;
     let waiting = world.challenge(&mia).await;
     let (id, now, browser) = (mia.id, world.s.now(), PlainHandle::generate(&*world.s.entropy).stored());
-    world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, now)).await.unwrap();
+    world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, &origin(), now)).await.unwrap();
     assert_eq!(reset(&world, &token, "mialund1").await, Reset::Password(PasswordError::Guessable));
     assert!(world.lives(&one).await);
     assert_eq!(reset(&world, &token, GOOD).await, Reset::Done);
@@ -103,7 +103,7 @@ async fn links_that_others_request_neither_end_a_link_nor_stop_one() {
         // A browser in which she has signed in before has three of its own.
         let (id, now) = (mia.id, world.s.now());
         let browser = PlainHandle::generate(&*world.s.entropy).stored();
-        world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, now)).await.unwrap();
+        world.s.store.write(move |tx| known_browsers::know(tx, &browser, id, &origin(), now)).await.unwrap();
         let strangers = PlainHandle::generate(&*world.s.entropy).stored();
         for (browser, sent) in [(browser, 3), (strangers, 0)] {
             for _ in 0..4 {

@@ -71,6 +71,7 @@ pub(crate) struct Person {
 pub(crate) struct Letter {
     pub(crate) to: String,
     pub(crate) application: Option<String>,
+    pub(crate) origin: Option<Origin>,
     pub(crate) content: Content,
 }
 
@@ -84,8 +85,13 @@ pub(crate) struct World {
 
 /// Runs a test in a world with the demonstration's people, on SQLite and then on PostgreSQL.
 pub(crate) async fn on_both(test: impl AsyncFn(&World)) {
+    on_both_with(&rules(), test).await;
+}
+
+/// The same, with these rules.
+pub(crate) async fn on_both_with(rules: &Rules, test: impl AsyncFn(&World)) {
     for database in [None, Some(Database::create())] {
-        test(&World::over(rules(), database).await.peopled().await).await;
+        test(&World::over(rules.clone(), database).await.peopled().await).await;
     }
 }
 
@@ -359,14 +365,16 @@ impl World {
         let letter = |m: outbox::Queued| Letter {
             to: m.recipient,
             application: m.message.application,
+            origin: m.message.origin,
             content: m.message.content,
         };
         queued.into_iter().map(letter).collect()
     }
 
-    /// The one code or link that has left, and to whom.
+    /// The one code or link that has left, and to whom. Notices about new browsers are passed over.
     pub(crate) async fn secret(&self) -> (String, String) {
         let mut mail = self.mail().await;
+        mail.retain(|letter| !matches!(letter.content, Content::Notice(Notice::NewBrowser)));
         let letter = mail.pop().unwrap();
         assert!(mail.is_empty(), "more than one message");
         let secret = match letter.content {

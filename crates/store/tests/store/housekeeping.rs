@@ -1,6 +1,6 @@
 //! What has ended is deleted, and nothing else.
 
-use crate::harness::{DAY, HOUR, MINUTE, NOW, World, address, later, on_both, verified};
+use crate::harness::{DAY, HOUR, MINUTE, NOW, World, address, later, on_both, origin, verified};
 use crate::throttles::SECOND_STEP;
 use crate::{applications, apps, backup_codes, outbox::message, sent_codes};
 use countersign_core::{
@@ -47,7 +47,7 @@ async fn each_thing_goes_when_its_time_has_come() {
             password_resets::insert(tx, &handle, mia.user, later(HOUR))?;
             browser_links::insert(tx, &handle, mia.user, later(HOUR), &browser_links::Cause::default())?;
             confirmed_browsers::confirm(tx, &handle, mia.user, later(HOUR))?;
-            known_browsers::know(tx, &handle, mia.user, NOW)?;
+            known_browsers::know(tx, &handle, mia.user, &origin(), NOW)?;
             let to = Recipient::Email(address("mia@example.com"));
             let gone = outbox::push(tx, &to, &message("482913"), NOW)?;
             outbox::push(tx, &to, &message("482913"), NOW)?;

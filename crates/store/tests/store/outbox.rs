@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 pub(crate) fn message(code: &str) -> Message {
     let content = Content::SignInCode { code: code.into(), minutes: 10 };
-    Message { name: "Mia Lund".into(), application: None, at_millis: NOW.millis(), content }
+    Message { name: "Mia Lund".into(), application: None, at_millis: NOW.millis(), origin: None, content }
 }
 
 async fn push(w: &World, to: Recipient, code: &'static str, at: Timestamp) -> MessageId {

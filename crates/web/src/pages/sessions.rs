@@ -1,7 +1,6 @@
 //! `/profile/sessions`
 
 use crate::{
-    agent,
     app::App,
     extract::{Form, Id, Own},
     notice::Done,
@@ -11,7 +10,7 @@ use crate::{
     views::{SessionRow, SessionsPage},
 };
 use axum::extract::State;
-use countersign_core::ids::SessionId;
+use countersign_core::{ids::SessionId, user_agent};
 use countersign_flows::sessions;
 use http::StatusCode;
 
@@ -24,7 +23,7 @@ pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
         .into_iter()
         .map(|session| SessionRow {
             id: session.record.id.to_string(),
-            what: agent::describe(&session.user_agent),
+            what: user_agent::describe(&session.user_agent),
             where_from: session.address,
             last_seen: times::ago(session.record.last_seen_at, now),
             signed_in_at: times::moment(session.record.created_at),

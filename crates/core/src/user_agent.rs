@@ -1,7 +1,15 @@
-//! What a browser calls itself, in words. Only a help for people to recognise their own; nothing depends on it.
+//! The browser and operating system that a `User-Agent` header names (RFC 9110 §10.1.5), in a fixed set of words. It helps
+//! people recognize their own; nothing depends on it, and none of the header's text is returned.
 
-/// `"Chrome on Windows"`, `"Safari on iPhone"`, or `"A browser"`.
-pub(crate) fn describe(user_agent: &str) -> String {
+/// `"Chrome on Windows"`, `"Safari on iPhone"`, or `"A browser"` where it is not recognized.
+#[must_use]
+pub fn describe(user_agent: &str) -> String {
+    recognized(user_agent).unwrap_or_else(|| "A browser".to_owned())
+}
+
+/// The same; `None` where neither browser nor operating system is recognized.
+#[must_use]
+pub fn recognized(user_agent: &str) -> Option<String> {
     // The order matters: nearly all of them also claim to be Safari, and many to be Chrome.
     let browser = first(
         user_agent,
@@ -33,10 +41,10 @@ pub(crate) fn describe(user_agent: &str) -> String {
         ],
     );
     match (browser, system) {
-        (Some(browser), Some(system)) => format!("{browser} on {system}"),
-        (Some(browser), None) => browser.to_owned(),
-        (None, Some(system)) => format!("A browser on {system}"),
-        (None, None) => "A browser".to_owned(),
+        (Some(browser), Some(system)) => Some(format!("{browser} on {system}")),
+        (Some(browser), None) => Some(browser.to_owned()),
+        (None, Some(system)) => Some(format!("A browser on {system}")),
+        (None, None) => None,
     }
 }
 
@@ -65,6 +73,7 @@ mod tests {
             ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)".into(), "A browser on Mac"),
             ("curl/8.5.0".into(), "A browser"),
             (String::new(), "A browser"),
+            ("Firefox/1\r\nBcc: x@example.com https://x.example Windows".into(), "Firefox on Windows"),
         ] {
             assert_eq!(describe(&agent), text, "{agent}");
         }
