@@ -8,6 +8,7 @@ mod assurance;
 mod email;
 mod forward_auth;
 mod guessing;
+mod login_as;
 mod organization;
 mod password;
 mod phone;

@@ -13,13 +13,13 @@ use crate::{
 use axum::extract::FromRequestParts;
 use countersign_core::{
     authority::{ApplicationAuthority, CredentialAuthority, LoginAsAuthority},
-    session::{ImpersonatedSession, OwnSession, ProofTooOld, Session},
+    session::{OwnSession, ProofTooOld, Session},
     sign_in::Challenged,
 };
 use countersign_flows::{
     Membership, applications,
     identity::{self, Who},
-    step_up,
+    login_as, step_up,
 };
 use http::request::Parts;
 
@@ -78,7 +78,9 @@ impl FromRequestParts<App> for Own {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let browser = Browser::read(parts, app);
         let page = routes::page_of(parts);
-        let Some(session) = browser.session(app).await? else { return Err(sign_in_first(&page)) };
+        let Some(session) = browser.session(app).await? else {
+            return Err(without_session(app, &browser, &page).await?);
+        };
         let who = identity::who(&app.services, &session).await?;
         match session {
             Session::Own(session) => Ok(Self { session, who, browser, page }),
@@ -97,29 +99,6 @@ impl FromRequestParts<App> for Administrator {
         let own = Own::from_request_parts(parts, app).await?;
         own.run()?;
         Ok(Self(own))
-    }
-}
-
-/// An administrator's session in somebody else's account.
-pub(crate) struct Impersonated {
-    pub(crate) session: ImpersonatedSession,
-    pub(crate) who: Who,
-    pub(crate) browser: Browser,
-}
-
-impl FromRequestParts<App> for Impersonated {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let browser = Browser::read(parts, app);
-        let Some(session) = browser.session(app).await? else {
-            return Err(sign_in_first(&routes::page_of(parts)));
-        };
-        let who = identity::who(&app.services, &session).await?;
-        match session {
-            Session::Impersonated(session) => Ok(Self { session, who, browser }),
-            Session::Own(_) => Err(Problem::Elsewhere("/profile".to_owned())),
-        }
     }
 }
 
@@ -155,6 +134,14 @@ fn begin_again() -> Problem {
     Problem::Elsewhere(Done::SignInOver.at("/sign-in"))
 }
 
-fn sign_in_first(page: &str) -> Problem {
-    Problem::Elsewhere(return_to::with("/sign-in", Some(page)))
+/// Where to go without a session: to the sign-in, or to the page that says that a "login as" has ended in this browser.
+pub(crate) async fn without_session(app: &App, browser: &Browser, page: &str) -> Result<Problem, Problem> {
+    let ended = match &browser.handle {
+        Some(handle) => login_as::ended(&app.services, handle).await?,
+        None => None,
+    };
+    Ok(Problem::Elsewhere(match ended {
+        Some(_) => "/login-as".to_owned(),
+        None => return_to::with("/sign-in", Some(page)),
+    }))
 }

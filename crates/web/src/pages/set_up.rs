@@ -1,6 +1,12 @@
 //! The part of a page on which an app is set up, shared by *My Profile* and what applications ask for.
 
-use crate::{extract::Defect, problem::Problem, qr, times, views::AppSetup, words};
+use crate::{
+    extract::Defect,
+    problem::Problem,
+    qr, times,
+    views::{AppSetup, Time},
+    words,
+};
 use countersign_core::second_step::Method;
 use countersign_flows::{
     enrolment::{ConfirmOutcome, PendingView},
@@ -85,6 +91,6 @@ pub(super) fn part(
 }
 
 /// Until when it can be completed.
-pub(super) fn until(pending: &PendingView) -> String {
-    format!("until {}", times::time_of_day(pending.expires_at))
+pub(super) fn until(pending: &PendingView) -> Time {
+    times::time_of_day(pending.expires_at)
 }

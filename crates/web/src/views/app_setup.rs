@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Shell, Time};
 
 /// The three steps of a set-up, which [`AppSetupPage`] and [`HostedSetUpPage`](super::HostedSetUpPage) share.
 #[derive(Clone)]
@@ -50,8 +50,8 @@ pub struct AppSetupPage {
     pub shell: Shell,
     /// The picture, the key and the form.
     pub set_up: AppSetup,
-    /// Until when this set-up can be completed, for example `"until 14:35 UTC"`.
-    pub expires_text: String,
+    /// Until when this set-up can be completed.
+    pub expires_text: Time,
     /// Whether another app is active: the page says that it goes on working.
     pub has_other_app: bool,
 }

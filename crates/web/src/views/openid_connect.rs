@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Shell, Time};
 
 /// `GET /oauth2/authorize`, where the person has not agreed yet, or where a page has to be shown before the code.
 #[derive(Template)]
@@ -58,5 +58,5 @@ pub struct ConnectedRow {
     /// What it may learn or do, a sentence each.
     pub learns: Vec<&'static str>,
     /// When the person agreed; `None` where nobody was asked.
-    pub agreed: Option<String>,
+    pub agreed: Option<Time>,
 }

@@ -1,9 +1,10 @@
 //! An organization's applications.
 
-use super::{Sample, admin, push, some, with_notice};
+use super::{Sample, admin, at, push, some, with_notice};
+use crate::times;
 use crate::views::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
-    NewSecret, NoticeKind, ScopeChoice, TextForm,
+    NewSecret, NoticeKind, ScopeChoice, TextForm, Time,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -124,15 +125,16 @@ fn page(name: &str) -> ApplicationPage {
     }
 }
 
-fn key(id: &str, name: &str, last_used: Option<&str>, standing: &str) -> KeyRow {
+fn key(id: &str, name: &str, last_used: Option<Time>, standing: &'static str) -> KeyRow {
     KeyRow {
         id: id.into(),
         name: name.into(),
         allows: vec!["Ask for second steps", "Tell who its people are"],
         hint: "x8Kq".into(),
-        made: "12 March 2026".into(),
-        last_used: last_used.map(str::to_owned),
-        standing: standing.into(),
+        made: times::day(at(0)),
+        last_used,
+        standing,
+        standing_at: (!standing.ends_with("it is revoked")).then(|| times::day(at(0))),
         made_by: "Olivia Owner".into(),
         warning: None,
     }
@@ -145,14 +147,14 @@ fn in_use() -> ApplicationPage {
         first_party: true,
         for_everyone: true,
         keys: vec![
-            key("k1", "CRM server", Some("7 minutes ago"), "works until 12 March 2027"),
+            key("k1", "CRM server", Some(times::ago(at(7), at(0))), "works until"),
             KeyRow {
                 warning: some("Adam Admin no longer has permission to create this key. The key still works."),
                 made_by: "Adam Admin".into(),
                 ..key("k2", "Nightly import", None, "works until it is revoked")
             },
         ],
-        ended_keys: vec![key("k3", "An older server", None, "revoked 2 March 2026")],
+        ended_keys: vec![key("k3", "An older server", None, "revoked")],
         return_addresses: list("second-step", &["https://crm.brightwater.example/second-step/back"]),
         client: ClientForm {
             kind: Some("A web application with a server"),
