@@ -70,6 +70,10 @@ event_kinds! {
     LoginAsBegun = "login-as-begun";
     /// The administrator left it.
     LoginAsEnded = "login-as-ended";
+    /// As an administrator, logged in as a member. Recorded for the administrator; [`Self::LoginAsBegun`] is the member's.
+    LoggedInAs = "logged-in-as";
+    /// That "login as" ended. Recorded for the administrator.
+    LoggedInAsEnded = "logged-in-as-ended";
     /// The account was created.
     AccountCreated = "account-created";
     /// The operator disabled the account.
@@ -189,9 +193,12 @@ pub struct Detail {
     /// A name: an app's, an administrator's reason, a masked address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// A number: codes left, sessions ended.
+    /// A number: codes left, sessions ended, seconds that a "login as" lasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// The account that a "login as" was about, in the administrator's own activity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 /// From where a request came, for the record.

@@ -84,6 +84,15 @@ pub fn mask(e164: &str) -> String {
     format!("••• ••{tail}")
 }
 
+/// A validated number in groups as its country writes them, with the country code: `+44 7911 123456`. For its owner only.
+pub fn display(e164: &str) -> String {
+    let number = phonenumber::parse(None, e164);
+    number.map_or_else(
+        |_| e164.to_owned(),
+        |number| number.format().mode(phonenumber::Mode::International).to_string(),
+    )
+}
+
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.e164)
@@ -110,6 +119,12 @@ mod tests {
             assert!(!number.is_in(&["DE".into()]));
             assert_eq!((number.country(), number.prefix()), (Some("GB"), "+44207946"));
         }
+    }
+
+    #[test]
+    fn a_number_is_shown_to_its_owner_as_its_country_writes_it() {
+        assert_eq!(display("+447911123456"), "+44 7911 123456");
+        assert_eq!(display("nonsense"), "nonsense");
     }
 
     #[test]

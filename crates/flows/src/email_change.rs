@@ -4,7 +4,8 @@
 //! address everything happens as for a free one, and no message leaves.
 
 use crate::{
-    Fault, Services, activity, enrolment, letter, profile,
+    Fault, Services, activity, enrolment, letter,
+    profile::{self, Unproven},
     second_step::{self, CodeRefusal, Purpose, SendOutcome, Target},
     sending::Limit,
     sessions,
@@ -88,7 +89,7 @@ pub async fn begin(
 }
 
 /// The address to which this session has had a code sent that can still be used.
-pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<String>, Fault> {
+pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<Unproven>, Fault> {
     profile::unproven(s, session, Purpose::ConfirmEmail).await
 }
 

@@ -1,7 +1,8 @@
 //! Adding, replacing and removing the phone to which codes are sent.
 
 use crate::{
-    Fault, Services, activity, letter, profile,
+    Fault, Services, activity, letter,
+    profile::{self, Unproven},
     second_step::{self, CodeRefusal, Purpose, SendOutcome, Target},
     sending::Limit,
     sessions,
@@ -81,10 +82,10 @@ pub async fn begin(
     })
 }
 
-/// The number, masked, to which this session has had a code sent that can still be used.
-pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<String>, Fault> {
-    let number = profile::unproven(s, session, Purpose::ConfirmPhone).await?;
-    Ok(number.map(|number| phone::mask(&number)))
+/// The number to which this session has had a code sent that can still be used. In full, and only for this session: it was
+/// entered in it.
+pub async fn pending(s: &Services, session: &OwnSession) -> Result<Option<Unproven>, Fault> {
+    profile::unproven(s, session, Purpose::ConfirmPhone).await
 }
 
 /// Makes the number the account's phone, if the code is right. Sign-ins that wait for their second step end: a code that

@@ -16,6 +16,7 @@ use countersign_store::{
     apps::{self, AppSummary},
     backup_codes, phones, second_steps, sent_codes, users,
 };
+use std::time::Duration;
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -80,15 +81,26 @@ pub(crate) fn asked(purpose: Purpose, session: SessionId) -> Asked {
     Asked { purpose, owner: session.to_string(), browser: None }
 }
 
-/// The address or number that this session is about to prove: to which a code was sent that can still be used.
+/// An address or number that a session is about to prove: a code was sent to it that can still be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    /// The address, or the number in E.164 form.
+    pub target: String,
+    /// How long until another code can be sent; zero if now.
+    pub resend_in: Duration,
+}
+
+/// What this session is about to prove.
 pub(crate) async fn unproven(
     s: &Services,
     session: &OwnSession,
     purpose: Purpose,
-) -> Result<Option<String>, Fault> {
-    let (now, owner) = (s.now(), session.id().to_string());
+) -> Result<Option<Unproven>, Fault> {
+    let (now, owner, resend_after) = (s.now(), session.id().to_string(), s.rules.resend_after);
     let sent = s.store.read(move |tx| sent_codes::of(tx, purpose, &owner)).await?;
-    Ok(sent.filter(|sent| !sent.used && now < sent.expires_at).map(|sent| sent.target))
+    let live = sent.filter(|sent| !sent.used && now < sent.expires_at);
+    Ok(live
+        .map(|sent| Unproven { resend_in: sent.sent_at.plus(resend_after).since(now), target: sent.target }))
 }
 
 /// Spends the code; what it proves is the address or number to which it was sent. `None`: it was spent before.

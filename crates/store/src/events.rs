@@ -23,6 +23,10 @@ sql! {
         e.actor_id, actor.name FROM events AS e \
         LEFT JOIN users AS actor ON actor.id = e.actor_id WHERE e.user_id = $1 AND (e.at, e.id) < ($2, $3) \
         ORDER BY e.at DESC, e.id DESC LIMIT $4";
+    LAST = "SELECT detail, at FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND at <= $4 \
+        ORDER BY at DESC, id DESC LIMIT 1";
+    BY_ACTOR = "SELECT kind, detail FROM events WHERE user_id = $1 AND actor_id = $2 AND at >= $3 AND at <= $4 \
+        ORDER BY at, id LIMIT $5";
     FORGET = "DELETE FROM events WHERE id IN \
         (SELECT id FROM events WHERE kind = $1 AND at <= $2 ORDER BY at LIMIT $3)";
 }
@@ -138,8 +142,7 @@ pub fn page(tx: &mut Tx<'_>, user: UserId, before: Option<Cursor>, limit: u32) -
             Ok(EventRow {
                 id: row.parsed()?,
                 kind: row.parsed()?,
-                detail: serde_json::from_str(&row.text()?)
-                    .map_err(|_| StoreError::Corrupt("events.detail"))?,
+                detail: detail(&row.text()?)?,
                 times: row.count()?,
                 first_at: row.time()?,
                 at: row.time()?,
@@ -150,6 +153,37 @@ pub fn page(tx: &mut Tx<'_>, user: UserId, before: Option<Cursor>, limit: u32) -
             })
         })
         .collect()
+}
+
+/// The newest event of this kind on the account from `since` to `until`, and when it was.
+pub fn last(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    kind: EventKind,
+    since: Timestamp,
+    until: Timestamp,
+) -> StoreResult<Option<(Detail, Timestamp)>> {
+    let Some(mut row) = tx.row(LAST, values![user, kind, since, until])? else { return Ok(None) };
+    Ok(Some((detail(&row.text()?)?, row.time()?)))
+}
+
+/// What `actor` did in the account from `since` to `until`, at most `limit` events, the oldest first.
+pub fn by_actor(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    actor: UserId,
+    since: Timestamp,
+    until: Timestamp,
+    limit: u32,
+) -> StoreResult<Vec<(EventKind, Detail)>> {
+    tx.rows(BY_ACTOR, values![user, actor, since, until, limit])?
+        .into_iter()
+        .map(|mut row| Ok((row.parsed()?, detail(&row.text()?)?)))
+        .collect()
+}
+
+fn detail(json: &str) -> StoreResult<Detail> {
+    serde_json::from_str(json).map_err(|_| StoreError::Corrupt("events.detail"))
 }
 
 /// Deletes events that have been kept as long as `retention` says, at most `most` of them, the oldest of each kind first.

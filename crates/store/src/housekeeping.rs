@@ -7,8 +7,9 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 sql! {
-    SESSIONS_TOO_OLD = "DELETE FROM sessions WHERE expires_at <= $1";
-    SESSIONS_IDLE = "DELETE FROM sessions WHERE last_seen_at <= $1 AND application_id IS NULL";
+    SESSIONS_TOO_OLD = "DELETE FROM sessions WHERE expires_at <= $1 AND actor_id IS NULL";
+    SESSIONS_IDLE = "DELETE FROM sessions WHERE last_seen_at <= $1 AND application_id IS NULL AND actor_id IS NULL";
+    LOGIN_AS = "DELETE FROM sessions WHERE expires_at <= $1 AND actor_id IS NOT NULL";
     CHALLENGES = "DELETE FROM challenges WHERE expires_at <= $1";
     ENROLMENTS = "DELETE FROM enrolments WHERE expires_at <= $1";
     REVEALS = "DELETE FROM backup_code_reveals WHERE expires_at <= $1";
@@ -41,7 +42,9 @@ sql! {
 
 /// Deletes what has ended by `now`, `idle` being how long a session lives without a request. How many rows.
 ///
-/// A session that an application holds is short anyway, and nobody looks in on it. Challenges and sent codes stay for a day, so that whoever comes late is told that it is too late. A counter that only
+/// A session that an application holds is short anyway, and nobody looks in on it. A "login as" that
+/// has ended stays for a day at most, so that the administrator can go back to their own session, with which it is deleted.
+/// Challenges and sent codes stay for a day, so that whoever comes late is told that it is too late. A counter that only
 /// a right answer resets is never deleted while it counts something.
 pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32> {
     ended_sessions::note_over(tx, now, idle)?;
@@ -49,6 +52,7 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp, idle: Duration) -> StoreResult<u32
     let ended = [
         (SESSIONS_TOO_OLD, now),
         (SESSIONS_IDLE, now.minus(idle)),
+        (LOGIN_AS, now.minus(DAY)),
         (CHALLENGES, now.minus(DAY)),
         (ENROLMENTS, now),
         (REVEALS, now),

@@ -166,6 +166,27 @@ impl Browser {
         self.done(&format!("type into {css}"), field.send_keys(text).await).await;
     }
 
+    /// Enters a code, and waits until another page has taken the place of this one: by itself where script submits six digits, else
+    /// by the button.
+    pub async fn enter_code(&self, code: &str, button: &str) {
+        let six = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
+        let by_itself = self.javascript && six && self.has("form[data-auto-submit] input[name=code]").await;
+        let old = self.done("see the page", self.driver.find(By::Css("html")).await).await;
+        self.fill("input[name=code]", code).await;
+        if by_itself {
+            self.leave(&old, "the code").await;
+        } else {
+            self.follow(button).await;
+        }
+    }
+
+    /// Opens the menu of a narrow page, where there is one and it is closed.
+    pub async fn open_menu(&self) {
+        if self.has("details.menu:not([open]) summary").await {
+            self.click("details.menu summary").await;
+        }
+    }
+
     /// Clicks on what stays on the page.
     pub async fn click(&self, css: &str) {
         let element = self.find(css).await;
@@ -177,10 +198,15 @@ impl Browser {
     pub async fn follow(&self, css: &str) {
         let old = self.done("see the page", self.driver.find(By::Css("html")).await).await;
         self.click(css).await;
+        self.leave(&old, css).await;
+    }
+
+    /// Waits until another page has taken the place of the one with this root element.
+    async fn leave(&self, old: &WebElement, by: &str) {
         let deadline = Instant::now() + PATIENCE;
         while old.tag_name().await.is_ok() {
             if Instant::now() >= deadline {
-                self.give_up(&format!("leave the page by {css}"), "it is still shown").await;
+                self.give_up(&format!("leave the page by {by}"), "it is still shown").await;
             }
             tokio::time::sleep(INTERVAL).await;
         }

@@ -75,11 +75,79 @@ function enableWait(root) {
     const show = () => {
       const left = Math.ceil((ready - Date.now()) / 1000);
       button.disabled = left > 0;
-      button.textContent = left > 0 ? `${label} in ${left} s` : label;
+      button.textContent = left > 0 ? `${label} (${left} s)` : label;
       if (left > 0) setTimeout(show, 500);
     };
     show();
   }
+}
+
+// Times are sent in UTC. Here they become the reader's: their time zone, and the way they write the page's language.
+function enableLocalTimes(root) {
+  const page = root.documentElement.lang;
+  const language = navigator.languages.find((one) => one.split("-")[0] === page) ?? page;
+  const forms = {
+    moment: { dateStyle: "medium", timeStyle: "short" },
+    day: { dateStyle: "medium" },
+    clock: { timeStyle: "short" },
+  };
+  const whole = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
+  for (const time of root.querySelectorAll("time[data-form]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = whole.format(at);
+    const form = forms[time.dataset.form];
+    if (form) time.textContent = new Intl.DateTimeFormat(language, form).format(at);
+  }
+}
+
+// How long a "login as" still lasts. The server says how many seconds, so that the clock of this machine does not matter.
+function enableCountdown(root) {
+  for (const left of root.querySelectorAll("[data-seconds-left]")) {
+    const end = Date.now() + Number(left.dataset.secondsLeft) * 1000;
+    const show = () => {
+      const minutes = Math.max(0, Math.ceil((end - Date.now()) / 60_000));
+      left.textContent = minutes === 0 ? "it has ended" : minutes === 1 ? "1 minute left" : `${minutes} minutes left`;
+      if (minutes > 0) setTimeout(show, 5_000);
+    };
+    show();
+  }
+}
+
+// Submits a form when its six digits are complete: entered at the end, pasted, or filled in by the system. Not while a
+// digit in the middle is being corrected, not while another field is empty, and never the same code twice.
+function enableAutoSubmit(root) {
+  for (const form of root.querySelectorAll("form[data-auto-submit]")) {
+    const code = form.querySelector("input[autocomplete='one-time-code']");
+    if (!code) continue;
+    const status = root.createElement("p");
+    status.className = "visually-hidden";
+    status.setAttribute("role", "status");
+    form.append(status);
+    let submitted = "";
+    code.addEventListener("input", (event) => {
+      const digits = code.value.replace(/[\s-]/g, "");
+      if (event.isComposing || !/^[0-9]{6}$/.test(digits) || digits === submitted) return;
+      const kind = event.inputType ?? "";
+      const typed = kind === "insertText" || kind === "insertCompositionText";
+      if (kind.startsWith("delete") || kind.startsWith("history")) return;
+      if (typed && code.selectionStart !== code.value.length) return;
+      if (!form.checkValidity()) return;
+      submitted = digits;
+      status.textContent = form.dataset.autoSubmit;
+      form.requestSubmit(form.querySelector("button.primary") ?? undefined);
+    });
+  }
+}
+
+// The menu of a narrow page closes with Escape.
+function enableMenu(root) {
+  const menu = root.querySelector("details.menu");
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu?.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
 }
 
 // A second press while the first is on its way does nothing. The button is not disabled, which would drop its value.
@@ -149,3 +217,7 @@ enableWait(document);
 enableShowPassword(document);
 enableSubmitOnce(document);
 enableErrorLinks(document);
+enableLocalTimes(document);
+enableCountdown(document);
+enableAutoSubmit(document);
+enableMenu(document);

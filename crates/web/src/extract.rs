@@ -7,7 +7,6 @@
 //!   Own              the account holder's own session          (impersonated: 403, nobody: 303 to /sign-in)
 //!   Administrator    the same, of an administrator or owner    (member: 403)
 //!   Change           the same, freshly proven, with a form that changes an application
-//!   Impersonated     a "login as"
 //!   Hosted           whoever has the address of a second step that an application asks for (unknown: 404)
 //!   Sent             the parameters of a protocol request, from a program or another site: no csrf_token
 //!   Local            a program or a person on this machine (any other: 404)
@@ -29,4 +28,4 @@ pub(crate) use form::{Defect, Form, Query, Sent, encode_fields, parameters, read
 pub(crate) use hosted::{Hosted, HostedPages};
 pub(crate) use id::{Id, Ids};
 pub(crate) use local::Local;
-pub(crate) use session::{Administrator, Impersonated, Own, Waiting};
+pub(crate) use session::{Administrator, Own, Waiting, without_session};

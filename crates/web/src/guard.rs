@@ -6,7 +6,7 @@ use crate::{
     extract::{Browser, address},
     onward::FormTargets,
     openid_connect,
-    problem::Problem,
+    problem::{Problem, Reader},
     respond::{self, ResponseExt as _},
     routes::{self, Access},
     shell::shell,
@@ -18,10 +18,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use countersign_core::ambient::random;
+use countersign_core::{ambient::random, session::Session};
 use countersign_flows::{
     identity::{self, Who},
-    security_log,
+    login_as, security_log,
 };
 use data_encoding::HEXLOWER;
 use http::{
@@ -142,6 +142,7 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
     let looks = routes::access(&parts.method, &parts.extensions) != Some(Access::Hosted);
     let (api, protocol) = (is_api(parts.uri.path()), routes::is_protocol(&parts.extensions));
     let number = parts.extensions.get::<Number>().map(|number| number.0.clone()).unwrap_or_default();
+    let path = parts.uri.path().to_owned();
     let request = Request::from_parts(parts, body);
     let response = match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
         Ok(response) => response,
@@ -159,22 +160,40 @@ pub(crate) async fn problems(State(app): State<App>, request: Request, next: Nex
         return with_body(response, openid_connect::of_problem(&problem));
     }
     let who = if looks { who(&app, &browser, &problem).await } else { None };
-    let page = error_page(&app, &browser, who.as_ref(), &problem, &number);
+    let (who, was) = who.unzip();
+    let reader = Reader {
+        login_as: who.as_ref().and_then(|who| who.login_as.as_ref()),
+        was: was.as_ref().and_then(Option::as_deref),
+        path: &path,
+    };
+    let page = error_page(&app, &browser, who.as_ref(), reader, &problem, &number);
     with_body(response, page)
 }
 
-/// Whose account is open, for the header or the banner. A fault here must not hide the first one.
-async fn who(app: &App, browser: &Browser, problem: &Problem) -> Option<Who> {
+/// Whose account is open, for the header or the banner; and as whom they were logged in a moment ago, where that explains the
+/// problem. A fault here must not hide the first one.
+async fn who(app: &App, browser: &Browser, problem: &Problem) -> Option<(Who, Option<String>)> {
     if matches!(problem, Problem::Away | Problem::Unconfirmed | Problem::TimedOut | Problem::Internal) {
         return None;
     }
     let session = browser.session(app).await.ok()??;
-    identity::who(&app.services, &session).await.ok()
+    let who = identity::who(&app.services, &session).await.ok()?;
+    let was = match (problem, &session) {
+        (Problem::StaleForm { .. }, Session::Own(own)) => login_as::summary(&app.services, own).await.ok()?,
+        _ => None,
+    };
+    Some((who, was.map(|summary| summary.name)))
 }
 
-fn error_page(app: &App, browser: &Browser, who: Option<&Who>, problem: &Problem, number: &str) -> Response {
-    let subject = who.and_then(|who| who.login_as.as_ref()).map(|login_as| login_as.subject.as_str());
-    let words = problem.words(app, subject, number);
+fn error_page(
+    app: &App,
+    browser: &Browser,
+    who: Option<&Who>,
+    reader: Reader<'_>,
+    problem: &Problem,
+    number: &str,
+) -> Response {
+    let words = problem.words(app, reader, number);
     let page = ErrorPage {
         shell: shell(app, browser, who),
         status: words.status.as_u16(),

@@ -9,7 +9,7 @@ use crate::{
     views::ErrorAction,
 };
 use axum::response::{IntoResponse, Response};
-use countersign_flows::{Fault, openid_connect::authorize::NotAClient};
+use countersign_flows::{Fault, identity::LoginAsView, openid_connect::authorize::NotAClient};
 use http::StatusCode;
 use std::time::Duration;
 
@@ -91,6 +91,17 @@ pub(crate) enum BodyDefect {
     Damaged,
     /// The memory for unfinished requests is used up.
     NoMemory,
+}
+
+/// Who reads an error page, as far as that changes its words.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Reader<'a> {
+    /// The "login as" in which it is read.
+    pub(crate) login_as: Option<&'a LoginAsView>,
+    /// In the administrator's own session: the name of the member as whom they were logged in a moment ago.
+    pub(crate) was: Option<&'a str>,
+    /// The path that was asked for.
+    pub(crate) path: &'a str,
 }
 
 /// The words of an error page.
@@ -209,11 +220,10 @@ impl Problem {
         }
     }
 
-    /// What a person reads. `subject` is the account holder's name in an impersonated session; `number` names the
-    /// request in the log.
-    pub(crate) fn words(&self, app: &App, subject: Option<&str>, number: &str) -> Words {
-        let (heading, text) = self.text(app, subject, number);
-        let action = self.action(subject);
+    /// What a person reads; `number` names the request in the log.
+    pub(crate) fn words(&self, app: &App, reader: Reader<'_>, number: &str) -> Words {
+        let (heading, text) = self.text(app, reader, number);
+        let action = self.action(reader.login_as.map(|login_as| login_as.subject.as_str()));
         Words { status: self.status(), heading, text, action, retry_after: self.retry_after() }
     }
 
@@ -230,8 +240,7 @@ impl Problem {
         )
     }
 
-    fn text(&self, app: &App, subject: Option<&str>, number: &str) -> (String, String) {
-        let subject = subject.unwrap_or("the account holder");
+    fn text(&self, app: &App, reader: Reader<'_>, number: &str) -> (String, String) {
         let plain = |heading: &str, text: &str| (heading.to_owned(), text.to_owned());
         match self {
             Self::ForeignOrigin => (
@@ -242,30 +251,23 @@ impl Problem {
                     app.origin
                 ),
             ),
-            Self::StaleForm { .. } => plain(
-                "This page was open for too long",
-                "You have signed in or out since it was opened, so nothing was changed. Open it again and repeat what \
-                 you did.",
-            ),
+            Self::StaleForm { .. } | Self::OnlyTheAccountHolder => self.text_of_another_session(reader),
             Self::NoCookies { .. } => plain(
                 "Your browser sent no cookie",
                 "Nothing was changed. This page needs a cookie until you close your browser. Allow cookies for this site, then \
                  open the page again and repeat what you did.",
             ),
-            Self::OnlyTheAccountHolder => (
-                format!("Only {subject} can do this"),
-                "You are in this account through “login as”. What protects the account stays with the person it \
-                 belongs to."
-                    .into(),
-            ),
             Self::SubjectIsNoAdministrator => (
                 "This page is for administrators".into(),
                 format!(
-                    "{subject} isn’t an administrator and can’t open it either. To use it yourself, end “login as” and return \
-                     to your account."
+                    "{} isn’t an administrator and can’t open it either. To use it yourself, end “login as” and return \
+                     to your account.",
+                    reader.login_as.map_or("The account holder", |login_as| &login_as.subject)
                 ),
             ),
-            Self::NotOffered => plain("This isn’t offered here", "It’s turned off for everyone on this server."),
+            Self::NotOffered => {
+                plain("This isn’t offered here", "It’s turned off for everyone on this server.")
+            }
             Self::OnlyAdministrators | Self::OnlyOwners => self.text_about_roles(),
             Self::LoginAsRefused(why) => plain("You cannot enter this account", why),
             Self::NoSecondStepLeft => plain(
@@ -296,6 +298,50 @@ impl Problem {
             Self::Busy | Self::Away | Self::Unconfirmed | Self::TimedOut | Self::Internal => {
                 self.text_of_fault(number)
             }
+        }
+    }
+
+    /// For a page of another session than the browser has now: one browser has one session, in all its tabs.
+    fn text_of_another_session(&self, reader: Reader<'_>) -> (String, String) {
+        match (self, reader.login_as, reader.was) {
+            (Self::StaleForm { .. }, Some(LoginAsView { actor, subject, .. }), _) => (
+                format!("You’re now logged in as {subject}"),
+                format!(
+                    "You logged in as {subject} after this page was opened, and that holds for every tab of this browser. \
+                     Nothing was changed. End it to go on as {actor}, then open the page again."
+                ),
+            ),
+            (Self::StaleForm { .. }, None, Some(subject)) => (
+                "You’re back in your own account".to_owned(),
+                format!(
+                    "You’re no longer logged in as {subject}. This page was opened before that ended, so nothing was changed. \
+                     Open it again and repeat what you did."
+                ),
+            ),
+            (Self::StaleForm { .. }, None, None) => (
+                "This page was open for too long".to_owned(),
+                "You have signed in or out since it was opened, so nothing was changed. Open it again and repeat what you did."
+                    .to_owned(),
+            ),
+            (_, Some(LoginAsView { actor, subject, .. }), _) => {
+                let administration = ["/members", "/organization"].iter().any(|part| reader.path.starts_with(part));
+                let why = if administration {
+                    "Return to your own account to manage members and applications.".to_owned()
+                } else {
+                    format!("Only {subject} can see and change their security settings.")
+                };
+                (
+                    format!("Not available while logged in as {subject}"),
+                    format!(
+                        "{why} If you opened this page as {actor}: you’re now logged in as {subject} in every tab of this \
+                         browser, so nothing was changed."
+                    ),
+                )
+            }
+            (_, None, _) => (
+                "Not available while logged in as someone else".to_owned(),
+                "Return to your own account first.".to_owned(),
+            ),
         }
     }
 
@@ -361,12 +407,13 @@ impl Problem {
     fn action(&self, subject: Option<&str>) -> Option<ErrorAction> {
         let go = |label: &str, href: &str| Some(ErrorAction { label: label.into(), href: href.into() });
         match (self, subject) {
+            (Self::StaleForm { .. }, Some(subject)) => go(&format!("Continue as {subject}"), "/"),
             (Self::StaleForm { page } | Self::NoCookies { page }, _) => go("Open the page again", page),
             // An application's people have no start page here.
             (Self::NoChallenge, _) => None,
             (Self::TooMany { .. } | Self::Away | Self::Unconfirmed | Self::Busy | Self::TimedOut, _) => None,
             (Self::NoSecondStepLeft, _) => go("Get help signing in", "/support"),
-            (_, Some(subject)) => go(&format!("Go on as {subject}"), "/"),
+            (_, Some(subject)) => go(&format!("Continue as {subject}"), "/"),
             (Self::LoginAsRefused(_) | Self::OnlyOwners, None) => go("Back to the members", "/members"),
             (_, None) => go("Go to the start page", "/"),
         }

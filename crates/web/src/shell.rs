@@ -14,7 +14,7 @@ pub(crate) fn shell(app: &App, browser: &Browser, who: Option<&Who>) -> Shell {
     Shell {
         csrf_token: browser.csrf_token.clone(),
         signed_in: who.map(signed_in),
-        banner: who.and_then(banner),
+        banner: who.and_then(|who| banner(app, who)),
         notice: browser.notice.clone(),
         form_page: browser.form_page.clone(),
         service_name: app.settings.service_name.clone(),
@@ -34,11 +34,14 @@ fn signed_in(who: &Who) -> SignedIn {
     }
 }
 
-fn banner(who: &Who) -> Option<LoginAsBanner> {
+fn banner(app: &App, who: &Who) -> Option<LoginAsBanner> {
     let login_as = who.login_as.as_ref()?;
+    let left = login_as.ends_at.since(app.services.now());
     Some(LoginAsBanner {
         actor: login_as.actor.clone(),
         subject: login_as.subject.clone(),
         ends_at: times::time_of_day(login_as.ends_at),
+        seconds_left: times::seconds_up(left),
+        left: times::left(left),
     })
 }

@@ -1,10 +1,10 @@
 //! What each page shows, as typed contexts for its template.
 //!
 //! A handler fills one of these structs and renders it; a template that names a field which is not there does not
-//! compile. Every text in a context is plain text: askama escapes it. The only exception is
-//! [`AppSetup::qr_svg`], which is markup made on this server.
+//! compile. Every text in a context is plain text: askama escapes it. The only exceptions are
+//! [`AppSetup::qr_svg`] and [`Time`], which are markup made on this server.
 //!
-//! The contexts are inert: no clock, no database, no translation of errors. Times arrive as texts ready to be read,
+//! The contexts are inert: no clock, no database, no translation of errors. Times arrive ready to be read,
 //! addresses and phone numbers that must not be shown in full arrive masked.
 //!
 //! The rules that all the pages keep:
@@ -29,6 +29,7 @@ mod second_step;
 mod shell;
 mod sign_in;
 mod system;
+mod time;
 
 pub use api::{
     ApiErrorPage, ApiMember, ApiOperation, ApiProblemRow, ApiReferencePage, ApiRow, ApiSection, Span,
@@ -44,7 +45,9 @@ pub use history::{ActivityPage, ActivityRow, SessionRow, SessionsPage};
 pub use hosted::{
     HostedAbout, HostedBeginPage, HostedCodesPage, HostedEnd, HostedEndPage, HostedSetUpPage, HostedStepPage,
 };
-pub use members::{LoginAsPage, MemberPage, MemberRow, MembersPage};
+pub use members::{
+    LoginAsDestination, LoginAsEndedPage, LoginAsPage, LoginAsSummary, MemberPage, MemberRow, MembersPage,
+};
 pub use openid_connect::{ConnectedPage, ConnectedRow, ConsentPage, LogoutPage};
 pub use profile::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage, ProfileStatus};
 pub use second_step::{ConfirmIdentityPage, ContinuePage, SecondStep, SentState, VerifyPage};
@@ -56,3 +59,5 @@ pub use system::{
     AccountHelp, DevMessage, DevOutboxPage, ErrorAction, ErrorPage, OrganizationHelp, SitePage, SupportPage,
     TextPart,
 };
+pub use time::Time;
+pub(crate) use time::TimeForm;

@@ -12,8 +12,7 @@ async fn type_password(browser: &Browser, server: &Server, person: &Person) {
 }
 
 async fn type_code(browser: &Browser, code: &str) {
-    browser.fill("input[name=code]", code).await;
-    browser.follow("form[action='/sign-in/verify'] button").await;
+    browser.enter_code(code, "form[action='/sign-in/verify'] button").await;
 }
 
 /// Chooses a way on the page of the second step, has a code sent, and types it.
@@ -47,6 +46,7 @@ async fn sign_in_with_app(browser: &Browser, server: &Server, person: &Person, a
 
 async fn sign_out(browser: &Browser, server: &Server) {
     browser.open(&format!("{}/profile", server.url())).await;
+    browser.open_menu().await;
     browser.follow("form[action='/sign-out'] button").await;
     browser.wait_for_path("/sign-in").await;
 }
@@ -73,8 +73,7 @@ async fn journey(options: BrowserOptions) {
     assert_eq!(typed.replace(' ', ""), app.secret, "the key to type is the key in the picture");
     assert!(typed.split(' ').all(|group| group.len() == 4), "{typed}");
     let code = app.fresh_code();
-    browser.fill("input[name=code]", &code).await;
-    browser.follow("form[action='/profile/app/confirm'] button.primary").await;
+    browser.enter_code(&code, "form[action='/profile/app/confirm'] button.primary").await;
     browser.wait_for_path("/profile/backup-codes").await;
     let codes = codes_on_the_page(&browser).await;
     browser.open(&format!("{}/profile/backup-codes", server.url())).await;
@@ -229,8 +228,7 @@ async fn every_page_is_accessible_light_and_dark_wide_and_narrow() {
     browser.follow("form[action='/profile/app/begin'] button").await;
     look(&browser, &url("/profile/app/setup"), &mut faults).await;
     let mut app = App::from_uri(&browser.scan().await, server.clock());
-    browser.fill("input[name=code]", &app.fresh_code()).await;
-    browser.follow("form[action='/profile/app/confirm'] button.primary").await;
+    browser.enter_code(&app.fresh_code(), "form[action='/profile/app/confirm'] button.primary").await;
     browser.wait_for_path("/profile/backup-codes").await;
     for violation in browser.axe().await {
         faults.push(format!("the ten codes: {}", violation.id));
@@ -258,4 +256,114 @@ async fn every_page_is_accessible_light_and_dark_wide_and_narrow() {
     look(&browser, &url(&href), &mut faults).await;
     applications(&browser, &server, &mut faults).await;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// In the reader's time zone where script runs, and in UTC, labeled as such, where it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_the_readers() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    for javascript in [true, false] {
+        let browser = Browser::start(BrowserOptions { javascript, ..BrowserOptions::default() }).await;
+        let zone = serde_json::json!({"timezoneId": "Asia/Kathmandu"});
+        browser.driver().cdp().send_raw("Emulation.setTimezoneOverride", zone).await.unwrap();
+        sign_in_with_sent_code(&browser, &server, &member, "email").await;
+        browser.open(&format!("{}/profile/sessions", server.url())).await;
+        let shown = browser.text("time[data-form=moment]").await;
+        let hours = "const at = new Date(document.querySelector('time[data-form=moment]').dateTime); \
+                     return [at.getUTCMinutes(), new Date(at.getTime() + 345 * 60000).getUTCMinutes()]";
+        let minutes = browser.run(hours).await;
+        let minutes = |at: usize| format!(":{:02}", minutes[at].as_u64().unwrap());
+        assert_eq!(shown.ends_with("UTC"), !javascript, "{shown}");
+        assert!(shown.contains(&minutes(usize::from(javascript))), "{shown}");
+        assert!(browser.console_errors().await.is_empty());
+    }
+}
+
+/// Six digits submit themselves: entered or pasted, once, and not while a digit in the middle is corrected.
+#[tokio::test(flavor = "multi_thread")]
+async fn six_digits_submit_themselves() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let browser = Browser::start(BrowserOptions::default()).await;
+    let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
+    type_password(&browser, &server, &member).await;
+    choose(&browser, "email").await;
+    browser.follow("form[action='/sign-in/send-code'] button").await;
+    let code = mailbox.next_code().await;
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+    browser.enter_code(wrong, "form[action='/sign-in/verify'] button").await;
+    assert!(browser.has("#code-error").await, "it was submitted");
+
+    // A digit is missing in the middle, and then entered there.
+    let field = browser.find("input[name=code]").await;
+    field.send_keys(format!("{}{}", &code[..2], &code[3..])).await.unwrap();
+    browser.run("document.querySelector('input[name=code]').setSelectionRange(2, 2)").await;
+    field.send_keys(&code[2..3]).await.unwrap();
+    let value = browser.run("return document.querySelector('input[name=code]').value").await;
+    assert_eq!(value.as_str(), Some(code.as_str()));
+    let busy = "return document.querySelector(\"form[action='/sign-in/verify']\").hasAttribute('aria-busy')";
+    assert_eq!(browser.run(busy).await.as_bool(), Some(false), "nothing was submitted in the middle");
+
+    // Pasted, twice at once: one submission.
+    let paste = format!(
+        "const code = document.querySelector('input[name=code]'); let sent = 0; \
+         document.addEventListener('submit', (event) => {{ sent += event.defaultPrevented ? 0 : 1; }}); \
+         code.value = ' {} {} '; \
+         for (let i = 0; i < 2; i++) \
+         code.dispatchEvent(new InputEvent('input', {{ inputType: 'insertFromPaste', bubbles: true }})); \
+         return [sent, document.querySelector('form[data-auto-submit] [role=status]').textContent]",
+        &code[..3],
+        &code[3..]
+    );
+    let sent = browser.run(&paste).await;
+    assert_eq!((sent[0].as_u64(), sent[1].as_str()), (Some(1), Some("Checking your code…")));
+    browser.wait_for_path("/profile").await;
+}
+
+/// Nothing is sent while the password is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_waits_for_the_password() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let browser = Browser::start(BrowserOptions::default()).await;
+    sign_in_with_sent_code(&browser, &server, &member, "email").await;
+    browser.open(&format!("{}/confirm-identity?method=email", server.url())).await;
+    browser.fill("input[name=code]", "123456").await;
+    let busy =
+        "return document.querySelector(\"form[action='/confirm-identity']\").hasAttribute('aria-busy')";
+    assert_eq!(browser.run(busy).await.as_bool(), Some(false));
+    browser.fill("input[name=password]", &member.password).await;
+    browser.enter_code("123456", "main form[action='/confirm-identity'] button.primary").await;
+    assert!(browser.has("#code-error").await, "with the password it is");
+}
+
+/// One disclosure on a narrow page, with script and without it; a row on a wide one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrow_page_has_one_menu() {
+    let server = super::server(Engine::Sqlite).await;
+    let owner = server.people().owner.clone();
+    for javascript in [true, false] {
+        let options = BrowserOptions { javascript, width: 360, height: 780, dark: false };
+        let browser = Browser::start(options).await;
+        browser.open(&format!("{}/sign-in", server.url())).await;
+        assert!(!browser.has(".menu summary").await, "signed out there is none");
+        sign_in_with_sent_code(&browser, &server, &owner, "email").await;
+        assert!(!browser.has("header nav a").await && !browser.has("form[action='/sign-out']").await);
+        assert_eq!(browser.text(".menu summary").await, "Menu");
+        browser.click(".menu summary").await;
+        let links =
+            ["/profile", "/profile/sessions", "/profile/activity", "/members", "/organization/applications"];
+        for link in links {
+            assert!(browser.has(&format!("header nav a[href='{link}']")).await, "{link}");
+        }
+        assert!(browser.has("form[action='/sign-out'] button").await);
+        assert_eq!(browser.overflow().await, 0);
+        if javascript {
+            browser.find(".menu summary").await.send_keys(thirtyfour::Key::Escape + "").await.unwrap();
+            assert!(!browser.has("header nav a").await, "Escape closes it");
+        }
+        browser.set_viewport(1280, 900).await;
+        assert!(browser.has("header nav a").await && !browser.has(".menu summary").await);
+    }
 }

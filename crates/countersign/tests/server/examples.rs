@@ -32,8 +32,7 @@ async fn set_up_app(browser: &Browser, base: &str, clock: &Clock, to: &str) -> A
     shows_code_in(browser, base, to).await;
     browser.follow("form[action$='/set-up'] button").await;
     let mut app = App::from_uri(&browser.scan().await, clock);
-    browser.fill("input[name=code]", &app.fresh_code()).await;
-    browser.follow("form[action$='/set-up/confirm'] button.primary").await;
+    browser.enter_code(&app.fresh_code(), "form[action$='/set-up/confirm'] button.primary").await;
     app.backup_codes = browser.texts("#codes code").await;
     assert_eq!(app.backup_codes.len(), 10);
     browser.follow("form[action$='/continue'] button").await;
@@ -42,8 +41,7 @@ async fn set_up_app(browser: &Browser, base: &str, clock: &Clock, to: &str) -> A
 
 /// Types a code on the page of a second step, wherever that is.
 async fn type_code(browser: &Browser, code: &str) {
-    browser.fill("input[name=code]", code).await;
-    browser.follow("form[action$='/verify'] button").await;
+    browser.enter_code(code, "form[action$='/verify'] button").await;
 }
 
 /// Whether a page fits on a phone, and what the browser complains about.

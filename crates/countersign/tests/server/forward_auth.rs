@@ -407,8 +407,7 @@ async fn types_password_and_code(browser: &Browser, server: &Server, person: &Pe
     if !browser.has("form.resend").await {
         browser.follow("form[action='/sign-in/send-code'] button").await;
     }
-    browser.fill("input[name=code]", &mailbox.next_code().await).await;
-    browser.follow("form[action='/sign-in/verify'] button").await;
+    browser.enter_code(&mailbox.next_code().await, "form[action='/sign-in/verify'] button").await;
 }
 
 /// From a stranger to a person who is known at the site, and what an administrator sees who looks in.

@@ -73,8 +73,7 @@ async fn shows_code(server: &Server, person: &Client, path: &str, to: &str) {
 pub(crate) async fn shows_code_in(browser: &Browser, base: &str, to: &str) {
     let mut mailbox = Mailbox::open(base, Kind::Email, Some(to)).await;
     browser.follow("form[action$='/send-code'] button").await;
-    browser.fill("input[name=code]", &mailbox.next_code().await).await;
-    browser.follow("form[action$='/verify'] button").await;
+    browser.enter_code(&mailbox.next_code().await, "form[action$='/verify'] button").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -528,8 +527,7 @@ async fn journey(options: BrowserOptions) {
     browser.follow("form[action$='/set-up'] button").await;
     browser.wait_for_path(&format!("{path}/set-up")).await;
     let mut app = App::from_uri(&browser.scan().await, server.clock());
-    browser.fill("input[name=code]", &app.fresh_code()).await;
-    browser.follow("form[action$='/set-up/confirm'] button.primary").await;
+    browser.enter_code(&app.fresh_code(), "form[action$='/set-up/confirm'] button.primary").await;
     browser.wait_for_path(&format!("{path}/backup-codes")).await;
     assert_eq!(browser.texts("#codes code").await.len(), 10);
     browser.follow("form[action$='/continue'] button").await;
@@ -539,8 +537,7 @@ async fn journey(options: BrowserOptions) {
 
     let path = ask(&server, &crm, &json!({"user": "mia", "return_to": back, "state": "two"})).await;
     browser.open(&format!("{}{path}", server.url())).await;
-    browser.fill("input[name=code]", &app.fresh_code()).await;
-    browser.follow("form[action$='/verify'] button").await;
+    browser.enter_code(&app.fresh_code(), "form[action$='/verify'] button").await;
     let came = arrival(&browser, &asked).await;
     let result = came.strip_prefix("/back?result=").unwrap().strip_suffix("&state=two").unwrap();
     redeem(&crm, result).await.expect_status(200);
@@ -586,8 +583,7 @@ async fn every_page_of_it_is_accessible_light_and_dark_wide_and_narrow() {
     browser.follow("form[action$='/set-up'] button").await;
     crate::browser::look(&browser, &url(&format!("{set_up}/set-up")), &mut faults).await;
     let mut app = App::from_uri(&browser.scan().await, server.clock());
-    browser.fill("input[name=code]", &app.fresh_code()).await;
-    browser.follow("form[action$='/set-up/confirm'] button.primary").await;
+    browser.enter_code(&app.fresh_code(), "form[action$='/set-up/confirm'] button.primary").await;
     for violation in browser.axe().await {
         faults.push(format!("the ten codes: {}", violation.id));
     }

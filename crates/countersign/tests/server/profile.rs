@@ -254,9 +254,25 @@ async fn password_email_and_phone_change_with_proof_notice_and_the_end_of_other_
         }
         let asked = client.post_from("/profile", "/profile/phone", &[("phone", "+44 7911 123456")]).await;
         asked.expect_redirect("/profile/phone/confirm");
-        let code = sms.next_code().await;
+        let first = sms.next_code().await;
         let page = "/profile/phone/confirm";
+        // In full, to the session that entered it, with the way to another number and to another code.
+        let shown = client.get(page).await.expect_status(200);
+        assert!(shown.words().contains("+44 7911 123456"), "{shown}");
+        let resend = [("phone", "+447911123456")];
+        let early = client.post_from(page, "/profile/phone", &resend).await.expect_status(429);
+        assert!(early.has("form[action='/profile/phone/confirm']"), "{early}");
+        let change = shown.attribute("main a[href^='/profile?edit']", "href").unwrap();
+        let form = client.get(&change).await.expect_status(200);
+        assert_eq!(form.attribute("details[open] #phone", "value").as_deref(), Some("+44 7911 123456"));
+        server.advance(Duration::from_secs(31));
+        client.post_from(page, "/profile/phone", &resend).await.expect_redirect(page);
+        let code = sms.next_code().await;
+        if first != code {
+            client.post_from(page, page, &[("code", &first)]).await.expect_status(422);
+        }
         client.post_from(page, page, &[("code", &code)]).await.expect_redirect("/profile");
+        assert!(!client.get("/profile").await.words().contains("is waiting for its code"));
         again.sign_out().await;
         server.client().sign_in_with_sms_code(&member).await;
         client.post_from("/profile", "/profile/phone/remove", &[]).await.expect_redirect("/profile");

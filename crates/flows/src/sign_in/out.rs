@@ -1,6 +1,6 @@
 //! Signing out.
 
-use crate::{Fault, Services, activity};
+use crate::{Fault, Services, activity, login_as::record_end};
 use countersign_core::{
     event::{Detail, EventKind, Origin},
     secret::PlainHandle,
@@ -17,16 +17,19 @@ pub async fn sign_out(s: &Services, handle: &PlainHandle, origin: &Origin) -> Re
                 challenges::end(tx, challenge.id)?;
             }
             let Some(session) = sessions::by_handle(tx, &stored)? else { return Ok(()) };
-            let (kind, actor, parked) = match &session.login_as {
-                None => (EventKind::SignedOut, None, None),
-                Some(l) => (EventKind::LoginAsEnded, Some(l.actor), Some(l.actor_session)),
-            };
+            let actor = session.login_as.as_ref().map(|login_as| login_as.actor);
             users::take_turns(tx, [Some(session.user), actor].into_iter().flatten())?;
-            if let Some(parked) = parked {
-                sessions::end(tx, parked)?;
+            if let Some(login_as) = &session.login_as {
+                sessions::end(tx, login_as.actor_session)?;
             }
             sessions::end(tx, session.id)?;
-            activity::record_by(tx, session.user, actor, kind, Detail::default(), origin, now)
+            match &session.login_as {
+                None => {
+                    let kind = EventKind::SignedOut;
+                    activity::record(tx, session.user, kind, Detail::default(), origin, now)
+                }
+                Some(login_as) => record_end(tx, &session, login_as, origin, now),
+            }
         })
         .await
         .map_err(Into::into)

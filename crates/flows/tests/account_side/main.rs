@@ -9,6 +9,7 @@ mod codes;
 mod email;
 mod forward_auth;
 mod guessing;
+mod login_as;
 mod new_browser;
 mod organization;
 mod password;

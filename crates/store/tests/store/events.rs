@@ -42,8 +42,12 @@ async fn every_kind_reads_back() {
         let user = w.person("mia@example.com").await.user;
         w.write(move |tx| {
             for kind in EventKind::ALL {
-                let detail =
-                    Detail { method: Some("app".into()), text: Some("é|\"'".into()), count: Some(u64::MAX) };
+                let detail = Detail {
+                    method: Some("app".into()),
+                    text: Some("é|\"'".into()),
+                    count: Some(u64::MAX),
+                    subject: Some("1".into()),
+                };
                 events::record(
                     tx,
                     &NewEvent { user, actor: None, kind: *kind, detail, origin: origin() },

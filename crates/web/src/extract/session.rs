@@ -16,13 +16,13 @@ use axum::extract::FromRequestParts;
 use countersign_core::{
     authority::{ApplicationAuthority, CredentialAuthority, LoginAsAuthority},
     second_step::Method,
-    session::{ImpersonatedSession, OwnSession, ProofTooOld, Session},
+    session::{OwnSession, ProofTooOld, Session},
     sign_in::Challenged,
 };
 use countersign_flows::{
     Membership, applications,
     identity::{self, Who},
-    pending_forms, step_up,
+    login_as, pending_forms, step_up,
 };
 use http::request::Parts;
 
@@ -116,7 +116,9 @@ impl FromRequestParts<App> for Own {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let browser = Browser::read(parts, app);
         let page = routes::page_of(parts);
-        let Some(session) = browser.session(app).await? else { return Err(sign_in_first(&page)) };
+        let Some(session) = browser.session(app).await? else {
+            return Err(without_session(app, &browser, &page).await?);
+        };
         let who = identity::who(&app.services, &session).await?;
         match session {
             Session::Own(session) => {
@@ -153,29 +155,6 @@ impl FromRequestParts<App> for Administrator {
     }
 }
 
-/// An administrator's session in somebody else's account.
-pub(crate) struct Impersonated {
-    pub(crate) session: ImpersonatedSession,
-    pub(crate) who: Who,
-    pub(crate) browser: Browser,
-}
-
-impl FromRequestParts<App> for Impersonated {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let browser = Browser::read(parts, app);
-        let Some(session) = browser.session(app).await? else {
-            return Err(sign_in_first(&routes::page_of(parts)));
-        };
-        let who = identity::who(&app.services, &session).await?;
-        match session {
-            Session::Impersonated(session) => Ok(Self { session, who, browser }),
-            Session::Own(_) => Err(Problem::Elsewhere("/profile".to_owned())),
-        }
-    }
-}
-
 /// A sign-in that waits for its second step.
 pub(crate) struct Waiting {
     pub(crate) challenge: Challenged,
@@ -208,6 +187,14 @@ fn begin_again() -> Problem {
     Problem::Telling(Done::SignInOver.at("/sign-in"))
 }
 
-fn sign_in_first(page: &str) -> Problem {
-    Problem::Elsewhere(return_to::with("/sign-in", Some(page)))
+/// Where to go without a session: to the sign-in, or to the page that says that a "login as" has ended in this browser.
+pub(crate) async fn without_session(app: &App, browser: &Browser, page: &str) -> Result<Problem, Problem> {
+    let ended = match &browser.handle {
+        Some(handle) => login_as::ended(&app.services, handle).await?,
+        None => None,
+    };
+    Ok(Problem::Elsewhere(match ended {
+        Some(_) => "/login-as".to_owned(),
+        None => return_to::with("/sign-in", Some(page)),
+    }))
 }

@@ -5,7 +5,7 @@ use crate::{
     extract::{Own, Query},
     respond::{self, Answer},
     times,
-    views::{ActivityPage, ActivityRow},
+    views::{ActivityPage, ActivityRow, Time},
 };
 use axum::extract::State;
 use countersign_core::{
@@ -14,6 +14,7 @@ use countersign_core::{
 };
 use countersign_flows::{EventCursor, EventRow, activity};
 use http::StatusCode;
+use std::time::Duration;
 
 /// `GET /profile/activity`; with `before`, a cursor of the page before, the older part. What is no cursor shows the newest.
 pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
@@ -34,6 +35,7 @@ fn row(event: &EventRow) -> ActivityRow {
     ActivityRow {
         at: times::moment(event.at),
         what: if many { repeated(event) } else { what(event.kind, &event.detail) },
+        between: many.then(|| between(event)),
         who: who(event),
         from: Some(from).filter(|_| !address.is_empty()),
     }
@@ -42,7 +44,7 @@ fn row(event: &EventRow) -> ActivityRow {
 /// What happened several times within an hour, in one sentence without its full stop.
 fn repeated(event: &EventRow) -> String {
     let (times, method) = (event.times, method(&event.detail).unwrap_or("a second step"));
-    let what = match event.kind {
+    match event.kind {
         EventKind::PasswordWrong => format!("{times} wrong passwords"),
         EventKind::CodeWrong => format!("{times} wrong codes from {method}"),
         EventKind::CodeReplayed => format!("{times} used codes from {method} were tried again"),
@@ -52,9 +54,14 @@ fn repeated(event: &EventRow) -> String {
         },
         EventKind::PasswordResetAsked => format!("{times} links to choose a new password were sent"),
         other => format!("{}, {times} times", what(other, &event.detail)),
-    };
-    let (first, last) = (times::clock(event.first_at), times::clock(event.at));
-    if first == last { format!("{what} at {last}") } else { format!("{what} between {first} and {last}") }
+    }
+}
+
+/// The first and the last time of day; the same minute is named once.
+fn between(event: &EventRow) -> (Time, Option<Time>) {
+    let (first, last) = (times::time_of_day(event.first_at), times::time_of_day(event.at));
+    let other = last.text() != first.text();
+    (first, other.then_some(last))
 }
 
 /// What happened, in one sentence without its full stop.
@@ -97,12 +104,11 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::EmailChanged => masked("E-mail address changed"),
         EventKind::PhoneChanged => masked("Phone number changed"),
         EventKind::PhoneRemoved => "Phone number removed".into(),
-        EventKind::SessionEnded => match detail.count {
-            Some(count) if count != 1 => format!("{count} other browsers signed out"),
-            _ => "Another browser signed out".into(),
-        },
+        EventKind::SessionEnded => others_signed_out(detail.count),
         EventKind::LoginAsBegun => quoted("Login as"),
         EventKind::LoginAsEnded => "Login as ended".into(),
+        EventKind::LoggedInAs => logged_in_as(detail),
+        EventKind::LoggedInAsEnded => back_from_login_as(detail),
         EventKind::AccountCreated => "Account created".into(),
         EventKind::AccountDisabled => "Account disabled".into(),
         EventKind::AccountEnabled => "Account enabled".into(),
@@ -127,6 +133,25 @@ fn what(kind: EventKind, detail: &Detail) -> String {
         EventKind::TokenReused => quoted("A key of the application came twice, so its access was ended"),
         EventKind::TokenForApplication => quoted("Changes of the second step opened to the application"),
     }
+}
+
+fn others_signed_out(count: Option<u64>) -> String {
+    match count {
+        Some(count) if count != 1 => format!("{count} other browsers signed out"),
+        _ => "Another browser signed out".into(),
+    }
+}
+
+/// In the administrator's own activity.
+fn logged_in_as(detail: &Detail) -> String {
+    detail.text.as_ref().map_or_else(|| "Logged in as a member".into(), |name| format!("Logged in as {name}"))
+}
+
+fn back_from_login_as(detail: &Detail) -> String {
+    let name = detail.text.as_deref().unwrap_or("a member");
+    let lasted = detail.count.map(|seconds| times::lasted(Duration::from_secs(seconds)));
+    let after = lasted.map_or_else(String::new, |lasted| format!(" after {lasted}"));
+    format!("No longer logged in as {name}{after}")
 }
 
 /// By which way a code was sent.
@@ -209,7 +234,8 @@ mod tests {
 
     #[test]
     fn every_kind_is_told_with_and_without_its_detail() {
-        let full = Detail { method: Some("app".into()), text: Some("Phone".into()), count: Some(2) };
+        let full =
+            Detail { method: Some("app".into()), text: Some("Phone".into()), count: Some(2), subject: None };
         for kind in EventKind::ALL {
             for detail in [&Detail::default(), &full] {
                 let text = what(*kind, detail);
@@ -223,7 +249,7 @@ mod tests {
 
     #[test]
     fn attempts_are_counted_in_words() {
-        let minute = std::time::Duration::from_secs(60);
+        let minute = Duration::from_secs(60);
         let many = |kind, method: &str, times, minutes: u32| {
             let detail = Detail { method: Some(method.into()), ..Detail::default() };
             let one = event(kind, None);
@@ -236,16 +262,18 @@ mod tests {
             })
         };
         let row = many(EventKind::PasswordWrong, "", 14, 38);
-        assert_eq!(row.what, "14 wrong passwords between 00:00 and 00:38");
+        assert_eq!(row.what, "14 wrong passwords");
+        let clock = |time: Option<Time>| time.map(|time| time.text().to_owned());
+        let (first, last) = row.between.clone().unwrap();
+        assert_eq!(
+            (clock(Some(first)).as_deref(), clock(last).as_deref()),
+            (Some("00:00 UTC"), Some("00:38 UTC"))
+        );
         assert_eq!(row.from.as_deref(), Some("last from 192.0.2.7"));
-        assert_eq!(
-            many(EventKind::CodeWrong, "sms", 3, 0).what,
-            "3 wrong codes from a text message at 00:00"
-        );
-        assert_eq!(
-            many(EventKind::CodeSent, "email", 2, 1).what,
-            "2 codes were sent by email between 00:00 and 00:01"
-        );
+        let once = many(EventKind::CodeWrong, "sms", 3, 0);
+        assert_eq!(once.what, "3 wrong codes from a text message");
+        assert_eq!(once.between.unwrap().1, None);
+        assert_eq!(many(EventKind::CodeSent, "email", 2, 1).what, "2 codes were sent by email");
         let attempts = EventKind::ALL.iter().filter(|kind| kind.class() == EventClass::Attempt);
         for kind in attempts {
             let what = many(*kind, "app", 2, 1).what;

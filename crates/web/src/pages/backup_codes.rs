@@ -26,7 +26,9 @@ pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answ
     // What an address says may be anyone's words: only this session knows how it was signed in to.
     let just_used = after_sign_in && own.session.record().second_step == Some(Method::BackupCode);
     let state = match current {
-        Some((status, Some(reveal))) => BackupCodes::Fresh(about(&app, &own).fresh(&status, reveal)),
+        Some((status, Some(reveal))) => {
+            BackupCodes::Fresh(Box::new(about(&app, &own).fresh(&status, reveal)))
+        }
         Some((status, None)) => BackupCodes::Left {
             count: Some(status.left),
             low: few_backup_codes(status.left),

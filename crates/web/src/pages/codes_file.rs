@@ -34,6 +34,7 @@ impl About {
     pub(super) fn text(&self, created_at: Timestamp, codes: &[String]) -> String {
         let Self { service, site, account } = self;
         let (created, codes) = (times::day(created_at), codes.join("\n"));
+        let created = created.text();
         format!(
             "{service} backup codes\n\nAccount: {account}\nSite:    {site}\nCreated: {created}\n\n\
              If you lose your phone, enter one of these codes to sign in.\n\

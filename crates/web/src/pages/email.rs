@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app::App,
-    extract::{Form, Own, Query},
+    extract::{Form, Own},
     notice::Done,
     respond::{self, Answer, ResponseExt as _, see_other},
     times,
@@ -20,7 +20,6 @@ use countersign_flows::{
     second_step::CodeRefusal,
 };
 use http::StatusCode;
-use std::time::Duration;
 
 /// `POST /profile/email`: sends a code to the new address.
 pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answer {
@@ -30,7 +29,7 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
     let error = match form.defect() {
         Some(defect) => defect.error.to_string(),
         None => match email_change::begin(&app.services, authority, typed, &own.browser.origin).await? {
-            Begin::CodeSent => return Ok(see_other("/profile/email/confirm?sent=now")),
+            Begin::CodeSent => return Ok(see_other("/profile/email/confirm")),
             Begin::Invalid(error) => words::email(error).to_owned(),
             Begin::Same => "This is your address already. Type the new one.".to_owned(),
             Begin::TooSoon { retry_after } => {
@@ -48,19 +47,19 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
         },
     };
     // Asked for from the page on which its code is typed: the answer belongs there.
-    let resent =
-        email_change::pending(&app.services, &own.session).await?.is_some_and(|waiting| waiting == typed);
+    let resent = email_change::pending(&app.services, &own.session)
+        .await?
+        .is_some_and(|pending| pending.target == typed);
     if resent && wait.is_some() {
         return again(&app, &own, Errors { wait, ..Errors::form(error) }).await;
     }
-    let email = EmailForm { value: typed.to_owned(), error: Some(error), waiting: None };
+    let email = EmailForm { value: typed.to_owned(), error: Some(error), ..EmailForm::default() };
     profile::again(&app, &own, Refused { email, wait, ..Refused::default() }).await
 }
 
 /// `GET /profile/email/confirm`
-pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
-    let resend_in = query.get("sent").map_or(Duration::ZERO, |_| app.services.rules.resend_after);
-    page(&app, &own, resend_in, StatusCode::OK, Errors::default()).await
+pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
+    page(&app, &own, StatusCode::OK, Errors::default()).await
 }
 
 /// `POST /profile/email/confirm`
@@ -84,17 +83,17 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
 
 async fn again(app: &App, own: &Own, errors: Errors) -> Answer {
     let wait = errors.wait;
-    let answer = page(app, own, wait.unwrap_or_default(), respond::refused(wait), errors).await?;
-    Ok(answer.with_retry_after(wait))
+    Ok(page(app, own, respond::refused(wait), errors).await?.with_retry_after(wait))
 }
 
-async fn page(app: &App, own: &Own, resend_in: Duration, status: StatusCode, errors: Errors) -> Answer {
-    let Some(email) = email_change::pending(&app.services, &own.session).await? else {
+async fn page(app: &App, own: &Own, status: StatusCode, errors: Errors) -> Answer {
+    let Some(pending) = email_change::pending(&app.services, &own.session).await? else {
         return Ok(see_other(&Done::EmailOver.at("/profile")));
     };
+    let resend_in = errors.wait.unwrap_or(pending.resend_in);
     let page = EmailConfirmPage {
         shell: own.shell(app),
-        email,
+        email: pending.target,
         current_email: own.who.email.clone(),
         resend_after_seconds: small(times::seconds_up(resend_in)),
         code_error: errors.code,

@@ -3,18 +3,24 @@
 use super::members;
 use crate::{
     app::App,
-    extract::{Administrator, Form, Id, Impersonated, Own},
+    extract::{Administrator, Browser, Form, Id, Own, without_session},
     notice::Done,
     problem::Problem,
     respond::{self, Answer, ResponseExt as _, see_other},
     shell::shell,
     times,
-    views::LoginAsPage,
+    views::{LoginAsDestination, LoginAsEndedPage, LoginAsPage},
     words,
 };
-use axum::extract::State;
-use countersign_core::ids::UserId;
-use countersign_flows::login_as::{self, LoginAsOutcome};
+use axum::extract::{FromRequest as _, Request, State};
+use countersign_core::{
+    ids::UserId,
+    session::{ImpersonatedSession, OwnSession, Session},
+};
+use countersign_flows::{
+    identity::{self, Who},
+    login_as::{self, LoginAsOutcome},
+};
 use http::StatusCode;
 
 /// `POST /members/{id}/login-as`
@@ -40,36 +46,84 @@ pub(crate) async fn begin(
     }
 }
 
-/// `GET /login-as`: where an impersonated session lands.
-pub(crate) async fn show(State(app): State<App>, impersonated: Impersonated) -> Answer {
-    let Impersonated { who, browser, .. } = impersonated;
+/// `GET /login-as`: where an impersonated session lands, and where someone learns that it has ended. In the administrator's
+/// own session: to the page that sums it up.
+pub(crate) async fn show(State(app): State<App>, browser: Browser) -> Answer {
+    match browser.session(&app).await? {
+        Some(Session::Own(own)) => Ok(see_other(&after(&app, &own).await?)),
+        Some(session) => {
+            let who = identity::who(&app.services, &session).await?;
+            let Session::Impersonated(session) = session else { return Err(Problem::Internal) };
+            look(&app, &browser, &session, &who).await
+        }
+        None => {
+            let ended = match &browser.handle {
+                Some(handle) => login_as::ended(&app.services, handle).await?,
+                None => None,
+            };
+            let Some(ended) = ended else { return Err(without_session(&app, &browser, "/login-as").await?) };
+            let page = LoginAsEndedPage {
+                shell: shell(&app, &browser, None),
+                actor: ended.actor,
+                subject: ended.subject,
+                ended_at: times::time_of_day(ended.at),
+            };
+            respond::page(StatusCode::OK, &page)
+        }
+    }
+}
+
+async fn look(app: &App, browser: &Browser, session: &ImpersonatedSession, who: &Who) -> Answer {
     let login_as = who.login_as.as_ref().ok_or(Problem::Internal)?;
+    let destinations = login_as::destinations(&app.services, session).await?;
     let page = LoginAsPage {
-        shell: shell(&app, &browser, Some(&who)),
+        shell: shell(app, browser, Some(who)),
         actor: login_as.actor.clone(),
         subject: login_as.subject.clone(),
         organization: login_as.organization.clone(),
         reason: login_as.reason.clone(),
         ends_at: times::time_of_day(login_as.ends_at),
+        destinations: destinations
+            .into_iter()
+            .map(|one| LoginAsDestination { name: one.name, address: one.address, accepted: one.accepted })
+            .collect(),
     };
     respond::page(StatusCode::OK, &page)
 }
 
-/// `POST /login-as/stop`: back to the administrator's own session, if it still lives.
-pub(crate) async fn stop(State(app): State<App>, impersonated: Impersonated, form: Form) -> Answer {
-    form.only_a_button()?;
-    let Impersonated { session, browser, .. } = impersonated;
-    let member = format!("/members/{}", session.subject());
-    match login_as::stop(&app.services, session, &browser.origin).await? {
-        Some(handle) => {
-            let cookie = app.cookies.set_handle(&handle);
-            Ok(see_other(&Done::LoginAsOver.at(&member)).with_cookie(cookie))
-        }
-        None => {
-            let answer = see_other(&Done::LoginAsSignedOut.at("/sign-in"));
-            Ok(answer.with_cookie(app.cookies.clear_handle()))
-        }
+/// `POST /login-as/stop`: back to the administrator's own session, if it still lives. The "login as" may have ended by itself.
+pub(crate) async fn stop(State(app): State<App>, browser: Browser, request: Request) -> Answer {
+    let session = match browser.session(&app).await? {
+        // Another tab was faster.
+        Some(Session::Own(own)) => return Ok(see_other(&after(&app, &own).await?)),
+        Some(Session::Impersonated(session)) => Some(session),
+        None => None,
+    };
+    let Some(handle) = &browser.handle else { return Ok(see_other("/sign-in")) };
+    if session.is_none() && login_as::ended(&app.services, handle).await?.is_none() {
+        return Err(without_session(&app, &browser, "/login-as").await?);
     }
+    Form::from_request(request, &app).await?.only_a_button()?;
+    let origin = &browser.origin;
+    let back = match session {
+        Some(session) => {
+            let subject = session.subject();
+            login_as::stop(&app.services, session, origin).await?.map(|handle| (handle, subject))
+        }
+        None => login_as::leave(&app.services, handle, origin).await?,
+    };
+    Ok(match back {
+        Some((handle, subject)) => see_other(&Done::LoginAsOver.at(&format!("/members/{subject}")))
+            .with_cookie(app.cookies.set_handle(&handle)),
+        // The cookie stays: another tab may have brought a new one.
+        None => see_other("/sign-in"),
+    })
+}
+
+/// The page of the member of whom the administrator has just taken leave; else My Profile.
+async fn after(app: &App, own: &OwnSession) -> Result<String, Problem> {
+    let summary = login_as::summary(&app.services, own).await?;
+    Ok(summary.map_or_else(|| "/profile".to_owned(), |summary| format!("/members/{}", summary.subject)))
 }
 
 async fn again(app: &App, own: &Own, id: UserId, form: &Form, error: String) -> Answer {

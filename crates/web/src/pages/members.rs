@@ -5,13 +5,14 @@ use crate::{
     extract::{Administrator, Id, Own},
     problem::Problem,
     respond::{self, Answer},
-    views::{MemberPage, MemberRow, MembersPage},
+    times,
+    views::{LoginAsSummary, MemberPage, MemberRow, MembersPage},
     words,
 };
 use axum::extract::State;
 use countersign_core::{authority::LoginAsRefusal, ids::UserId};
 use countersign_flows::{
-    Member,
+    Member, login_as,
     members::{self, MemberSteps, Seen},
 };
 use http::StatusCode;
@@ -41,11 +42,18 @@ pub(super) async fn page(app: &App, own: &Own, id: UserId) -> Result<MemberPage,
         Seen::NotFound => return Err(Problem::NotFound),
         Seen::Found { member, may_log_in_as } => (member, may_log_in_as),
     };
+    let summary =
+        login_as::summary(&app.services, &own.session).await?.filter(|summary| summary.subject == id);
     Ok(MemberPage {
         shell: own.shell(app),
         organization: own.run()?.organization_name.clone(),
         member: row(app, own, &member),
         last_sign_in: None,
+        summary: summary.map(|summary| LoginAsSummary {
+            lasted: times::lasted(summary.lasted),
+            reason: summary.reason,
+            opened: summary.opened,
+        }),
         why_not: may_log_in_as.err().map(|refusal| why_not(own, id, refusal).to_owned()),
         reason: String::new(),
         reason_error: None,

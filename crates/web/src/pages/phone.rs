@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app::App,
-    extract::{Form, Own, Query},
+    extract::{Form, Own},
     notice::Done,
     problem::Problem,
     respond::{self, Answer, ResponseExt as _, see_other},
@@ -15,13 +15,15 @@ use crate::{
     words,
 };
 use axum::extract::State;
-use countersign_core::{phone::PhoneNumber, second_step::Method};
+use countersign_core::{
+    phone::{PhoneNumber, display},
+    second_step::Method,
+};
 use countersign_flows::{
     phone::{self, Begin, Confirm},
     second_step::CodeRefusal,
 };
 use http::StatusCode;
-use std::time::Duration;
 
 /// The operator has not allowed the number's country.
 const NOT_THERE: &str =
@@ -38,7 +40,7 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
     let error = match form.defect() {
         Some(defect) => defect.error.to_string(),
         None => match phone::begin(&app.services, authority, typed, &own.browser.origin).await? {
-            Begin::CodeSent => return Ok(see_other("/profile/phone/confirm?sent=now")),
+            Begin::CodeSent => return Ok(see_other("/profile/phone/confirm")),
             Begin::Invalid(error) => words::phone(error).to_owned(),
             Begin::Country => NOT_THERE.to_owned(),
             Begin::SmsOff => NOT_OFFERED.to_owned(),
@@ -57,25 +59,27 @@ pub(crate) async fn begin(State(app): State<App>, own: Own, form: Form) -> Answe
         },
     };
     // A code to this very number is on its way already: the answer belongs on the page where it is typed.
-    let masked = typed.parse::<PhoneNumber>().ok().map(|number| number.masked());
-    if wait.is_some() && masked.is_some() && phone::pending(&app.services, &own.session).await? == masked {
-        return again(&app, &own, typed, Errors { wait, ..Errors::form(error) }).await;
+    let number = typed.parse::<PhoneNumber>().ok();
+    let pending = phone::pending(&app.services, &own.session).await?;
+    let resent =
+        pending.is_some_and(|pending| number.is_some_and(|number| number.as_str() == pending.target));
+    if resent && wait.is_some() {
+        return again(&app, &own, Errors { wait, ..Errors::form(error) }).await;
     }
-    let phone = PhoneForm { value: typed.to_owned(), error: Some(error) };
+    let phone = PhoneForm { value: typed.to_owned(), error: Some(error), ..PhoneForm::default() };
     profile::again(&app, &own, Refused { phone, wait, ..Refused::default() }).await
 }
 
 /// `GET /profile/phone/confirm`
-pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
-    let resend_in = query.get("sent").map_or(Duration::ZERO, |_| app.services.rules.resend_after);
-    page(&app, &own, "", resend_in, StatusCode::OK, Errors::default()).await
+pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
+    page(&app, &own, StatusCode::OK, Errors::default()).await
 }
 
 /// `POST /profile/phone/confirm`
 pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Answer {
     let authority = own.fresh(&app, &form).await?;
     if let Some(defect) = form.defect() {
-        return again(&app, &own, "", Errors::defect(&defect)).await;
+        return again(&app, &own, Errors::defect(&defect)).await;
     }
     let (code, origin) = (form.get("code"), &own.browser.origin);
     let errors = match phone::confirm(&app.services, authority, code, origin).await? {
@@ -83,7 +87,7 @@ pub(crate) async fn confirm(State(app): State<App>, own: Own, form: Form) -> Ans
         Confirm::Code(CodeRefusal::NotAvailable) => Errors::form(NOT_OFFERED),
         Confirm::Code(refusal) => Errors::refused(refusal, Method::Sms),
     };
-    again(&app, &own, "", errors).await
+    again(&app, &own, errors).await
 }
 
 /// `POST /profile/phone/remove`
@@ -97,28 +101,20 @@ pub(crate) async fn remove(State(app): State<App>, own: Own, form: Form) -> Answ
     }
 }
 
-async fn again(app: &App, own: &Own, number: &str, errors: Errors) -> Answer {
+async fn again(app: &App, own: &Own, errors: Errors) -> Answer {
     let wait = errors.wait;
-    let answer = page(app, own, number, wait.unwrap_or_default(), respond::refused(wait), errors).await?;
-    Ok(answer.with_retry_after(wait))
+    Ok(page(app, own, respond::refused(wait), errors).await?.with_retry_after(wait))
 }
 
-/// `number` is what was typed just now, if anything was: for the button that sends another code to it.
-async fn page(
-    app: &App,
-    own: &Own,
-    number: &str,
-    resend_in: Duration,
-    status: StatusCode,
-    errors: Errors,
-) -> Answer {
-    let Some(to_masked) = phone::pending(&app.services, &own.session).await? else {
+async fn page(app: &App, own: &Own, status: StatusCode, errors: Errors) -> Answer {
+    let Some(pending) = phone::pending(&app.services, &own.session).await? else {
         return Ok(see_other(&Done::PhoneOver.at("/profile")));
     };
+    let resend_in = errors.wait.unwrap_or(pending.resend_in);
     let page = PhoneConfirmPage {
         shell: own.shell(app),
-        to_masked,
-        phone: number.to_owned(),
+        number: display(&pending.target),
+        phone: pending.target,
         resend_after_seconds: small(times::seconds_up(resend_in)),
         code_error: errors.code,
         form_error: errors.form,

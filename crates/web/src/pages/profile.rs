@@ -2,16 +2,19 @@
 
 use crate::{
     app::App,
-    extract::Own,
+    extract::{Own, Query},
     problem::Problem,
     respond::{self, Answer, ResponseExt as _},
     times,
     views::{AppRow, EmailForm, OtherStep, PasswordForm, PhoneForm, ProfilePage, ProfileStatus, ReplaceRow},
 };
 use axum::extract::State;
-use countersign_core::second_step::{Method, Standing};
+use countersign_core::{
+    phone::display,
+    second_step::{Method, Standing},
+};
 use countersign_flows::{
-    AppSummary, email_change,
+    AppSummary, email_change, phone,
     profile::{self, Overview},
 };
 use http::StatusCode;
@@ -26,9 +29,21 @@ pub(super) struct Refused {
     pub(super) wait: Option<Duration>,
 }
 
-/// `GET /profile`
-pub(crate) async fn show(State(app): State<App>, own: Own) -> Answer {
-    respond::page(StatusCode::OK, &page(&app, &own, Refused::default()).await?)
+/// `GET /profile`; `edit=phone` and `edit=email` open the form, with the number or address that waits for its code.
+pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
+    let mut page = page(&app, &own, Refused::default()).await?;
+    match query.get("edit") {
+        Some("phone") => {
+            page.phone_form.open = true;
+            page.phone_form.value = page.phone_form.waiting.clone().unwrap_or_default();
+        }
+        Some("email") => {
+            page.email_form.open = true;
+            page.email_form.value = page.email_form.waiting.clone().unwrap_or_default();
+        }
+        _ => {}
+    }
+    respond::page(StatusCode::OK, &page)
 }
 
 /// The page with what is wrong in one of its forms.
@@ -40,7 +55,9 @@ pub(super) async fn again(app: &App, own: &Own, refused: Refused) -> Answer {
 
 async fn page(app: &App, own: &Own, refused: Refused) -> Result<ProfilePage, Problem> {
     let overview = profile::overview(&app.services, &own.session).await?;
-    let waiting = email_change::pending(&app.services, &own.session).await?;
+    let waiting = email_change::pending(&app.services, &own.session).await?.map(|pending| pending.target);
+    let new_phone =
+        phone::pending(&app.services, &own.session).await?.map(|pending| display(&pending.target));
     Ok(ProfilePage {
         shell: own.shell(app),
         status: status(&overview),
@@ -56,7 +73,7 @@ async fn page(app: &App, own: &Own, refused: Refused) -> Result<ProfilePage, Pro
         email: overview.email,
         phone: overview.phone_masked,
         email_form: EmailForm { waiting, ..refused.email },
-        phone_form: refused.phone,
+        phone_form: PhoneForm { waiting: new_phone, ..refused.phone },
         password_form: refused.password,
         backup_codes_left: overview.backup_codes_left,
         backup_codes_unsaved: overview.backup_codes_unsaved,

@@ -4,7 +4,7 @@ use crate::{
     extract::{Defect, Form},
     problem::Problem,
     qr, times,
-    views::AppSetup,
+    views::{AppSetup, Time},
     words,
 };
 use countersign_core::{ids::EnrolmentId, second_step::Method, text::TextError};
@@ -105,7 +105,7 @@ pub(super) fn part(
     })
 }
 
-/// When it expires.
-pub(super) fn until(pending: &PendingView) -> String {
+/// Until when it can be completed.
+pub(super) fn until(pending: &PendingView) -> Time {
     times::time_of_day(pending.expires_at)
 }

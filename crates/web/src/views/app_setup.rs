@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Shell, Time};
 
 /// The three steps of a set-up, which [`AppSetupPage`] and [`HostedSetUpPage`](super::HostedSetUpPage) share.
 #[derive(Clone)]
@@ -63,8 +63,8 @@ pub struct AppSetupPage {
     pub shell: Shell,
     /// The picture, the key and the form.
     pub set_up: AppSetup,
-    /// When this set-up expires, for example `"14:35 UTC"`.
-    pub expires_text: String,
+    /// When this set-up expires.
+    pub expires_text: Time,
     /// Whether another app is active: the page says that it keeps working.
     pub has_other_app: bool,
 }

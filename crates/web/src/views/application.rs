@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Shell, Time};
 
 /// `GET /organization/applications`, and the answer (422) to a refused registration.
 #[derive(Template)]
@@ -112,12 +112,14 @@ pub struct KeyRow {
     pub allows: Vec<&'static str>,
     /// Its last characters.
     pub hint: String,
-    /// For example `"12 March 2026"`.
-    pub made: String,
+    /// The day.
+    pub made: Time,
     /// For example `"7 minutes ago"`; `None` if it never was used.
-    pub last_used: Option<String>,
-    /// `"works until 12 March 2027"`, `"revoked 12 March 2026"`, `"expired …"`, or `"does not expire"`.
-    pub standing: String,
+    pub last_used: Option<Time>,
+    /// `"works until"`, `"revoked"` or `"expired"`, with [`Self::standing_at`]; or `"works until it is revoked"`.
+    pub standing: &'static str,
+    /// The day that belongs to it.
+    pub standing_at: Option<Time>,
     /// Who created it, for example `"Adam Berg"` or `"the operator"`.
     pub made_by: String,
     /// That they no longer could, if so, and what to do.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{ReplaceRow, Shell};
+use super::{ReplaceRow, Shell, Time};
 
 /// `GET /profile/backup-codes`.
 #[derive(Template)]
@@ -39,10 +39,10 @@ pub struct FreshCodes {
     pub site: String,
     /// Whose they are: an email address, or a name.
     pub account: String,
-    /// The day on which they were created, for example `"24 November 2026"`.
-    pub created: String,
+    /// The day on which they were created.
+    pub created: Time,
     /// Until when the page can show them, for example `"14:35 UTC"`.
-    pub shown_until: String,
+    pub shown_until: Time,
     /// The codes, grouped for reading.
     pub codes: Vec<String>,
     /// The set's id, which is no secret.
@@ -66,7 +66,7 @@ impl FreshCodes {
 /// What [`BackupCodesPage`] can show.
 pub enum BackupCodes {
     /// Just created: shown for five minutes.
-    Fresh(FreshCodes),
+    Fresh(Box<FreshCodes>),
     /// Later: only how many are left.
     Left {
         /// `None` where there was never a set.

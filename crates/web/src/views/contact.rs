@@ -10,10 +10,9 @@ use super::Shell;
 pub struct PhoneConfirmPage {
     /// What surrounds the page.
     pub shell: Shell,
-    /// The new number as it is shown to its owner.
-    pub to_masked: String,
-    /// The new number as the resend button posts it to `/profile/phone`; empty where only its mask is known, and then
-    /// the page leads to My Profile instead.
+    /// The new number, in full: the person has just entered it.
+    pub number: String,
+    /// The same as the resend button posts it to `/profile/phone`.
     pub phone: String,
     /// Seconds until another code may be asked for; 0 if at once.
     pub resend_after_seconds: u32,

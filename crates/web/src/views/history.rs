@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Shell, Time};
 
 /// `GET /profile/sessions`.
 #[derive(Template)]
@@ -32,9 +32,9 @@ pub struct SessionRow {
     /// The network address.
     pub where_from: String,
     /// For example `"2 minutes ago"`.
-    pub last_seen: String,
-    /// For example `"12 March 2026, 09:14 UTC"`.
-    pub signed_in_at: String,
+    pub last_seen: Time,
+    /// When it began.
+    pub signed_in_at: Time,
     /// Whether it is the session that is looking.
     pub current: bool,
     /// The administrator's name where it is a login-as session on this account.
@@ -58,10 +58,12 @@ pub struct ActivityPage {
 /// One thing that happened on the account.
 #[derive(Clone)]
 pub struct ActivityRow {
-    /// For example `"12 March 2026, 09:14 UTC"`.
-    pub at: String,
+    /// When, or the last time.
+    pub at: Time,
     /// For example `"Authenticator app “Phone” added"`.
     pub what: String,
+    /// Of what happened several times: the first time of day and, where that is another one, the last.
+    pub between: Option<(Time, Option<Time>)>,
     /// `"You"`, `"Ada Admin (login as)"`, `"Someone who is not signed in"`.
     pub who: String,
     /// The network address; `None` where there was none (the operator's command line).

@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::{AppSetup, FreshCodes, SecondStep, Shell};
+use super::{AppSetup, FreshCodes, SecondStep, Shell, Time};
 use countersign_core::second_step::Method;
 
 /// What all of these pages say.
@@ -63,8 +63,8 @@ pub struct HostedSetUpPage {
     pub about: HostedAbout,
     /// The picture, the key and the form.
     pub set_up: AppSetup,
-    /// When this set-up expires, for example `"14:35 UTC"`.
-    pub expires_text: String,
+    /// When this set-up expires.
+    pub expires_text: Time,
 }
 
 /// `GET /second-step/{handle}/backup-codes`.

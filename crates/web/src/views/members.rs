@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Shell, Time};
 
 /// `GET /members`.
 #[derive(Template)]
@@ -47,9 +47,10 @@ pub struct MemberPage {
     pub organization: String,
     /// Whom the page is about.
     pub member: MemberRow,
-    /// For example `"12 March 2026, 09:14 UTC"`; `None` where it is not known, and
-    /// then it is not shown.
-    pub last_sign_in: Option<String>,
+    /// `None` where it is not known, and then it is not shown.
+    pub last_sign_in: Option<Time>,
+    /// The reader's "login as" to this member that has just ended.
+    pub summary: Option<LoginAsSummary>,
     /// Why "login as" is not on offer, in one sentence; `None` shows the form.
     pub why_not: Option<String>,
     /// The reason as typed.
@@ -72,6 +73,53 @@ pub struct LoginAsPage {
     pub organization: String,
     /// The reason that was given.
     pub reason: String,
-    /// When it ends by itself, for example `"15:20 UTC"`.
-    pub ends_at: String,
+    /// When it ends by itself.
+    pub ends_at: Time,
+    /// What can be opened, and what does not accept "login as".
+    pub destinations: Vec<LoginAsDestination>,
+}
+
+/// An application or a protected site, as a "login as" finds it.
+#[derive(Clone)]
+pub struct LoginAsDestination {
+    /// Its name.
+    pub name: String,
+    /// Its origin, where a browser can open it.
+    pub address: Option<String>,
+    /// Whether it accepts "login as".
+    pub accepted: bool,
+}
+
+impl LoginAsDestination {
+    /// The host in [`Self::address`].
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let address = self.address.as_deref().unwrap_or_default();
+        address.split_once("://").map_or(address, |(_, host)| host)
+    }
+}
+
+/// A "login as" that has just ended, as it is recorded.
+#[derive(Clone)]
+pub struct LoginAsSummary {
+    /// For example `"12 minutes"`.
+    pub lasted: String,
+    /// The reason that was given.
+    pub reason: String,
+    /// The applications that were opened.
+    pub opened: Vec<String>,
+}
+
+/// `GET /login-as` after the "login as" has ended by itself: the way back.
+#[derive(Template)]
+#[template(path = "login_as_ended.html")]
+pub struct LoginAsEndedPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Who is at the keyboard.
+    pub actor: String,
+    /// Whose account it was.
+    pub subject: String,
+    /// When it ended.
+    pub ended_at: Time,
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Shell;
+use super::{Shell, Time};
 
 /// `GET /oauth2/authorize`, where the person has not agreed yet, or where a page has to be shown before the code.
 #[derive(Template)]
@@ -60,7 +60,7 @@ pub struct ConnectedRow {
     /// What it may learn or do, a sentence each.
     pub learns: Vec<&'static str>,
     /// When the person agreed; `None` where no one was asked.
-    pub agreed: Option<String>,
+    pub agreed: Option<Time>,
     /// When the newest sign-in that still gives it access was.
-    pub signed_in: Option<String>,
+    pub signed_in: Option<Time>,
 }

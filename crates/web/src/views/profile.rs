@@ -3,7 +3,7 @@
 use askama::Template;
 use countersign_core::second_step::few_backup_codes;
 
-use super::{ReplaceRow, Shell};
+use super::{ReplaceRow, Shell, Time};
 
 /// `GET /profile`, and the answer (422) to each refused form on it.
 #[derive(Template)]
@@ -34,7 +34,7 @@ pub struct ProfilePage {
     /// Whether nothing shows that the user has saved them.
     pub backup_codes_unsaved: bool,
     /// Until when this session can see them again, for example `"14:35 UTC"`; `None` if it can't.
-    pub backup_codes_shown_until: Option<String>,
+    pub backup_codes_shown_until: Option<Time>,
     /// E-mail as a second step.
     pub email_step: OtherStep,
     /// Text message as a second step.
@@ -48,10 +48,10 @@ pub struct AppRow {
     pub id: String,
     /// The name that the user gave it.
     pub name: String,
-    /// For example `"12 March 2026"`.
-    pub added: String,
-    /// For example `"today at 09:14"`; `None` if it never was used.
-    pub last_used: Option<String>,
+    /// The day.
+    pub added: Time,
+    /// `None` if it never was used.
+    pub last_used: Option<Time>,
     /// Switched off after a hundred wrong codes in a row, until it is set up again.
     pub disabled: bool,
 }
@@ -65,6 +65,8 @@ pub struct EmailForm {
     pub error: Option<String>,
     /// A new address that waits for its confirmation, and is not in force yet.
     pub waiting: Option<String>,
+    /// The form is shown open: the reader came to change the address that waits.
+    pub open: bool,
 }
 
 /// State of the phone form; all empty when it is fresh.
@@ -74,6 +76,10 @@ pub struct PhoneForm {
     pub value: String,
     /// Why it was refused.
     pub error: Option<String>,
+    /// A new number that waits for its confirmation, and is not in force yet.
+    pub waiting: Option<String>,
+    /// The form is shown open: the reader came to change the number that waits.
+    pub open: bool,
 }
 
 /// State of the password form; all empty when it is fresh.

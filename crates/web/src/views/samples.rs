@@ -9,6 +9,10 @@ mod signing_in;
 
 use askama::Template;
 
+use crate::times;
+use countersign_core::Timestamp;
+use std::time::Duration;
+
 use super::{LoginAsBanner, Notice, NoticeKind, Shell, SignedIn, SupportContacts};
 
 /// The name of a state, usable as a file name, and the page.
@@ -83,13 +87,22 @@ fn impersonated() -> Shell {
     let banner = LoginAsBanner {
         actor: "Ada Admin".into(),
         subject: "Mia Member".into(),
-        ends_at: "15:20 UTC".into(),
+        ends_at: times::time_of_day(at(-52)),
+        seconds_left: 3_100,
+        left: "52 minutes left".into(),
     };
     Shell { banner: Some(banner), ..member() }
 }
 
 fn with_notice(shell: Shell, kind: NoticeKind, text: &str) -> Shell {
     Shell { notice: Some(Notice { kind, text: text.into() }), ..shell }
+}
+
+/// So many minutes before 12 March 2026, 09:14 UTC.
+fn at(minutes_before: i32) -> Timestamp {
+    let now = Timestamp::from_millis(1_773_306_840_000);
+    let minutes = Duration::from_secs(60) * minutes_before.unsigned_abs();
+    if minutes_before < 0 { now.plus(minutes) } else { now.minus(minutes) }
 }
 
 fn some(text: &str) -> Option<String> {
@@ -150,5 +163,85 @@ mod tests {
             ids.dedup();
             assert_eq!(ids.len(), count, "{name}");
         }
+    }
+
+    /// Without what a closed `<details>` hides.
+    fn shown(html: &str) -> String {
+        let main = html.split("<main ").nth(1).unwrap();
+        let mut parts = main.split("<details");
+        let mut shown = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (tag, rest) = part.split_once('>').unwrap();
+            let (inside, after) = rest.split_once("</details>").unwrap();
+            shown.push_str(if tag.ends_with(" open") { inside } else { "" });
+            shown.push_str(after);
+        }
+        shown
+    }
+
+    #[test]
+    fn the_focus_is_on_the_error_or_on_the_first_action() {
+        let mut focused = 0;
+        for (name, html) in all().unwrap() {
+            let main = shown(&html);
+            let targets: Vec<&str> = main.split('<').filter(|tag| tag.contains(" autofocus")).collect();
+            assert_eq!(html.matches(" autofocus").count(), targets.len(), "{name}: a focus that is hidden");
+            assert!(targets.len() <= 1, "{name}: {targets:?}");
+            let alert = main.contains("role=\"alert\"");
+            let refused = main.contains("aria-invalid=\"true\"");
+            let field = main.split('<').any(|tag| {
+                let typed = ["text", "email", "password", "tel"]
+                    .iter()
+                    .any(|k| tag.contains(&format!("type=\"{k}\"")));
+                tag.starts_with("input ") && typed && !tag.contains("visually-hidden")
+            });
+            let narrow = main.starts_with("id=\"main\" tabindex=\"-1\" class=\"narrow\"");
+            if alert || refused || (narrow && field) {
+                assert_eq!(targets.len(), 1, "{name}");
+                assert!(!alert || targets[0].contains("role=\"alert\""), "{name}: the alert is skipped");
+                assert!(alert || !refused || targets[0].contains("aria-invalid"), "{name}: {targets:?}");
+            }
+            focused += targets.len();
+        }
+        assert!(focused > 20, "{focused}");
+    }
+
+    #[test]
+    fn every_time_is_one_that_script_can_show_in_the_readers_time_zone() {
+        let mut times = 0;
+        for (name, html) in all().unwrap() {
+            if name.starts_with("dev-outbox") {
+                continue;
+            }
+            times += html.matches("<time datetime=\"2026-03-").count();
+            // The text of every element but `time`.
+            let outside = html.split('<').filter(|tag| !tag.starts_with("time "));
+            for text in outside.filter_map(|tag| tag.split('>').nth(1)) {
+                assert!(!text.contains("UTC"), "{name}: {text}");
+            }
+        }
+        assert!(times > 20, "{times}");
+    }
+
+    #[test]
+    fn the_navigation_is_there_once_and_only_for_someone_who_is_signed_in() {
+        for (name, html) in all().unwrap() {
+            let header = html.split("<header ").nth(1).unwrap().split("</header>").next().unwrap();
+            let signed_in = header.contains("action=\"/sign-out\"");
+            for part in ["<nav ", "<summary>", "href=\"/profile\""] {
+                assert_eq!(header.matches(part).count(), usize::from(signed_in), "{name}: {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_is_submitted_when_it_is_complete_where_nothing_else_is_asked_after_it() {
+        let pages = all().unwrap();
+        let of = |name: &str| &pages.iter().find(|(other, _)| *other == name).unwrap().1;
+        let submits = |name: &str| of(name).contains("data-auto-submit=");
+        for name in ["phone-confirm", "email-confirm", "verify-app", "confirm-identity-app", "hosted-app"] {
+            assert!(submits(name), "{name}");
+        }
+        assert!(!submits("app-setup") && !submits("sign-in"));
     }
 }

@@ -161,6 +161,13 @@ impl ConfirmIdentityPage {
         let code_error = self.step.as_ref().is_some_and(|step| step.code_error.is_some());
         code_error || self.password_error.is_some() || self.form_error.is_some()
     }
+
+    /// Whether the password is what to do first: unless a code has to be sent before, or something else was refused.
+    #[must_use]
+    pub fn focuses_password(&self) -> bool {
+        let waits = self.step.as_ref().is_some_and(SecondStep::waits_for_send);
+        self.form_error.is_none() && (self.password_error.is_some() || (!self.has_error() && !waits))
+    }
 }
 
 /// `GET /confirm-identity/continue`: asks before something ends.

@@ -1,5 +1,7 @@
 //! What surrounds every page: the header, the login-as banner, the notice.
 
+use super::Time;
+
 /// The part that all the pages have in common.
 #[derive(Clone)]
 pub struct Shell {
@@ -78,8 +80,12 @@ pub struct LoginAsBanner {
     pub actor: String,
     /// Whose account it is.
     pub subject: String,
-    /// When the session ends by itself, for example `"15:20 UTC"`.
-    pub ends_at: String,
+    /// When the session ends by itself.
+    pub ends_at: Time,
+    /// Seconds until then, for the countdown.
+    pub seconds_left: u64,
+    /// The same in words, for example `"52 minutes left"`.
+    pub left: String,
 }
 
 /// One message above the content.

@@ -39,8 +39,7 @@ async fn type_password(browser: &Browser, person: &Person) {
 async fn confirm_identity(browser: &Browser, person: &Person, app: &mut App) {
     browser.wait_for_path("/confirm-identity").await;
     browser.fill("input[name=password]", &person.password).await;
-    browser.fill("input[name=code]", &app.fresh_code()).await;
-    browser.follow("form[action='/confirm-identity'] button.primary").await;
+    browser.enter_code(&app.fresh_code(), "form[action='/confirm-identity'] button.primary").await;
 }
 
 /// A member without any second step signs in, is not let into the payroll, sets up an app, and steps up with it.
@@ -69,8 +68,7 @@ async fn journey(options: BrowserOptions) {
     browser.follow("form[action='/profile/app/begin'] button").await;
     browser.wait_for_path("/profile/app/setup").await;
     let mut app = App::from_uri(&browser.scan().await, server.clock());
-    browser.fill("input[name=code]", &app.fresh_code()).await;
-    browser.follow("form[action='/profile/app/confirm'] button.primary").await;
+    browser.enter_code(&app.fresh_code(), "form[action='/profile/app/confirm'] button.primary").await;
     browser.wait_for_path("/profile/backup-codes").await;
 
     // Stepping up: the payroll asks for two steps, and gets them.
@@ -90,6 +88,7 @@ async fn journey(options: BrowserOptions) {
     }
 
     // Signing out ends both sessions.
+    browser.open_menu().await;
     browser.follow("form[action='/sign-out'] button").await;
     browser.wait_for_path("/signed-out").await;
     assert_eq!(browser.text("h1").await, "You are signed out");
@@ -107,6 +106,7 @@ async fn journey(options: BrowserOptions) {
     browser.wait_for_path("/").await;
     assert_eq!(browser.text("#amr").await, "pwd, otp, mfa");
     browser.open(&format!("{}/profile", server.url())).await;
+    browser.open_menu().await;
     browser.follow("form[action='/sign-out'] button").await;
     browser.open(&portal.url).await;
     browser.follow("form[action='/refresh'] button").await;

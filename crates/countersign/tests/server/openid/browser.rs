@@ -55,8 +55,7 @@ async fn a_real_browser_ends_at_the_application_on_every_way() {
     let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
     browser.follow("main form button.primary").await;
     browser.wait_for_path("/sign-in/verify").await;
-    browser.fill("input[name=code]", &mailbox.next_code().await).await;
-    browser.follow("form[action='/sign-in/verify'] button").await;
+    browser.enter_code(&mailbox.next_code().await, "form[action='/sign-in/verify'] button").await;
     browser.wait_for_path("/oauth2/authorize").await;
     browser.follow("form[action='/oauth2/consent'] button.primary").await;
     browser.wait_for_path("/back").await;
@@ -68,8 +67,7 @@ async fn a_real_browser_ends_at_the_application_on_every_way() {
     let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
     browser.follow("form[action='/confirm-identity/send-code'] button").await;
     browser.fill("input[name=password]", &member.password).await;
-    browser.fill("input[name=code]", &mailbox.next_code().await).await;
-    browser.follow("form[action='/confirm-identity'] button.primary").await;
+    browser.enter_code(&mailbox.next_code().await, "form[action='/confirm-identity'] button.primary").await;
     goes_on(&browser).await;
     let query = super::encoded(&[("client_id", &app.id), ("post_logout_redirect_uri", &bye)]);
     browser.open(&format!("{}/oauth2/logout?{query}", server.url())).await;
@@ -83,8 +81,7 @@ async fn a_real_browser_ends_at_the_application_on_every_way() {
     browser.fill("input[name=password]", &member.password).await;
     let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
     browser.follow("main form button.primary").await;
-    browser.fill("input[name=code]", &mailbox.next_code().await).await;
-    browser.follow("form[action='/sign-in/verify'] button").await;
+    browser.enter_code(&mailbox.next_code().await, "form[action='/sign-in/verify'] button").await;
     goes_on(&browser).await;
     // An address for which a policy has no word of its own; nobody listens there, and the browser goes there all the same.
     let back = "http://[::1]:9/back";

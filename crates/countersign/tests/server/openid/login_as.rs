@@ -95,6 +95,20 @@ async fn a_look_into_an_account_does_not_reach_another_organization() {
     }
 }
 
+/// Where the administrator lands, the applications are listed: those that accept it to be opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_applications_that_accept_a_login_as_can_be_opened_from_its_page() {
+    let server = crate::server(Engine::Sqlite).await;
+    let _accepts =
+        App::register(&server, &["--first-party", "--client", "client-secret", "--accepts-login-as"]);
+    let _refuses = App::own(&server);
+    let page = looking_in(&server).await.get("/login-as").await.expect_status(200);
+    assert_eq!(page.attributes("main a.row-action", "href"), ["http://127.0.0.1:4999"]);
+    let rows = page.texts("section[aria-labelledby=open] li");
+    assert_eq!(rows.iter().filter(|row| row.contains("Doesn’t accept “log in as”")).count(), 1, "{rows:?}");
+    assert_eq!(rows.len(), 2, "{rows:?}");
+}
+
 /// By default no application is entered: those that are bought know nothing of `act`.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_is_entered_in_a_login_as_only_if_it_accepts_that() {

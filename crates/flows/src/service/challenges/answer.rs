@@ -197,7 +197,7 @@ pub(in crate::service) fn told(
     let record = pending.record();
     let application = applications::by_id(tx, record.application)?.map(|a| a.name);
     let text = Some(application.unwrap_or_default());
-    let detail = Detail { method: Some(method.as_str().to_owned()), text, count: None };
+    let detail = Detail { method: Some(method.as_str().to_owned()), text, ..Detail::default() };
     if let Some(subject) = record.subject {
         // The account that is looked into has it on record as well, with who is at the keyboard.
         let (actor, detail, origin) = (Some(record.user), detail.clone(), origin.clone());

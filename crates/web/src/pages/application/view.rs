@@ -71,10 +71,10 @@ fn lives(key: &ApiKeyRow, now: Timestamp) -> bool {
 
 fn row(key: &ApiKeyRow, now: Timestamp) -> KeyRow {
     let standing = match (key.revoked_at, key.expires_at) {
-        (Some(at), _) => format!("revoked {}", times::day(at)),
-        (None, Some(at)) if at <= now => format!("expired {}", times::day(at)),
-        (None, Some(at)) => format!("expires {}", times::day(at)),
-        (None, None) => "doesn’t expire".to_owned(),
+        (Some(at), _) => ("revoked", Some(at)),
+        (None, Some(at)) if at <= now => ("expired", Some(at)),
+        (None, Some(at)) => ("expires", Some(at)),
+        (None, None) => ("doesn’t expire", None),
     };
     KeyRow {
         id: key.id.to_string(),
@@ -83,7 +83,8 @@ fn row(key: &ApiKeyRow, now: Timestamp) -> KeyRow {
         hint: key.hint.clone(),
         made: times::day(key.created_at),
         last_used: key.last_used_at.map(|at| times::ago(at, now)),
-        standing,
+        standing: standing.0,
+        standing_at: standing.1.map(times::day),
         made_by: key
             .creator
             .as_ref()

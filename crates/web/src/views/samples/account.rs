@@ -1,14 +1,14 @@
 //! *My Profile* and the pages behind it.
 
-use crate::words;
+use crate::{times, words};
 use countersign_core::{oauth::ScopeSet, second_step::few_backup_codes};
 
-use super::{Sample, member, push, some, with_notice};
+use super::{Sample, at, member, push, some, with_notice};
 use crate::views::{
     ActivityPage, ActivityRow, AppRow, AppSetup, AppSetupPage, BackupCodes, BackupCodesPage, ConnectedPage,
     ConnectedRow, ConsentPage, EmailConfirmPage, EmailForm, FreshCodes, LogoutPage, NewBackupCodesPage,
     NoticeKind, OtherStep, PasswordForm, PhoneConfirmPage, PhoneForm, ProfilePage, ProfileStatus, ReplaceRow,
-    SessionRow, SessionsPage,
+    SessionRow, SessionsPage, Time,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -45,10 +45,10 @@ pub(super) fn add_applications(pages: &mut Vec<Sample>) -> askama::Result<()> {
         name: name.into(),
         learns: words::learns(&ScopeSet::requested(scope)),
         agreed,
-        signed_in: some("24 November 2026, 08:02 UTC"),
+        signed_in: Some(times::moment(at(0))),
     };
     let rows = vec![
-        row("Brightwater CRM", "openid profile email", some("12 March 2026, 09:14 UTC")),
+        row("Brightwater CRM", "openid profile email", Some(times::moment(at(0)))),
         row("Time sheets", "openid profile", None),
     ];
     push(pages, "connected", &ConnectedPage { shell: member(), rows })?;
@@ -95,11 +95,11 @@ fn fresh_profile() -> ProfilePage {
     }
 }
 
-fn app(name: &str, last_used: Option<String>, disabled: bool) -> AppRow {
+fn app(name: &str, last_used: Option<Time>, disabled: bool) -> AppRow {
     AppRow {
         id: "0198c0de-0000-7000-8000-000000000001".into(),
         name: name.into(),
-        added: "12 March 2026".into(),
+        added: times::day(at(0)),
         last_used,
         disabled,
     }
@@ -114,7 +114,7 @@ fn full_profile() -> ProfilePage {
     ProfilePage {
         status: status(true, "When you sign in, you’ll be asked for a code from “Mia’s phone”."),
         phone: some("+44 7911 123142"),
-        apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), false), app("Tablet at home", None, false)],
+        apps: vec![app("Mia’s phone", Some(times::moment(at(0))), false), app("Tablet at home", None, false)],
         replace: replace(&["Mia’s phone", "Tablet at home"]),
         backup_codes_left: Some(8),
         sms_step: OtherStep { available: true, to_masked: "+44 ••• ••42".into(), why_not: None },
@@ -129,7 +129,7 @@ fn profile(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let low = ProfilePage {
         shell: with_notice(member(), NoticeKind::Good, text),
         backup_codes_left: Some(2),
-        apps: vec![app("Mia’s phone", some("today at 09:14 UTC"), true)],
+        apps: vec![app("Mia’s phone", Some(times::moment(at(0))), true)],
         replace: replace(&["Mia’s phone"]),
         email_form: EmailForm { waiting: some("mia@new.example"), ..EmailForm::default() },
         ..full_profile()
@@ -137,17 +137,25 @@ fn profile(pages: &mut Vec<Sample>) -> askama::Result<()> {
     push(pages, "profile-low", &low)?;
     let unsaved = ProfilePage { backup_codes_left: Some(10), backup_codes_unsaved: true, ..full_profile() };
     push(pages, "profile-codes-unsaved", &unsaved)?;
-    let shown = ProfilePage { backup_codes_shown_until: some("14:35 UTC"), ..unsaved };
+    let shown = ProfilePage { backup_codes_shown_until: Some(times::time_of_day(at(-10))), ..unsaved };
     push(pages, "profile-codes-shown", &shown)?;
+    let phone_form = PhoneForm {
+        value: "+44 7911 123456".into(),
+        waiting: some("+44 7911 123456"),
+        open: true,
+        ..PhoneForm::default()
+    };
+    push(pages, "profile-change-number", &ProfilePage { phone_form, ..full_profile() })?;
     let refused = ProfilePage {
         email_form: EmailForm {
             value: "mia@new".into(),
             error: some("This is not an e-mail address. It needs an @ and a domain: name@example.com."),
-            waiting: None,
+            ..EmailForm::default()
         },
         phone_form: PhoneForm {
             value: "0049 12".into(),
             error: some("This number is too short. Type it with the country code: +44 7911 123456."),
+            ..PhoneForm::default()
         },
         password_form: PasswordForm {
             current_password_error: some("This is not your password. Type the one that you sign in with."),
@@ -202,7 +210,7 @@ fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let page = |set_up, has_other_app| AppSetupPage {
         shell: member(),
         set_up,
-        expires_text: "14:35 UTC".into(),
+        expires_text: times::time_of_day(at(-10)),
         has_other_app,
     };
     push(pages, "app-setup", &page(set_up("Countersign"), false))?;
@@ -227,8 +235,8 @@ pub(super) fn fresh_codes(service: &str, site: &str, account: &str) -> FreshCode
         service: service.into(),
         site: site.into(),
         account: account.into(),
-        created: "24 November 2026".into(),
-        shown_until: "14:35 UTC".into(),
+        created: times::day(at(0)),
+        shown_until: times::time_of_day(at(-10)),
         plain_text: format!("{service} backup codes\n\n{}\n", codes.join("\n")),
         codes,
         set: "0198c0de-0000-7000-8000-000000000003".into(),
@@ -245,7 +253,7 @@ fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
         continue_to: "/profile".into(),
     };
     let fresh = fresh_codes("Countersign", "https://login.brightwater.example", "mia@brightwater.example");
-    push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh(fresh)))?;
+    push(pages, "backup-codes-fresh", &page(BackupCodes::Fresh(Box::new(fresh))))?;
     let left = |count: Option<u32>, just_used| {
         let low = count.is_some_and(few_backup_codes);
         BackupCodes::Left { count, low, unsaved: None, just_used }
@@ -271,8 +279,8 @@ fn backup_codes(pages: &mut Vec<Sample>) -> askama::Result<()> {
 fn contact(pages: &mut Vec<Sample>) -> askama::Result<()> {
     let phone = |code_error| PhoneConfirmPage {
         shell: member(),
-        to_masked: "+44 ••• ••42".into(),
-        phone: "+447700900142".into(),
+        number: "+44 7911 123456".into(),
+        phone: "+447911123456".into(),
         resend_after_seconds: 42,
         code_error,
         form_error: None,
@@ -297,8 +305,8 @@ fn sessions(pages: &mut Vec<Sample>) -> askama::Result<()> {
         id: "s1".into(),
         what: "Chrome on Windows".into(),
         where_from: "203.0.113.7".into(),
-        last_seen: "just now".into(),
-        signed_in_at: "today at 09:14 UTC".into(),
+        last_seen: times::ago(at(0), at(0)),
+        signed_in_at: times::moment(at(0)),
         current: true,
         login_as_actor: None,
     };
@@ -306,7 +314,7 @@ fn sessions(pages: &mut Vec<Sample>) -> askama::Result<()> {
         id: "s2".into(),
         what: "Safari on iPhone".into(),
         where_from: "2001:db8:4012:77::19ab".into(),
-        last_seen: "40 minutes ago".into(),
+        last_seen: times::ago(at(40), at(0)),
         current: false,
         ..current.clone()
     };
@@ -318,28 +326,27 @@ fn sessions(pages: &mut Vec<Sample>) -> askama::Result<()> {
 }
 
 fn activity(pages: &mut Vec<Sample>) -> askama::Result<()> {
-    let row = |at: &str, what: &str, who: &str, from| ActivityRow {
-        at: at.into(),
+    let row = |minutes, what: &str, who: &str, from| ActivityRow {
+        at: times::moment(at(minutes)),
         what: what.into(),
+        between: None,
         who: who.into(),
         from,
     };
     let rows = vec![
-        row("today, 09:14 UTC", "Signed in with an authenticator app", "You", some("203.0.113.7")),
-        row(
-            "today, 09:13 UTC",
-            "14 wrong passwords between 08:35 and 09:13",
-            "Someone who was not signed in",
-            some("last from 2001:db8:5d1c:9a02:77ff:fe10:4c1a:1"),
-        ),
-        row(
-            "yesterday, 16:02 UTC",
-            "Login as: invoice missing, ticket 4711",
-            "Ada Admin (login as)",
-            some("192.0.2.4"),
-        ),
-        row("12 March 2026, 08:30 UTC", "Authenticator app “Mia’s phone” added", "You", some("203.0.113.7")),
-        row("11 March 2026, 17:45 UTC", "Account created", "The operator", None),
+        row(0, "Signed in with an authenticator app", "You", some("203.0.113.7")),
+        ActivityRow {
+            between: Some((times::time_of_day(at(39)), Some(times::time_of_day(at(1))))),
+            ..row(
+                1,
+                "14 wrong passwords",
+                "Someone who was not signed in",
+                some("last from 2001:db8:5d1c:9a02:77ff:fe10:4c1a:1"),
+            )
+        },
+        row(1_000, "Login as: invoice missing, ticket 4711", "Ada Admin (login as)", some("192.0.2.4")),
+        row(1_484, "Authenticator app “Mia’s phone” added", "You", some("203.0.113.7")),
+        row(2_369, "Account created", "The operator", None),
     ];
     let older = some("/profile/activity?before=sample");
     let page = |rows, older, newest| ActivityPage { shell: member(), rows, older, newest };

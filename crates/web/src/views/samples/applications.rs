@@ -1,10 +1,11 @@
 //! An organization's applications.
 
-use super::{Sample, admin, push, some, with_notice};
+use super::{Sample, admin, at, push, some, with_notice};
 use crate::api::this_key::try_command;
+use crate::times;
 use crate::views::{
     AddressList, ApplicationPage, ApplicationRow, ApplicationsPage, Choice, ClientForm, KeyForm, KeyRow,
-    NewSecret, NoticeKind, ScopeChoice, TextForm,
+    NewSecret, NoticeKind, ScopeChoice, TextForm, Time,
 };
 use crate::words;
 
@@ -127,15 +128,16 @@ fn page(name: &str) -> ApplicationPage {
     }
 }
 
-fn key(id: &str, name: &str, last_used: Option<&str>, standing: &str) -> KeyRow {
+fn key(id: &str, name: &str, last_used: Option<Time>, standing: &'static str) -> KeyRow {
     KeyRow {
         id: id.into(),
         name: name.into(),
         allows: vec!["Verify users", "Manage users"],
         hint: "x8Kq".into(),
-        made: "12 March 2026".into(),
-        last_used: last_used.map(str::to_owned),
-        standing: standing.into(),
+        made: times::day(at(0)),
+        last_used,
+        standing,
+        standing_at: (!standing.starts_with("doesn’t")).then(|| times::day(at(0))),
         made_by: "Olivia Owner".into(),
         warning: None,
     }
@@ -148,14 +150,14 @@ fn in_use() -> ApplicationPage {
         first_party: true,
         for_everyone: true,
         keys: vec![
-            key("k1", "CRM server", Some("7 minutes ago"), "expires 12 March 2027"),
+            key("k1", "CRM server", Some(times::ago(at(7), at(0))), "expires"),
             KeyRow {
                 warning: some("Adam Admin no longer has permission to create this key. The key still works."),
                 made_by: "Adam Admin".into(),
                 ..key("k2", "Nightly import", None, "doesn’t expire")
             },
         ],
-        ended_keys: vec![key("k3", "An older server", None, "revoked 2 March 2026")],
+        ended_keys: vec![key("k3", "An older server", None, "revoked")],
         return_addresses: list("second-step", &["https://crm.brightwater.example/second-step/back"]),
         client: ClientForm {
             kind: Some("A web application with a server"),

@@ -3,10 +3,11 @@
 use super::{
     Sample,
     account::{fresh_codes, off_clock, set_up},
-    push,
+    at, push,
     signing_in::{SENT, step},
     some, stranger, with_notice,
 };
+use crate::times;
 use crate::views::{
     AppSetup, HostedAbout, HostedBeginPage, HostedCodesPage, HostedEnd, HostedEndPage, HostedSetUpPage,
     HostedStepPage, NoticeKind, SecondStep, SentState,
@@ -81,7 +82,7 @@ fn app_setup(pages: &mut Vec<Sample>) -> askama::Result<()> {
         shell: stranger(),
         about: about(),
         set_up,
-        expires_text: "14:35 UTC".into(),
+        expires_text: times::time_of_day(at(-10)),
     };
     push(pages, "hosted-set-up", &page(fresh()))?;
     push(pages, "hosted-set-up-clock", &page(off_clock(fresh())))?;

@@ -1,8 +1,11 @@
 //! Members, "login as", and the development outbox.
 
-use super::{Sample, admin, impersonated, push, some, stranger};
+use crate::times;
+
+use super::{Sample, admin, at, impersonated, push, some, stranger};
 use crate::views::{
-    DevMessage, DevOutboxPage, ErrorAction, ErrorPage, LoginAsPage, MemberPage, MemberRow, MembersPage,
+    DevMessage, DevOutboxPage, ErrorAction, ErrorPage, LoginAsDestination, LoginAsEndedPage, LoginAsPage,
+    LoginAsSummary, MemberPage, MemberRow, MembersPage,
 };
 
 pub(super) fn add(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -49,17 +52,28 @@ fn members(pages: &mut Vec<Sample>) -> askama::Result<()> {
         shell: admin(),
         organization: organization(),
         member,
-        last_sign_in: some("today at 09:14 UTC"),
+        last_sign_in: Some(times::moment(at(0))),
+        summary: None,
         why_not: None,
         reason: String::new(),
         reason_error: None,
     };
     push(pages, "member", &page(mia.clone()))?;
     let reason_error = some("Give a reason. Mia Member reads it in the message that we send.");
+    let summary = LoginAsSummary {
+        lasted: "12 minutes".into(),
+        reason: "Asked us why an invoice is missing, ticket 4711".into(),
+        opened: vec!["Brightwater CRM".into(), "Time sheets".into()],
+    };
+    push(pages, "member-after-login-as", &MemberPage { summary: Some(summary), ..page(mia.clone()) })?;
     push(pages, "member-refused", &MemberPage { reason_error, ..page(mia) })?;
     let why_not = some("This is your own account.");
     let own = MemberPage { why_not, last_sign_in: None, ..page(MemberRow { is_self: true, ..ada }) };
     push(pages, "member-self", &own)
+}
+
+fn destination(name: &str, address: Option<&str>, accepted: bool) -> LoginAsDestination {
+    LoginAsDestination { name: name.into(), address: address.map(str::to_owned), accepted }
 }
 
 fn login_as(pages: &mut Vec<Sample>) -> askama::Result<()> {
@@ -69,16 +83,35 @@ fn login_as(pages: &mut Vec<Sample>) -> askama::Result<()> {
         subject: "Mia Member".into(),
         organization: "Brightwater Agency".into(),
         reason: "Asked us why an invoice is missing, ticket 4711".into(),
-        ends_at: "15:20 UTC".into(),
+        ends_at: times::time_of_day(at(-52)),
+        destinations: vec![
+            destination("Brightwater CRM", Some("https://crm.brightwater.example"), true),
+            destination("Time sheets", None, true),
+            destination("wiki.brightwater.example", Some("https://wiki.brightwater.example"), true),
+            destination("Payroll", Some("https://payroll.brightwater.example"), false),
+        ],
     };
     push(pages, "login-as", &page)?;
+    push(
+        pages,
+        "login-as-nothing",
+        &LoginAsPage { destinations: Vec::new(), shell: impersonated(), ..page },
+    )?;
+    let ended = LoginAsEndedPage {
+        shell: stranger(),
+        actor: "Ada Admin".into(),
+        subject: "Mia Member".into(),
+        ended_at: times::time_of_day(at(3)),
+    };
+    push(pages, "login-as-ended", &ended)?;
     let refused = ErrorPage {
         shell: impersonated(),
         status: 403,
-        heading: "Only Mia Member can do this".into(),
-        text: "You are in this account through “login as”. What protects the account stays with the person it belongs to."
+        heading: "Not available while logged in as Mia Member".into(),
+        text: "Only Mia Member can see and change their security settings. If you opened this page as Ada Admin: you’re now \
+               logged in as Mia Member in every tab of this browser, so nothing was changed."
             .into(),
-        action: Some(ErrorAction { label: "Go on as Mia Member".into(), href: "/".into() }),
+        action: Some(ErrorAction { label: "Continue as Mia Member".into(), href: "/".into() }),
         names_support: false,
         retry_after: None,
     };
