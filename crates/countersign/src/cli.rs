@@ -31,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the server
     Serve(Serve),
+    /// Check that everything a server needs is there and works
+    Doctor(Doctor),
     /// Look after the owners of organizations
     #[command(subcommand)]
     Owner(Owner),
@@ -79,6 +81,18 @@ impl Place {
             }
         }
     }
+}
+
+/// Options of `countersign doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Which server.
+    #[command(flatten)]
+    pub place: Place,
+
+    /// Also send a real email to this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub send_test: Option<String>,
 }
 
 /// Options of `countersign keys`.

@@ -4,6 +4,7 @@ pub mod application;
 pub mod cli;
 pub mod config;
 mod console;
+pub mod doctor;
 pub mod keys;
 pub mod owner;
 pub mod serve;

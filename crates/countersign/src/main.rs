@@ -11,6 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => countersign::serve::run(&options),
+        Command::Doctor(options) => countersign::doctor::run(&options),
         Command::Owner(Owner::Create(options)) => countersign::owner::create(&options),
         Command::User(command) => countersign::user::run(&command),
         Command::Application(command) => countersign::application::run(&command),

@@ -39,12 +39,17 @@ const GRACE: Duration = Duration::from_secs(20);
 const SCRAPERS: usize = 100;
 const SCRAPERS_OF_A_NETWORK: usize = 20;
 
+/// What `--check` ends with.
+const NOT_CHECKED: &str = "Not checked: the data directory, the keys, the database, whether email and text messages can be sent, and the \
+     clock. Run `countersign doctor` with the same --config to check them.";
+
 /// Serves until SIGTERM or Ctrl-C; with `--check`, explains the settings and returns.
 pub fn run(options: &Serve) -> Result<(), Failure> {
     let settings = options.settings(std::env::vars_os())?;
     if options.check {
         let explained = settings.explain()?;
-        return write!(std::io::stdout(), "{explained}").map_err(Failure::other("standard output"));
+        let all = format!("{explained}\n{NOT_CHECKED}\n");
+        return std::io::stdout().write_all(all.as_bytes()).map_err(Failure::other("standard output"));
     }
     let config = settings.config()?;
     logging::install(&config)?;

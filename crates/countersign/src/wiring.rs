@@ -15,7 +15,7 @@ use countersign_flows::{
     forward_auth::Site,
     hashing::{Hashing, HashingSettings},
 };
-use countersign_store::{ExpectedDatabase, Keyring, PostgresAddress, Store, StoreError};
+use countersign_store::{ExpectedDatabase, Keyring, PostgresAddress, Schema, Store, StoreError};
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
@@ -92,22 +92,31 @@ pub(crate) async fn services(
 /// Who can write in the directory can put another file in the place of the database or the keys, or a log of their own beside
 /// the database, which SQLite would then play back.
 pub(crate) fn create_data_dir(config: &Config) -> Result<(), Failure> {
-    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+    use std::os::unix::fs::DirBuilderExt as _;
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
+    created.map_err(|error| no_data_dir(config, &error)).and_then(|()| check_data_dir(config))
+}
+
+/// Refuses a data directory that is missing, or in which others can put files.
+pub(crate) fn check_data_dir(config: &Config) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt as _;
     let dir = &config.data_dir;
-    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    let mode = created.and_then(|()| std::fs::metadata(dir)).map(|metadata| metadata.mode() & 0o7777);
-    match mode {
+    match std::fs::metadata(dir).map(|metadata| metadata.mode() & 0o7777) {
         Ok(mode) if mode & 0o022 == 0 => Ok(()),
         Ok(mode) => Err(Failure::Input(format!(
             "the data directory {0} has mode {mode:04o}, which lets others put files there; run `chmod go-w {0}`, or set \
              data_dir to a directory below it, which is then created.",
             dir.display()
         ))),
-        Err(e) => Err(Failure::Input(format!(
-            "the data directory {} cannot be created ({e}); create it for the user that runs countersign, or set data_dir.",
-            dir.display()
-        ))),
+        Err(error) => Err(no_data_dir(config, &error)),
     }
+}
+
+fn no_data_dir(config: &Config, error: &std::io::Error) -> Failure {
+    Failure::Input(format!(
+        "the data directory {} cannot be used ({error}); create it for the user that runs countersign, or set data_dir.",
+        config.data_dir.display()
+    ))
 }
 
 async fn open(
@@ -132,9 +141,7 @@ async fn open(
         Start::Server | Start::NewDatabase => keys::load_or_create(keys_file)?,
     };
     let are_new = keys::are_unused(keys_file);
-    let keys = keys.into_iter().map(|(id, secret)| (id, Zeroizing::new(*secret))).collect();
-    let keyring = Keyring::new(keys).map_err(Failure::other("the key file cannot be used"))?;
-    let keyring = keyring.expecting(match start {
+    let keyring = keyring(keys)?.expecting(match start {
         Start::Server if are_new => ExpectedDatabase::Either,
         Start::Server | Start::Beside => ExpectedDatabase::Existing,
         Start::NewDatabase => ExpectedDatabase::New,
@@ -158,6 +165,22 @@ async fn open(
     Ok(store)
 }
 
+/// The versions of the database's schema. Nothing is created and nothing is changed.
+pub(crate) async fn schema(config: &Config) -> Result<Schema, Failure> {
+    let keyring = keyring(keys::load(&config.keys_file)?)?;
+    let entropy = Arc::new(OsEntropy);
+    let found = match &config.database {
+        Database::Sqlite { path } => Store::schema_of_sqlite(path, keyring, entropy).await,
+        Database::Postgres { url, .. } => Store::schema_of_postgres(url.expose(), keyring, entropy).await,
+    };
+    found.map_err(|error| unopened(config, &error))
+}
+
+fn keyring(keys: keys::Keys) -> Result<Keyring, Failure> {
+    let keys = keys.into_iter().map(|(id, secret)| (id, Zeroizing::new(*secret))).collect();
+    Keyring::new(keys).map_err(Failure::other("the key file cannot be used"))
+}
+
 fn warn_of_plain_connections(url: &Secret) {
     let Ok(address) = url.expose().parse::<PostgresAddress>() else { return };
     for host in address.unencrypted() {
@@ -166,7 +189,7 @@ fn warn_of_plain_connections(url: &Secret) {
 }
 
 /// The database, as an operator would find it.
-fn place(config: &Config) -> String {
+pub(crate) fn place(config: &Config) -> String {
     match &config.database {
         Database::Sqlite { path } => {
             path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string()

@@ -97,6 +97,19 @@ impl Transports {
         Self { email: Route::Dev(Arc::clone(&outbox)), sms: Route::Dev(outbox) }
     }
 
+    /// Whether the next system of a channel can be reached: it is connected to and, for email, signed in to. Nothing is sent.
+    pub async fn check(&self, channel: Channel) -> Result<(), SendError> {
+        let route = match channel {
+            Channel::Email => &self.email,
+            Channel::Sms => &self.sms,
+        };
+        match route {
+            Route::Smtp(smtp) => smtp.check().await,
+            Route::Gateway(gateway) => gateway.check().await,
+            Route::Dev(_) | Route::None => Ok(()),
+        }
+    }
+
     /// Hands `message` over to the next system, within the time limits of its driver.
     pub async fn send(&self, message: &Outgoing) -> Result<(), SendError> {
         let route = match message.channel {

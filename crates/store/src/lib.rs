@@ -61,6 +61,7 @@ pub mod users;
 pub use engine::postgres::PostgresAddress;
 pub use error::{StoreError, StoreResult};
 pub use keyring::{ExpectedDatabase, Keyring};
+pub use migrations::Schema;
 pub use sql::all_statements;
 pub use store::Store;
 pub use tx::Tx;

@@ -29,6 +29,26 @@ const VERSIONS: &[&str] = &[
 /// Any number will do, so long as every node uses the same one.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7226371463)";
 
+/// The version of a database's schema, and the newest that this program knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// The database's.
+    pub found: i64,
+    /// This program's.
+    pub known: i64,
+}
+
+/// Reads the versions; an error where this was never one of our databases.
+pub(crate) fn schema(tx: &mut Tx<'_>) -> StoreResult<Schema> {
+    let found = tx.row("SELECT COALESCE(MAX(version), 0) FROM schema_versions", &[])?;
+    let found = found.ok_or(StoreError::Corrupt("schema_versions"))?.int()?;
+    Ok(Schema { found, known: known() })
+}
+
+fn known() -> i64 {
+    i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// Brings the schema up to date, inside one transaction.
 pub(crate) fn run(tx: &mut Tx<'_>, now: Timestamp) -> StoreResult<()> {
     let postgres = matches!(tx.engine, EngineTx::Postgres(_));
@@ -46,7 +66,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, now: Timestamp) -> StoreResult<()> {
     if found == 0 && !tx.keyring.may_be_new() {
         return Err(StoreError::Missing);
     }
-    let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    let known = known();
     if found > known {
         return Err(StoreError::Newer { found, known });
     }

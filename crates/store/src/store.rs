@@ -5,7 +5,8 @@ use crate::engine::{
     sqlite::Sqlite,
 };
 use crate::error::{StoreError, StoreResult};
-use crate::keyring::Keyring;
+use crate::keyring::{ExpectedDatabase, Keyring};
+use crate::migrations::{self, Schema};
 use crate::timing::{Operation, Timing};
 use crate::tx::Tx;
 use countersign_core::{Clock, Entropy, budget::Budgets};
@@ -61,6 +62,31 @@ impl Store {
         Self { engine, tools, budgets: Arc::default() }.migrated(clock).await
     }
 
+    /// The versions of the schema of the SQLite database in the file `path`. Nothing is created and nothing is changed.
+    ///
+    /// # Errors
+    /// Also when there is no such file, or others can read it.
+    pub async fn schema_of_sqlite(
+        path: &Path,
+        keyring: Keyring,
+        entropy: Arc<dyn Entropy>,
+    ) -> StoreResult<Schema> {
+        let tools = Arc::new(Tools { keyring: keyring.expecting(ExpectedDatabase::Existing), entropy });
+        let engine = Engine::Sqlite(Arc::new(Sqlite::open(path, &tools)?));
+        Self { engine, tools, budgets: Arc::default() }.read(migrations::schema).await
+    }
+
+    /// The same of a PostgreSQL database.
+    pub async fn schema_of_postgres(
+        url: &str,
+        keyring: Keyring,
+        entropy: Arc<dyn Entropy>,
+    ) -> StoreResult<Schema> {
+        let tools = Arc::new(Tools { keyring, entropy });
+        let engine = Engine::Postgres(Arc::new(Postgres::new(url, 1)?));
+        Self { engine, tools, budgets: Arc::default() }.read(migrations::schema).await
+    }
+
     /// The same store with these budgets of sends, instead of the defaults.
     #[must_use]
     pub fn with_budgets(self, budgets: Budgets) -> Self {
@@ -70,7 +96,7 @@ impl Store {
     async fn migrated(self, clock: &dyn Clock) -> StoreResult<Self> {
         let now = clock.now();
         self.write_in_background(move |tx| {
-            crate::migrations::run(tx, now)?;
+            migrations::run(tx, now)?;
             crate::key_checks::run(tx)
         })
         .await?;

@@ -101,7 +101,7 @@ async fn port_0_takes_a_free_one_and_demo_json_names_it() {
 }
 
 /// A mail server that takes every message and hands its text over.
-fn mail_server() -> (u16, mpsc::Receiver<String>) {
+pub(crate) fn mail_server() -> (u16, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, messages) = mpsc::channel();
@@ -131,7 +131,7 @@ fn converse(stream: TcpStream, messages: &mpsc::Sender<String>) -> std::io::Resu
     Ok(())
 }
 
-fn create_owner(config: &Path, dir: &Path, email: &str, password: &str) -> Output {
+pub(crate) fn create_owner(config: &Path, dir: &Path, email: &str, password: &str) -> Output {
     let file = dir.join("password");
     std::fs::write(&file, format!("{password}\n")).unwrap();
     countersign(&[
@@ -169,7 +169,9 @@ async fn a_server_without_dev_signs_its_owner_in() {
     std::fs::write(&config, text).unwrap();
     let check = countersign(&["serve", "--check", "--config"]).arg(&config).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
-    assert!(String::from_utf8_lossy(&check.stdout).contains("smtp.host"));
+    let checked = String::from_utf8_lossy(&check.stdout);
+    assert!(checked.contains("smtp.host"), "{checked}");
+    assert!(checked.trim_end().lines().last().unwrap().contains("countersign doctor"), "{checked}");
 
     let weak = create_owner(&config, dir.path(), "olga@stern.example", "password");
     assert!(refused(&weak).contains("password"));

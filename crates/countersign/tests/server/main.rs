@@ -13,6 +13,7 @@ mod confirm_browser;
 mod connections;
 mod continuing;
 mod crash;
+mod doctor;
 mod examples;
 mod flash;
 mod forward_auth;

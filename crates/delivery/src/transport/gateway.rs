@@ -85,6 +85,18 @@ impl Gateway {
         }
     }
 
+    /// Asks for the head of the address, without the token: any answer will do. No message is sent.
+    pub(super) async fn check(&self) -> Result<(), SendError> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match client.head(self.url.clone()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let text = format!("the SMS gateway: {}", explained(&error.without_url()));
+                Err(SendError::Unreachable(text))
+            }
+        }
+    }
+
     /// A connection on which an answer did not come may never bring one again (over HTTP/2 it would be used on), so the
     /// next attempt opens a new one.
     fn abandon(&self) {

@@ -109,6 +109,17 @@ impl Smtp {
         Ok(Self { builder, pool, attempt, from })
     }
 
+    /// Connects and signs in, and sends nothing.
+    pub(super) async fn check(&self) -> Result<(), SendError> {
+        let unreachable = |text: &str| Err(SendError::Unreachable(format!("the mail server: {text}")));
+        match time::timeout(self.attempt, self.builder.clone().build().test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => unreachable("it closed the connection"),
+            Ok(Err(error)) => Err(judged(&error)),
+            Err(_) => unreachable("no answer in time"),
+        }
+    }
+
     pub(super) async fn send(&self, message: &Outgoing) -> Result<(), SendError> {
         let mail = self.composed(message)?;
         let (number, pool) = self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone();
