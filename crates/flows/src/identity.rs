@@ -11,7 +11,7 @@ use countersign_core::{
 use countersign_store::{
     StoreError, StoreResult, Tx, challenges, ended_sessions,
     members::{self, Membership},
-    sessions, sites, users,
+    pending_forms, sessions, sites, users,
 };
 use std::time::Duration;
 
@@ -98,6 +98,8 @@ pub async fn renewed(s: &Services, session: &OwnSession) -> Result<Option<PlainH
         .store
         .write(move |tx| {
             sites::forget(tx, id)?;
+            // Someone with a copy of the old handle may have left a form: it must not go on later.
+            pending_forms::forget(tx, id)?;
             sessions::rotate(tx, id, &stored)
         })
         .await?;

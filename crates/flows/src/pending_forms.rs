@@ -16,13 +16,20 @@ pub use countersign_store::pending_forms::PendingForm;
 /// How long a form waits.
 pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// Keeps a form that was posted to `path`, with its fields as they are sent, for this session. `None` if the session has ended meanwhile.
+/// The longest form that waits, in bytes as it is sent. No page has one that comes near it.
+pub const LONGEST: usize = 16 * 1024;
+
+/// Keeps a form that was posted to `path`, with its fields as they are sent, for this session. `None` if it is
+/// longer than [`LONGEST`], or the session has ended meanwhile.
 pub async fn keep(
     s: &Services,
     session: &OwnSession,
     path: &str,
     fields: String,
 ) -> Result<Option<PendingFormId>, Fault> {
+    if fields.len() > LONGEST {
+        return Ok(None);
+    }
     let form = PendingForm { path: path.to_owned(), fields: fields.into() };
     let (now, of) = (s.now(), (session.user(), session.id()));
     let id = PendingFormId::generate(now, &*s.entropy);

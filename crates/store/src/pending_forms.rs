@@ -5,6 +5,7 @@ use crate::{
     Tx,
     error::StoreResult,
     keyring::{Place, Sealed},
+    sessions,
     sql::Row,
 };
 use countersign_core::{
@@ -28,6 +29,7 @@ sql! {
         WHERE id = $1 AND session_id = $2 AND user_id = $3 AND expires_at > $4";
     TAKE = "DELETE FROM pending_forms WHERE id = $1 AND session_id = $2 AND user_id = $3 AND expires_at > $4 \
         RETURNING path, key_id, fields";
+    FORGET = "DELETE FROM pending_forms WHERE session_id = $1";
 }
 
 /// A form: where it was sent, and what was entered.
@@ -63,6 +65,10 @@ pub fn put(
     form: &PendingForm,
     expires_at: Timestamp,
 ) -> StoreResult<bool> {
+    // Those who store and those who end the session pass one after the other.
+    if !sessions::hold(tx, session)? {
+        return Ok(false);
+    }
     let (user_text, row) = (user.to_string(), row(id, session, &form.path));
     let sealed = tx.keyring.seal(tx.entropy, place(&user_text, &row), form.fields.as_bytes())?;
     let params = values![id, session, user, form.path.as_str(), sealed.bytes, sealed.key_id, expires_at];
@@ -91,6 +97,12 @@ pub fn take(
 ) -> StoreResult<Option<PendingForm>> {
     let found = tx.row(TAKE, values![id, session, user, now])?;
     found.map(|row| open(tx, row, id, user, session)).transpose()
+}
+
+/// Deletes what a session has waiting, after a change of credentials in it.
+pub fn forget(tx: &mut Tx<'_>, session: SessionId) -> StoreResult<()> {
+    sessions::hold(tx, session)?;
+    tx.execute(FORGET, values![session]).map(drop)
 }
 
 fn open(

@@ -60,6 +60,7 @@ const POSTS: &[&str] = &[
     "/forgot-password",
     "/reset-password/nonsense",
     "/confirm-identity",
+    "/confirm-identity/continue",
     "/confirm-identity/send-code",
     "/profile/app/begin",
     "/profile/app/confirm",

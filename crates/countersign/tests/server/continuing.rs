@@ -1,6 +1,6 @@
 //! What someone was doing goes on after they have confirmed who they are.
 
-use countersign_testkit::{App, Client, Engine, Page, Person, Server, burst};
+use countersign_testkit::{App, Browser, BrowserOptions, Client, Engine, Kind, Page, Person, Server, burst};
 use std::time::Duration;
 
 const CONTINUE: &str = "/confirm-identity/continue";
@@ -198,4 +198,172 @@ async fn a_log_in_as_and_an_applications_changes_go_on_with_what_was_entered() {
     assert_eq!(page.text("h1").as_deref(), Some("Turn off “Tidewater staff”?"));
     go_on(&client, &waits(&page)).await.expect_redirect(path);
     assert!(client.get(path).await.has("form[action$='/switch-on']"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_backup_codes_are_asked_about_first() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let (client, mut app) = stale(&server, &member).await;
+    let form = asked(&client, "/profile/backup-codes", "/profile/backup-codes/reset", &[]).await;
+    assert!(form.words().contains("to generate new backup codes"), "{form}");
+    let to = confirm(&client, &member, &mut app, &form).await.expect_redirect(CONTINUE);
+    let page = client.follow(to).await.expect_status(200);
+    assert_eq!(page.text("h1").as_deref(), Some("Generate new backup codes?"));
+    let old = app.backup_codes[0].clone();
+    server.client().sign_in_with_backup_code(&member, &old).await;
+    client.get("/profile").await;
+    go_on(&client, &waits(&page)).await.expect_redirect("/profile/backup-codes");
+    let other = server.client();
+    other.sign_in(&member).await.expect_redirect("/sign-in/verify");
+    other.verify("backup-code", &app.backup_codes[1]).await.expect_status(422);
+}
+
+/// Someone who has a copy of the cookie leaves a form, and sends the account holder a link to confirm it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_someone_elses_leads_to_no_form_and_the_page_says_what_is_confirmed() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let (client, mut app) = stale(&server, &member).await;
+    let thief = client.fork();
+    let left = thief.post_from("/profile", "/profile/email", &[("email", "eve@example.com")]).await;
+    let link = left.expect_redirect("/confirm-identity").location().unwrap();
+    for site in ["cross-site", "same-site", "none"] {
+        let page = client.request("GET", &link, &[("sec-fetch-site", site)], Vec::new()).await;
+        let page = client.follow(page.expect_redirect("/profile")).await.words();
+        assert!(page.contains("expired or was already carried out"), "{site}: {page}");
+    }
+    let form = client.request("GET", &link, &[("sec-fetch-site", "same-origin")], Vec::new()).await;
+    let form = form.expect_status(200);
+    assert!(form.words().contains("to change your email address to eve@example.com"), "{form}");
+
+    // After the owner has confirmed something else, neither the thief nor a link to the page that goes on gets further.
+    let own = asked(&client, "/profile", "/profile/app/begin", &[]).await;
+    confirm(&client, &member, &mut app, &own).await.expect_redirect("/profile/app/setup");
+    assert!(thief.get("/profile").await.expect_redirect("/sign-in").location().is_some());
+    let back = form.attribute("input[name=return_to]", "value").unwrap();
+    let page = client.request("GET", &back, &[("sec-fetch-site", "cross-site")], Vec::new()).await;
+    page.expect_redirect("/profile");
+}
+
+/// A change of credentials ends what waits in the session, and another session of the same person never has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_is_its_own_sessions_and_a_change_of_credentials_ends_it() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let (client, mut app) = stale(&server, &member).await;
+    let email = [("email", "new@example.com")];
+    let first = asked(&client, "/profile", "/profile/email", &email).await;
+    let elsewhere = server.client();
+    elsewhere.sign_in_with_app(&member, &mut app).await;
+    let back = first.attribute("input[name=return_to]", "value").unwrap();
+    let over = elsewhere.get(&back).await.expect_redirect("/profile");
+    assert!(elsewhere.follow(over).await.words().contains("expired or was already carried out"));
+    elsewhere.get("/profile").await;
+    let over = confirm(&elsewhere, &member, &mut app, &first).await;
+    assert!(over.status == 303 && !over.location().unwrap().contains("/email"), "{over}");
+
+    let new = "four unrelated words, new";
+    let change = [("current_password", &*member.password), ("password", new)];
+    let second = asked(&client, "/profile", "/profile/password", &change).await;
+    confirm(&client, &member, &mut app, &second).await.expect_redirect("/profile");
+    client.get(&back).await.expect_redirect("/profile");
+    assert!(!client.get("/profile").await.words().contains("new@example.com"));
+    client.get("/profile/email/confirm").await.expect_redirect("/profile");
+}
+
+/// The pages of two tabs, as they are: what the first one confirms makes the token in the second one stale.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_tab_goes_on_without_asking_again() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let (client, mut app) = stale(&server, &member).await;
+    let second = asked(&client, "/profile", "/profile/email", &[("email", "new@example.com")]).await;
+    let token = second.csrf_token().unwrap();
+    let back = second.attribute("input[name=return_to]", "value").unwrap();
+    let first = asked(&client, "/profile", "/profile/app/begin", &[]).await;
+    confirm(&client, &member, &mut app, &first).await.expect_redirect("/profile/app/setup");
+
+    let fields = [("csrf_token", &*token), ("password", &*member.password), ("return_to", &*back)];
+    let refused = client.post("/confirm-identity", &fields).await.expect_status(403);
+    let again = refused.attribute("main a[href^='/confirm-identity']", "href").unwrap();
+    let to = client.get(&again).await.expect_redirect(CONTINUE);
+    let page = client.follow(to).await.expect_status(200);
+    assert!(page.words().contains("change your email address to new@example.com"), "{page}");
+    let waiting = waits(&page);
+    let stale = [("csrf_token", &*token), ("form", &*waiting[0].1), ("return_to", &*waiting[1].1)];
+    let refused = client.post(CONTINUE, &stale).await.expect_status(403);
+    let again = refused.attribute(&format!("main a[href^='{CONTINUE}']"), "href").unwrap();
+    let page = client.get(&again).await.expect_status(200);
+    go_on(&client, &waits(&page)).await.expect_redirect("/profile/email/confirm");
+    client.get("/profile").await;
+    let twice = go_on(&client, &waiting).await.expect_redirect("/profile");
+    assert!(client.follow(twice).await.words().contains("expired or was already carried out"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_arrived_damaged_or_is_too_long_does_not_wait() {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let (client, _app) = stale(&server, &member).await;
+    let token = client.get("/profile").await.csrf_token().unwrap();
+    let long = format!("csrf_token={token}&email={}", "x".repeat(20_000));
+    for body in [format!("csrf_token={token}&email=a&email=b"), format!("csrf_token={token}&email=%FF"), long]
+    {
+        let sent = client.post_raw("/profile/email", body).await.expect_redirect("/confirm-identity");
+        assert_eq!(sent.location().as_deref(), Some("/confirm-identity?return_to=/profile"));
+    }
+}
+
+/// Chromium says of each request where it comes from: the redirect to the proof, a reload and the way on are our own, and an
+/// address that was entered is not.
+async fn in_chromium(options: BrowserOptions) {
+    let server = super::server(Engine::Sqlite).await;
+    let member = server.people().members[0].clone();
+    let browser = Browser::start(options).await;
+    let mut mailbox = server.mailbox(Kind::Email, Some(&member.email)).await;
+    browser.open(&format!("{}/sign-in", server.url())).await;
+    browser.fill("input[name=email]", &member.email).await;
+    browser.fill("input[name=password]", &member.password).await;
+    browser.follow("main form button.primary").await;
+    browser.wait_for_path("/sign-in/verify").await;
+    if browser.has(".other-ways a[href*='method=email']").await {
+        browser.follow(".other-ways a[href*='method=email']").await;
+    }
+    browser.follow("form[action='/sign-in/send-code'] button").await;
+    browser.fill("input[name=code]", &mailbox.next_code().await).await;
+    browser.follow("form[action='/sign-in/verify'] button").await;
+    browser.wait_for_path("/profile").await;
+
+    server.advance(Duration::from_secs(301));
+    browser.follow("form[action='/profile/app/begin'] button").await;
+    browser.wait_for_path("/confirm-identity").await;
+    assert!(browser.text("main").await.contains("to set up your authenticator app"));
+    browser.driver().refresh().await.unwrap();
+    assert!(browser.text("main").await.contains("to set up your authenticator app"), "after a reload");
+    if browser.has(".other-ways a[href*='method=email']").await {
+        browser.follow(".other-ways a[href*='method=email']").await;
+    }
+    let entered = browser.url().await;
+    browser.follow("form[action='/confirm-identity/send-code'] button").await;
+    let code = mailbox.next_code().await;
+    browser.fill("input[name=password]", &member.password).await;
+    browser.fill("input[name=code]", &code).await;
+    browser.follow("form[action='/confirm-identity'] button.primary").await;
+    browser.wait_for_path("/profile/app/setup").await;
+
+    server.advance(Duration::from_secs(301));
+    browser.open(&format!("{}/profile", server.url())).await;
+    browser.follow("form[action='/profile/app/begin'] button").await;
+    browser.wait_for_path("/confirm-identity").await;
+    let waits = browser.url().await;
+    assert_ne!(waits, entered);
+    browser.open("about:blank").await;
+    browser.open(&waits).await;
+    browser.wait_for_path("/profile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_up_goes_on_in_chromium() {
+    in_chromium(BrowserOptions::default()).await;
 }

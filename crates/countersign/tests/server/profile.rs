@@ -211,7 +211,7 @@ async fn an_account_without_an_app_confirms_with_a_code_as_at_its_sign_in() {
         client.post_from(&page, "/confirm-identity", &right).await.expect_redirect("/profile");
         client.post_from("/profile", "/profile/app/begin", &[]).await.expect_redirect("/profile/app/setup");
         server.advance(Duration::from_secs(301));
-        client.post_from(&page, "/confirm-identity", &right).await.expect_status(422);
+        client.post_from("/confirm-identity", "/confirm-identity", &right).await.expect_status(422);
     }
 }
 

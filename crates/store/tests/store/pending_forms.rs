@@ -1,12 +1,14 @@
 //! Forms that wait for a proof of identity.
 
-use crate::harness::{MINUTE, NOW, Person, World, later, on_both, winners};
+use crate::harness::{HOUR, LIFETIMES, MINUTE, NOW, Person, World, later, on_both, origin, winners};
 use countersign_core::{
     Timestamp,
-    ids::{PendingFormId, SessionId, UserId},
+    authority::{OperatorAuthority, SharedMembership},
+    ids::{OrganizationId, PendingFormId, SessionId, UserId},
+    role::Role,
 };
 use countersign_store::{
-    StoreError, Tx,
+    StoreError, Tx, members,
     pending_forms::{self, PendingForm},
     sessions,
 };
@@ -105,6 +107,58 @@ async fn a_form_that_was_moved_to_another_path_does_not_open() {
         let opened = w.store.read(move |tx| pending_forms::peek(tx, id, of, NOW)).await;
         assert!(matches!(opened, Err(StoreError::Sealed(_))));
         assert!(!w.stolen().windows(8).any(|bytes| bytes == b"a+new+se"), "no secret lies open");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_credentials_forgets_what_its_session_has_waiting() {
+    on_both(async |w| {
+        let mia = w.person("mia@example.com").await;
+        let other = w.sign_in(mia.user).await;
+        for _ in 0..3 {
+            assert!(put(&w, of(&mia), "x=1").await.1);
+        }
+        let (kept, _) = put(&w, of(&other), "x=2").await;
+        let session = mia.own.id();
+        w.write(move |tx| pending_forms::forget(tx, session)).await;
+        assert_eq!(w.rows_in("pending_forms"), 1);
+        let others = of(&other);
+        assert!(w.read(move |tx| pending_forms::peek(tx, kept, others, NOW)).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_login_as() {
+    on_both(async |w| {
+        let (ann, mia) = (w.person("ann@example.com").await, w.person("mia@example.com").await);
+        let organization = OrganizationId::generate(NOW, &*w.entropy);
+        let (actor, subject) = (ann.user, mia.user);
+        w.write(move |tx| {
+            let operator = OperatorAuthority::at_the_console();
+            members::create_organization(tx, &operator, organization, "Harbour & Pine", NOW)?;
+            members::add(tx, &operator, organization, actor, Role::Owner, NOW)?;
+            members::add(tx, &operator, organization, subject, Role::Member, NOW)
+        })
+        .await;
+        let shared = SharedMembership {
+            organization,
+            actor_role: Role::Owner,
+            subject,
+            subject_role: Role::Member,
+            subject_active: true,
+        };
+        let grant = ann.own.login_as_authority(NOW, HOUR).unwrap().over(shared).unwrap();
+        let (id, handle) = (SessionId::generate(NOW, &*w.entropy), w.handle());
+        w.write(move |tx| {
+            sessions::insert_impersonated(tx, grant, id, &handle, "an invoice", &origin(), &LIFETIMES, NOW)
+        })
+        .await;
+        for user in [subject, actor] {
+            assert!(!put(&w, (user, id), "x=1").await.1);
+        }
+        assert_eq!(w.rows_in("pending_forms"), 0);
     })
     .await;
 }

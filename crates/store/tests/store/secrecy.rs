@@ -3,7 +3,7 @@
 use crate::harness::{LIFETIMES, MINUTE, NOW, World, address, authenticated, keys, later, on_both, origin};
 use crate::{applications, apps, outbox::message, sent_codes};
 use countersign_core::{
-    ids::{BackupCodeId, BackupCodeSetId, EnrolmentId, SessionId},
+    ids::{BackupCodeId, BackupCodeSetId, EnrolmentId, PendingFormId, SessionId},
     message::Recipient,
     secret::PlainHandle,
 };
@@ -12,7 +12,9 @@ use countersign_store::{
     application_reveals::{self, Reveal, SecretOf},
     apps as app_table, backup_codes,
     backup_codes::NewCode,
-    enrolments, outbox, sessions,
+    enrolments, outbox,
+    pending_forms::{self, PendingForm},
+    sessions,
 };
 use zeroize::Zeroizing;
 
@@ -42,6 +44,7 @@ async fn no_secret_lies_open_in_the_database() {
             BackupCodeSetId::generate(NOW, &*w.entropy),
         );
         let authority = mia.authority();
+        let waiting = PendingFormId::generate(NOW, &*w.entropy);
         let (application, administrator) = applications::registered_by(&w, &mia, "CRM").await;
         let shown_to = (mia.user, mia.own.id());
         w.write(move |tx| {
@@ -53,6 +56,9 @@ async fn no_secret_lies_open_in_the_database() {
             let hash = Zeroizing::new(*b"the Argon2id hash of backup code");
             let new = NewCode { id: code, selector: "A".into(), salt: [9; 16], hash };
             backup_codes::replace(tx, &authority, set, &[new], NOW)?;
+            let fields = "password=a-password-that-waits".to_owned().into();
+            let form = PendingForm { path: "/profile/password".into(), fields };
+            pending_forms::put(tx, waiting, shown_to, &form, later(MINUTE))?;
             backup_codes::put_reveal(tx, &authority, &["WXYZ-7531".into()], later(MINUTE))?;
             outbox::push(tx, &Recipient::Email(address("mia@example.com")), &message("735102"), NOW)
         })
@@ -68,6 +74,7 @@ async fn no_secret_lies_open_in_the_database() {
             b"the Argon2id hash of backup code",
             b"WXYZ-7531",
             b"csk_an-API-key",
+            b"a-password-that-waits",
             b"735102",
         ] {
             assert_hidden(&stolen, secret);

@@ -5,8 +5,9 @@ use super::{Browser, fields::Fields};
 use crate::{
     app::App,
     csrf,
+    pages::continuing,
     problem::{BodyDefect, Problem},
-    routes,
+    return_to, routes,
 };
 use axum::{
     body::{Body, HttpBody as _},
@@ -66,7 +67,7 @@ impl FromRequest<App> for Form {
         let bytes = read_body(body).await?;
         let fields = if is_form(&parts.headers) { Fields::parse(&bytes) } else { Fields::default() };
         let browser = Browser::read(&parts, app);
-        let page = || routes::page_of(&parts);
+        let page = || page_of(&parts, &fields, app);
         let Some(handle) = &browser.handle else {
             // A form from one of our pages, in a browser that has not kept the cookie that came with it.
             let blocked = fields.get("csrf_token").is_some();
@@ -80,6 +81,21 @@ impl FromRequest<App> for Form {
         let fits = token.is_some_and(|token| csrf::fits(&app.services.csrf_key, handle, token));
         if fits { Ok(Self(fields)) } else { Err(Problem::StaleForm { page: page() }) }
     }
+}
+
+/// The page with a fresh form. Where an identity is confirmed, it still leads on to what that was for.
+fn page_of(parts: &Parts, fields: &Fields, app: &App) -> String {
+    let page = routes::page_of(parts);
+    if let Some(pending) = fields
+        .get("form")
+        .filter(|_| page == continuing::PATH)
+        .and_then(|id| continuing::Pending::named(app, id, fields.get("return_to")))
+    {
+        return pending.address();
+    }
+    let to = fields.get("return_to").filter(|_| page == "/confirm-identity");
+    let to = to.and_then(|raw| return_to::local(&app.settings.public_url, raw));
+    return_to::with(&page, to.as_deref())
 }
 
 /// Fields as a browser sends them (WHATWG URL §5.2).

@@ -1,7 +1,7 @@
 //! `/confirm-identity` and `/confirm-identity/send-code`
 
 use super::{
-    continuing::{Pending, Waiting},
+    continuing::{Pending, Waiting, is_from_elsewhere},
     second_step::{self, Errors, Place},
 };
 use crate::{
@@ -10,14 +10,14 @@ use crate::{
     onward::{self, Behind, FormTargets},
     problem::Problem,
     respond::{self, Answer, ResponseExt as _, see_other},
-    return_to,
+    return_to, times,
     views::ConfirmIdentityPage,
     words,
 };
-use axum::extract::State;
+use axum::{extract::State, response::IntoResponse as _};
 use countersign_core::{second_step::Method, site_access::Level};
 use countersign_flows::step_up::{self, Entered, StepUpOutcome};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 /// What is wrong with the form.
 #[derive(Default)]
@@ -37,9 +37,18 @@ impl Refused {
 }
 
 /// `GET /confirm-identity`
-pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
+pub(crate) async fn show(State(app): State<App>, headers: HeaderMap, query: Query, own: Own) -> Answer {
     let asked = query.get("method").and_then(|method| method.parse().ok());
     let back = back(&app, &own, query.get("return_to").unwrap_or_default()).await?;
+    if let Some(pending) = &back.pending {
+        if back.waiting.is_none() || is_from_elsewhere(&headers) {
+            return Ok(see_other(&pending.over()));
+        }
+        // Confirmed meanwhile in another tab: nothing more to enter.
+        if own.is_fresh(&app) {
+            return Ok(see_other(&pending.address()));
+        }
+    }
     let targets = back.targets();
     let page = page(&app, &own, asked, back, Refused::default()).await?;
     Ok(respond::page(StatusCode::OK, &page)?.with_form_targets(targets))
@@ -63,7 +72,9 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
     let refused = match outcome {
         StepUpOutcome::Proven { handle } => {
             let cookie = app.cookies.set_handle(&handle);
-            return Ok(go_on(&app, &own, &back).await?.with_cookie(cookie));
+            // The old handle opens nothing any more, whatever became of the form.
+            let answer = go_on(&app, &own, &back).await.unwrap_or_else(Problem::into_response);
+            return Ok(answer.with_cookie(cookie));
         }
         StepUpOutcome::WrongPassword => Refused::password(words::NOT_YOUR_PASSWORD),
         StepUpOutcome::BadPassword(error) => Refused::password(words::typed_password(error)),
@@ -177,8 +188,8 @@ async fn page(
         application: back.behind.application,
         second_step_wanted: wanted > Level::OneStep,
         email_not_enough: wanted == Level::TwoFactor && !view.methods.contains(&Method::Email),
-        purpose: back.waiting.map(|waiting| waiting.does.purpose),
-        holds_minutes: app.services.rules.step_up_max_age.as_secs() / 60,
+        purpose: back.waiting.map(|waiting| waiting.purpose()),
+        holds_for: times::wait(app.services.rules.step_up_max_age),
         cancel_to: back.pending.map_or_else(|| onward::cancelled(&back.to), |pending| pending.page),
         return_to: back.to,
         password_error: refused.password,

@@ -28,13 +28,13 @@ use countersign_flows::{
     profile,
 };
 use http::{
-    HeaderValue, Method, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
     header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, TRANSFER_ENCODING},
     request::Parts,
 };
 
 /// The page's path.
-const PATH: &str = "/confirm-identity/continue";
+pub(crate) const PATH: &str = "/confirm-identity/continue";
 
 /// A form that waits, as the address of its page names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,8 @@ impl Pending {
         Self::named(app, Query::parse(query).get("form")?, Query::parse(query).get("return_to"))
     }
 
-    fn named(app: &App, id: &str, page: Option<&str>) -> Option<Self> {
+    /// The form of this id, if it is one, and the page that holds it.
+    pub(crate) fn named(app: &App, id: &str, page: Option<&str>) -> Option<Self> {
         let page = page.and_then(|raw| return_to::local(&app.settings.public_url, raw));
         Some(Self { id: id.parse().ok()?, page: page.unwrap_or_else(|| "/profile".to_owned()) })
     }
@@ -84,7 +85,8 @@ impl Pending {
         }
     }
 
-    fn over(&self) -> Redirect {
+    /// The way to the page that held the form, which says that nothing goes on.
+    pub(crate) fn over(&self) -> Redirect {
         Done::FormOver.at(&self.page)
     }
 }
@@ -99,6 +101,12 @@ impl Waiting {
     fn of(form: PendingForm) -> Option<Self> {
         let does = continuing::of(routes::posted_at(&form.path)?.path)?;
         Some(Self { form, does })
+    }
+
+    /// After "to": what the person is doing, with what they entered where that says more.
+    pub(crate) fn purpose(&self) -> String {
+        let fields = Query::parse(&self.form.fields);
+        self.does.purpose_of(|name| fields.get(name))
     }
 
     /// Whether the person is asked before it is carried out, because it ends something.
@@ -134,11 +142,14 @@ impl Waiting {
 }
 
 /// `GET /confirm-identity/continue`: asks before something ends. Looking at it changes nothing.
-pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answer {
+pub(crate) async fn show(State(app): State<App>, headers: HeaderMap, query: Query, own: Own) -> Answer {
     let Some(pending) = Pending::named(&app, query.get("form").unwrap_or_default(), query.get("return_to"))
     else {
         return Err(Problem::NotFound);
     };
+    if is_from_elsewhere(&headers) {
+        return Ok(see_other(&pending.over()));
+    }
     let Some(waiting) = pending.peek(&app, &own).await? else { return Ok(see_other(&pending.over())) };
     if !own.is_fresh(&app) {
         return Ok(see_other(&return_to::with("/confirm-identity", Some(&pending.address()))));
@@ -148,7 +159,11 @@ pub(crate) async fn show(State(app): State<App>, query: Query, own: Own) -> Answ
     let page = ContinuePage {
         shell: own.shell(&app),
         question: continuing::question(question.unwrap_or("Continue?"), subject.as_deref()),
-        consequence,
+        consequence: if question.is_some() {
+            consequence.to_owned()
+        } else {
+            format!("You can now {}. {consequence}", waiting.purpose())
+        },
         button,
         ends: waiting.asks_first(),
         form: pending.id.to_string(),
@@ -169,6 +184,13 @@ pub(crate) async fn submit(State(app): State<App>, own: Own, form: Form) -> Answ
     pending.carry_out(&app, &own).await
 }
 
+/// Whether a browser came here by a link of someone else's (Fetch Metadata). Who has a copy of the session's cookie could leave
+/// a form in the session and send its owner a link to confirm it: such a link leads to no form.
+pub(crate) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let mut site = headers.get_all(HeaderName::from_static("sec-fetch-site")).iter();
+    site.any(|value| value != "same-origin")
+}
+
 /// An answer's order to post a form again, in the place of that answer: a response extension.
 #[derive(Clone)]
 struct CarryOut(PendingForm);
@@ -183,13 +205,16 @@ pub(crate) async fn carried(State(app): State<App>, request: Request, next: Next
     let mut first = next.run(Request::from_parts(parts.clone(), body)).await;
     let Some(CarryOut(form)) = first.extensions_mut().remove::<CarryOut>() else { return first };
     let Some(request) = posted_again(&app, parts, &first, &form) else {
-        return Problem::Internal.into_response();
+        return with_cookies_of(&first, Problem::Internal.into_response());
     };
-    let mut answer = again.run(request).await;
-    if !app.cookies.sets_handle(answer.headers()) {
-        for cookie in first.headers().get_all(SET_COOKIE) {
-            answer.headers_mut().append(SET_COOKIE, cookie.clone());
-        }
+    let answer = again.run(request).await;
+    // A newer handle than the one of the proof stays the only one.
+    if app.cookies.sets_handle(answer.headers()) { answer } else { with_cookies_of(&first, answer) }
+}
+
+fn with_cookies_of(first: &Response, mut answer: Response) -> Response {
+    for cookie in first.headers().get_all(SET_COOKIE) {
+        answer.headers_mut().append(SET_COOKIE, cookie.clone());
     }
     answer
 }
@@ -211,4 +236,25 @@ fn posted_again(app: &App, parts: Parts, first: &Response, form: &PendingForm) -
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     app.cookies.replace_handle(&mut parts.headers, &handle)?;
     Some(Request::from_parts(parts, Body::from(body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn came(values: &[&'static str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("sec-fetch-site", HeaderValue::from_static(value));
+        }
+        is_from_elsewhere(&headers)
+    }
+
+    #[test]
+    fn a_link_of_someone_elses_is_told_apart() {
+        assert!(!came(&[]) && !came(&["same-origin"]));
+        for elsewhere in ["cross-site", "same-site", "none", ""] {
+            assert!(came(&[elsewhere]) && came(&["same-origin", elsewhere]), "{elsewhere:?}");
+        }
+    }
 }

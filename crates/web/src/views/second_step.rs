@@ -137,9 +137,9 @@ pub struct ConfirmIdentityPage {
     /// The application that asks, where it is one and not a page of ours.
     pub application: Option<String>,
     /// After "to": what the person was doing, and what goes on afterwards.
-    pub purpose: Option<&'static str>,
-    /// For how many minutes the proof holds.
-    pub holds_minutes: u64,
+    pub purpose: Option<String>,
+    /// For how long the proof holds, as people say it: "5 minutes".
+    pub holds_for: String,
     /// Whether a second step is asked for because the application wants it.
     pub second_step_wanted: bool,
     /// Whether the application wants a second factor, so that a code sent by email is not offered.
@@ -179,7 +179,7 @@ pub struct ContinuePage {
     /// The question, which names what ends.
     pub question: String,
     /// What follows.
-    pub consequence: &'static str,
+    pub consequence: String,
     /// The words of the button.
     pub button: &'static str,
     /// Whether something ends, and not only goes on.

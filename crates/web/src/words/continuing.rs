@@ -5,6 +5,8 @@
 pub(crate) struct Continuing {
     /// After "to": what the person was doing.
     pub(crate) purpose: &'static str,
+    /// The field whose value says more, and the purpose with `{}` for it.
+    naming: Option<(&'static str, &'static str)>,
     /// Where it ends something: the question asked first, with `{}` for the name of what ends.
     pub(crate) question: Option<&'static str>,
     /// What the answer "yes" leads to.
@@ -15,7 +17,13 @@ pub(crate) struct Continuing {
 
 /// Starts something, or saves what was entered.
 const fn goes_on(purpose: &'static str) -> Continuing {
-    Continuing { purpose, question: None, consequence: "Nothing has changed yet.", button: "Continue" }
+    Continuing {
+        purpose,
+        naming: None,
+        question: None,
+        consequence: "Nothing has changed yet.",
+        button: "Continue",
+    }
 }
 
 /// Ends something.
@@ -25,7 +33,29 @@ const fn asks(
     consequence: &'static str,
     button: &'static str,
 ) -> Continuing {
-    Continuing { purpose, question: Some(question), consequence, button }
+    Continuing { purpose, naming: None, question: Some(question), consequence, button }
+}
+
+/// No longer value is repeated in a sentence, in characters.
+const LONGEST: usize = 80;
+
+impl Continuing {
+    /// The same, which also says what was entered in `field`.
+    const fn naming(self, field: &'static str, purpose: &'static str) -> Self {
+        Self { naming: Some((field, purpose)), ..self }
+    }
+
+    /// The purpose, with what was entered where that says more. Someone else may have sent the form from a copy of the session:
+    /// the account holder has to see what they confirm.
+    pub(crate) fn purpose_of<'a>(self, field: impl FnOnce(&str) -> Option<&'a str>) -> String {
+        let Some((name, purpose)) = self.naming else { return self.purpose.to_owned() };
+        match field(name).map(str::trim) {
+            Some(value) if !value.is_empty() && value.chars().count() <= LONGEST => {
+                purpose.replace("{}", value)
+            }
+            _ => self.purpose.to_owned(),
+        }
+    }
 }
 
 /// What the form does that is posted to this route of the table; `None` for one that needs no proof of identity.
@@ -39,11 +69,19 @@ pub(crate) fn of(route: &str) -> Option<Continuing> {
              working too.",
             "Remove app",
         ),
-        // Its own page has asked.
-        "/profile/backup-codes/reset" => goes_on("generate new backup codes"),
+        "/profile/backup-codes/reset" => asks(
+            "generate new backup codes",
+            "Generate new backup codes?",
+            "You’ll get ten new codes. All your current ones stop working immediately.",
+            "Generate new codes",
+        ),
         "/profile/password" => goes_on("change your password"),
-        "/profile/email" | "/profile/email/confirm" => goes_on("change your email address"),
-        "/profile/phone" | "/profile/phone/confirm" => goes_on("change your phone number"),
+        "/profile/email" | "/profile/email/confirm" => {
+            goes_on("change your email address").naming("email", "change your email address to {}")
+        }
+        "/profile/phone" | "/profile/phone/confirm" => {
+            goes_on("change your phone number").naming("phone", "change your phone number to {}")
+        }
         "/profile/phone/remove" => asks(
             "remove your phone number",
             "Remove {}?",
@@ -57,7 +95,9 @@ pub(crate) fn of(route: &str) -> Option<Continuing> {
 
 fn of_application(route: &str) -> Option<Continuing> {
     Some(match route {
-        "/organization/applications" => goes_on("register an application"),
+        "/organization/applications" => {
+            goes_on("register an application").naming("name", "register the application “{}”")
+        }
         "/organization/applications/{id}/update" | "/organization/applications/{id}/client" => {
             goes_on("change this application")
         }
@@ -68,7 +108,9 @@ fn of_application(route: &str) -> Option<Continuing> {
             "Requests with this key are refused immediately. This can’t be undone.",
             "Revoke key",
         ),
-        "/organization/applications/{id}/addresses" => goes_on("add a URL"),
+        "/organization/applications/{id}/addresses" => {
+            goes_on("add a URL").naming("address", "add the URL {}")
+        }
         "/organization/applications/{id}/addresses/remove" => asks(
             "remove a URL",
             "Remove {}?",
@@ -108,6 +150,21 @@ mod tests {
             let fresh = matches!(route.access, Access::OwnFresh | Access::AdministratorFresh);
             assert_eq!(of(route.path).is_some(), fresh, "{}", route.path);
         }
+    }
+
+    #[test]
+    fn what_was_entered_is_named_unless_it_is_missing_or_too_long() {
+        let email = of("/profile/email").unwrap();
+        assert_eq!(
+            email.purpose_of(|name| (name == "email").then_some(" mia@new.example ")),
+            "change your email address to mia@new.example"
+        );
+        let long = "x".repeat(LONGEST + 1);
+        for plain in [None, Some(""), Some(" "), Some(&*long)] {
+            assert_eq!(email.purpose_of(|_| plain), "change your email address");
+        }
+        let password = of("/profile/password").unwrap();
+        assert_eq!(password.purpose_of(|_| Some("a secret")), "change your password");
     }
 
     #[test]

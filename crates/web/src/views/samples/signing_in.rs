@@ -202,8 +202,8 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
         email: "mia@brightwater.example".into(),
         step,
         application: None,
-        purpose: Some("set up your authenticator app"),
-        holds_minutes: 5,
+        purpose: some("set up your authenticator app"),
+        holds_for: "5 minutes".into(),
         second_step_wanted: false,
         email_not_enough: false,
         return_to: "/profile".into(),
@@ -232,13 +232,24 @@ fn confirm_identity(pages: &mut Vec<Sample>) -> askama::Result<()> {
         shell: member(),
         question: "Remove “Phone”?".into(),
         consequence: "Its codes stop working, and you’ll be signed out everywhere else. If it’s your only app, your backup \
-                      codes stop working too.",
+                      codes stop working too."
+            .into(),
         button: "Remove app",
         ends: true,
         form: String::new(),
         return_to: "/profile".into(),
     };
-    push(pages, "confirm-identity-continue", &going_on)
+    push(pages, "confirm-identity-continue", &going_on)?;
+    let confirmed_elsewhere = ContinuePage {
+        question: "Continue?".into(),
+        consequence:
+            "You can now change your email address to mia.lund@brightwater.example. Nothing has changed yet."
+                .into(),
+        button: "Continue",
+        ends: false,
+        ..going_on
+    };
+    push(pages, "confirm-identity-continue-in-another-tab", &confirmed_elsewhere)
 }
 
 fn errors(pages: &mut Vec<Sample>) -> askama::Result<()> {
