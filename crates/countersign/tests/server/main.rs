@@ -20,6 +20,7 @@ mod login_as;
 mod openapi;
 mod openid;
 mod openid_clients;
+mod outage;
 mod profile;
 mod readiness;
 mod routes;
