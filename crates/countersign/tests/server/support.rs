@@ -186,7 +186,7 @@ async fn on_an_applications_pages_too_and_without_names() {
         assert_eq!(near, number == 7, "{number}: {page}");
     }
     // The application's server reads the number.
-    let verify = format!("/api/v1/challenges/{}/verify", challenge["id"].as_str().unwrap());
+    let verify = format!("/api/v1/challenges/{}/verify", crm.challenge("mia").await);
     let refused =
         crm.post(&verify, &json!({"method": "app", "code": wrong_code(8)})).await.expect_status(422);
     assert_eq!(value(&refused)["attempts_left"], 2, "{refused}");
