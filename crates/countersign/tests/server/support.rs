@@ -140,7 +140,10 @@ async fn members_and_profiles_say_what_a_sign_in_asks_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_login_as_a_page_for_administrators_is_not_said_to_be_the_members() {
-    let server = super::server(Engine::Sqlite).await;
+    // Without text messages: a phone is nothing that she could add.
+    let options = ServerOptions::new(Engine::Sqlite, BINARY)
+        .with_env("COUNTERSIGN_SECOND_STEP_METHODS", "app, email, backup-code");
+    let server = Server::start(options).await;
     let (admin, member) = (server.people().admin.clone(), server.people().members[0].clone());
     let client = server.client();
     client.sign_in_with_email_code(&admin).await;
@@ -158,6 +161,8 @@ async fn in_a_login_as_a_page_for_administrators_is_not_said_to_be_the_members()
         assert!(!refused.words().contains("Only Mia Lund can do this"), "{refused}");
         assert!(refused.words().contains("isn’t an administrator"), "{refused}");
     }
+    let refused = client.post("/profile/phone", &[("phone", "+4591234567")]).await.expect_status(403);
+    assert!(!refused.words().contains("Only Mia Lund can do this"), "{refused}");
     let refused = client.get("/profile").await.expect_status(403);
     assert!(refused.words().contains("Only Mia Lund can do this"), "{refused}");
 }
