@@ -217,11 +217,13 @@ async fn every_page_is_accessible_light_and_dark_wide_and_narrow() {
     let browser = Browser::start(BrowserOptions::default()).await;
     let url = |path: &str| format!("{}{path}", server.url());
     let mut faults = Vec::new();
-    for path in ["/sign-in", "/forgot-password", "/reset-password/nonsense", "/nothing", "/dev/outbox"] {
+    for path in
+        ["/sign-in", "/forgot-password", "/support", "/reset-password/nonsense", "/nothing", "/dev/outbox"]
+    {
         look(&browser, &url(path), &mut faults).await;
     }
     type_password(&browser, &server, &member).await;
-    for path in ["/sign-in/verify?method=email", "/sign-in/verify?method=sms"] {
+    for path in ["/sign-in/verify?method=email", "/sign-in/verify?method=sms", "/support"] {
         look(&browser, &url(path), &mut faults).await;
     }
     sign_in_with_sent_code(&browser, &server, &member, "email").await;
@@ -240,6 +242,8 @@ async fn every_page_is_accessible_light_and_dark_wide_and_narrow() {
         "/profile/backup-codes/reset",
         "/profile/sessions",
         "/profile/activity",
+        "/profile/applications",
+        "/support",
         "/confirm-identity?return_to=%2Fprofile",
         "/members",
     ] {

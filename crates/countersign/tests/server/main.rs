@@ -27,6 +27,7 @@ mod openapi;
 mod openid;
 mod openid_clients;
 mod operating;
+mod outage;
 mod profile;
 mod readiness;
 mod routes;

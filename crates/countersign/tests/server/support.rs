@@ -1,7 +1,9 @@
 //! What pages say to someone who is stuck, and that it is true for them: whom to contact, what is left, what is asked for.
 
 use super::BINARY;
+use crate::api::{RETURN_ADDRESS, register, value};
 use countersign_testkit::{Client, Engine, Person, Server, ServerOptions};
+use serde_json::json;
 
 /// A server whose operator has named whom to contact.
 async fn with_contacts(engine: Engine) -> Server {
@@ -138,7 +140,10 @@ async fn members_and_profiles_say_what_a_sign_in_asks_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_login_as_a_page_for_administrators_is_not_said_to_be_the_members() {
-    let server = super::server(Engine::Sqlite).await;
+    // Without text messages: a phone is nothing that she could add.
+    let options = ServerOptions::new(Engine::Sqlite, BINARY)
+        .with_env("COUNTERSIGN_SECOND_STEP_METHODS", "app, email, backup-code");
+    let server = Server::start(options).await;
     let (admin, member) = (server.people().admin.clone(), server.people().members[0].clone());
     let client = server.client();
     client.sign_in_with_email_code(&admin).await;
@@ -156,6 +161,38 @@ async fn in_a_login_as_a_page_for_administrators_is_not_said_to_be_the_members()
         assert!(!refused.words().contains("Only Mia Lund can do this"), "{refused}");
         assert!(refused.words().contains("isn’t an administrator"), "{refused}");
     }
+    let refused = client.post("/profile/phone", &[("phone", "+4591234567")]).await.expect_status(403);
+    assert!(!refused.words().contains("Only Mia Lund can do this"), "{refused}");
     let refused = client.get("/profile").await.expect_status(403);
     assert!(refused.words().contains("Only Mia Lund can do this"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_an_applications_pages_too_and_without_names() {
+    let server = with_contacts(Engine::Sqlite).await;
+    let name = owner_name(&server, &server.people().owner.clone()).await;
+    let crm = register(&server, "Harbour CRM");
+    let (_app, _codes) = crm.user_with_app(&server, "mia").await;
+    let body = json!({"user": "mia", "return_to": RETURN_ADDRESS});
+    let challenge = value(&crm.post("/api/v1/challenges", &body).await.expect_status(201));
+    let path = challenge["url"].as_str().unwrap().strip_prefix(&server.url()).unwrap().to_owned();
+    let person = server.client();
+    let page = person.get(&path).await.expect_status(200);
+    let help = page.attributes(".other-ways li:last-child a", "href").remove(0);
+    assert_eq!(help, format!("{path}/support"));
+    let page = person.get(&help).await.expect_status(200);
+    assert!(page.has("a[href='mailto:help@harbour-pine.example']"), "{page}");
+    assert!(page.words().contains("the support of Harbour CRM") && !page.words().contains(&name), "{page}");
+    assert!(page.has(&format!("a[href='{path}']")), "{page}");
+    for number in 1..=7 {
+        let fields = [("method", "app"), ("code", &*wrong_code(number))];
+        let page = person.post_from(&path, &format!("{path}/verify"), &fields).await.expect_status(422);
+        let near = page.words().contains("3 attempts left before a 15-minute pause.");
+        assert_eq!(near, number == 7, "{number}: {page}");
+    }
+    // The application's server reads the number.
+    let verify = format!("/api/v1/challenges/{}/verify", crm.challenge("mia").await);
+    let refused =
+        crm.post(&verify, &json!({"method": "app", "code": wrong_code(8)})).await.expect_status(422);
+    assert_eq!(value(&refused)["attempts_left"], 2, "{refused}");
 }

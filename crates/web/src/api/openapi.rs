@@ -279,6 +279,7 @@ fn problem_schema() -> Value {
             "scope": {"type": "string"},
             "header": {"type": "string"},
             "reason": {"type": "string"},
+            "attempts_left": {"type": "integer", "minimum": 0},
             "phone_off_by_seconds": {"type": "integer"},
         },
     })

@@ -167,10 +167,11 @@ async fn the_counter_is_the_accounts_over_challenges_of_either_kind() {
         crm.know("mia").await;
         let key = crm.with_app("mia").await;
         world.mail().await;
-        for _ in 0..10 {
+        for number in 1..=10 {
             let challenge = crm.headless("mia").await;
             let outcome = crm.verify(challenge, Method::App, another_code(&crm.code(&key))).await;
-            assert_eq!(refused(outcome), CodeRefusal::Wrong);
+            let near = CodeRefusal::WrongNearPause { left: 10 - number, pause: 15 * MINUTE };
+            assert_eq!(refused(outcome), if number < 7 { CodeRefusal::Wrong } else { near });
         }
         let challenge = crm.headless("mia").await;
         let outcome = crm.verify(challenge, Method::App, &crm.code(&key)).await;
