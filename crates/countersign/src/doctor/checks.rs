@@ -87,31 +87,24 @@ async fn database(config: &Config, findings: &mut Findings) {
         return findings.add("database", Finding::Failed(text));
     }
     let place = wiring::place(config);
-    match wiring::schema(config).await {
-        Err(failure) => return findings.add("database", failed(&failure)),
-        Ok(schema) if schema.found > schema.known => {
-            let text = format!(
-                "{place} has schema {}, from a newer version; this one knows {}. Run the newer version.",
-                schema.found, schema.known
-            );
-            return findings.add("database", Finding::Failed(text));
-        }
-        Ok(schema) if schema.found < schema.known => {
-            let text = format!(
-                "{place} has schema {}; the next start migrates it to {}. Back it up first.",
-                schema.found, schema.known
-            );
-            return findings.add("database", Finding::Warning(text));
-        }
+    let finding = match wiring::schema(config).await {
+        Err(failure) => failed(&failure),
+        Ok(schema) if schema.found > schema.known => Finding::Failed(format!(
+            "{place} has schema {}, from a newer version; this one knows {}. Run the newer version.",
+            schema.found, schema.known
+        )),
+        Ok(schema) if schema.found < schema.known => Finding::Warning(format!(
+            "{place} has schema {}; the next start migrates it to {}. Back it up first.",
+            schema.found, schema.known
+        )),
         Ok(schema) => {
             let text = format!("{place}, schema {}, fits the keys, takes writes.", schema.found);
             let (database, clock) = ready(config, text).await;
             findings.add("database", database);
-            if let Some(clock) = clock {
-                findings.add("clock", clock);
-            }
+            return clock.into_iter().for_each(|clock| findings.add("clock", clock));
         }
-    }
+    };
+    findings.add("database", finding);
 }
 
 /// Whether the keys fit, the database takes a write, and the clocks agree.

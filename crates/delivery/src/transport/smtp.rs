@@ -112,7 +112,9 @@ impl Smtp {
     /// Connects and signs in, and sends nothing.
     pub(super) async fn check(&self) -> Result<(), SendError> {
         let unreachable = |text: &str| Err(SendError::Unreachable(format!("the mail server: {text}")));
-        match time::timeout(self.attempt, self.builder.clone().build().test_connection()).await {
+        match time::timeout(self.attempt, self.builder.clone().build::<Tokio1Executor>().test_connection())
+            .await
+        {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => unreachable("it closed the connection"),
             Ok(Err(error)) => Err(judged(&error)),
