@@ -333,7 +333,7 @@ async fn only_an_owner_creates_a_key_that_changes_second_steps_and_every_owner_r
         let made = owners.post_from(&path, &format!("{path}/keys"), &GUARDED).await.expect_redirect(&path);
         assert_eq!(secrets(&owners.follow(made).await).len(), 1);
         let message = mailbox.next().await;
-        assert_eq!(message.subject.as_deref(), Some("An API key for second steps was created"));
+        assert_eq!(message.subject.as_deref(), Some("An API key for two-factor authentication was created"));
         let text = message.text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("Olivia Hart created the API key \"CRM server\" for Harbour CRM"), "{text}");
         assert!(text.contains("It allows: first-enrolments."), "{text}");
@@ -513,6 +513,7 @@ async fn journey(options: BrowserOptions) {
     let cookie = thirtyfour::Cookie::new("countersign", client.cookie("countersign").unwrap());
     browser.driver().add_cookie(cookie).await.unwrap();
     browser.open(&format!("{}/profile", server.url())).await;
+    browser.open_menu().await;
     browser.follow(&format!("nav a[href='{LIST}']")).await;
     browser.wait_for_path(LIST).await;
     browser.fill("input[name=name]", "Harbour CRM").await;

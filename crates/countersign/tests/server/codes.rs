@@ -175,7 +175,8 @@ async fn two_tabs_show_the_same_key_and_a_replaced_or_cancelled_one_is_reported(
         client.post("/profile/app/confirm", &[("code", &code), ("name", "Phone"), ("enrolment", id)]).await
     };
     client.post("/profile/app/cancel", &[("enrolment", &id)]).await.expect_redirect("/profile");
-    for page in [confirm(&first, &id).await, client.get("/profile/app/setup").await] {
+    for stale in [true, false] {
+        let page = if stale { confirm(&first, &id).await } else { client.get("/profile/app/setup").await };
         let page = client.follow(page.expect_redirect("/profile")).await;
         assert!(page.words().contains("That setup was canceled."), "{page}");
     }

@@ -201,7 +201,7 @@ async fn a_stranger_signs_in_and_reads_the_page_until_signing_out() {
     let sites = Sites::start(Engine::Sqlite).await;
     let (server, site) = (&sites.server, sites.site());
     let member = server.people().members[0].clone();
-    assert_eq!(site.get("/public/style.css").await.status, 200, "a public page asks nobody");
+    assert_eq!(site.get("/public/assets/style.css").await.status, 200, "a public page asks nobody");
     let stranger = server.client().get(&way_out(&site, server, "/index.html?x=1&y=2").await).await;
     assert!(
         path_at(&stranger, &server.url(), &server.url()).starts_with("/sign-in?return_to="),
@@ -304,11 +304,11 @@ async fn a_weaker_rule_is_not_reached_by_another_spelling() {
         "/public/;/../team/",
         "/public/%00/../team/",
         "/public/../../team/index.html",
-        "/team/..;/public/style.css",
+        "/team/..;/public/assets/style.css",
         "/public/%ff",
         "/TEAM/",
         "/Team",
-        "/PUBLIC/style.css",
+        "/PUBLIC/assets/style.css",
     ] {
         let answer = raw(sites.port, target, "");
         assert!(matches!(status(&answer), 400 | 401 | 403), "{target}: {answer}");

@@ -46,12 +46,13 @@ async fn a_sign_in_and_back(options: BrowserOptions) {
     browser.open(&format!("{}/sign-in/verify?method=email", server.url())).await;
     browser.follow("form[action='/sign-in/send-code'] button").await;
     let (form, code) = ("form[action='/sign-in/verify']", mailbox.next_code().await);
+    let button = format!("{form} button.primary");
     let wrong = if code == "123456" { "654321" } else { "123456" };
     for _ in 0..2 {
-        send(&browser, form, &[("code", wrong)]).await;
+        browser.enter_code(wrong, &button).await;
         assert!(browser.has("#code-error").await, "refused");
     }
-    send(&browser, form, &[("code", &code)]).await;
+    browser.enter_code(&code, &button).await;
     browser.wait_for_path("/profile/activity").await;
     let mut seen = Vec::new();
     // Two pages with a wrong code, three of the second step, two with a wrong password, and the first.

@@ -133,7 +133,6 @@ async fn other_tabs_say_what_happened_and_the_end_is_summed_up() {
             client.post("/sign-out", &stale).await.expect_status(403),
             client.post("/profile/app/begin", &stale).await.expect_status(403),
             client.get("/profile").await.expect_status(403),
-            client.get("/members").await.expect_status(403),
         ] {
             let words = page.words();
             assert!(

@@ -188,7 +188,7 @@ fn check(route: &RouteInfo, who: Who, page: &Page) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers_every_kind_of_session_as_the_table_says() {
-    let server = super::server(Engine::Sqlite).await;
+    let mut server = super::server(Engine::Sqlite).await;
     let with_a_key = |route: &&RouteInfo| expected(route.access, Who::Nobody) == Expected::NoKey;
     for who in EVERYBODY {
         let client = somebody(&server, who).await;
@@ -199,7 +199,11 @@ async fn every_route_answers_every_kind_of_session_as_the_table_says() {
         }
     }
     server.advance(Duration::from_secs(3700));
-    for route in table().iter().filter(|route| !with_a_key(route)) {
+    for (number, route) in table().iter().filter(|route| !with_a_key(route)).enumerate() {
+        // A mailbox shows the newest thousand messages: before there are that many, a new server.
+        if number % 40 == 39 {
+            server = super::server(Engine::Sqlite).await;
+        }
         for who in EVERYBODY {
             let page = ask(&server, route, who).await;
             check(route, who, &page);

@@ -61,6 +61,7 @@ async fn the_sign_in_says_why_a_session_ended_and_only_to_its_browser() {
         let _app: App = here.set_up_app(&server).await;
         assert!(why(&there).await.contains("two-factor authentication was changed"));
         // Somebody who signs out knows why, and a handle from before says nothing.
+        here.get("/profile").await;
         let before = here.fork();
         here.sign_out().await;
         assert_eq!(why(&before).await, "");
@@ -190,8 +191,8 @@ async fn a_long_address_does_not_widen_a_phone() {
     server.advance(Duration::from_secs(60));
     browser.open(&format!("{}/sign-in/verify", server.url())).await;
     browser.follow("form.resend button").await;
-    browser.fill("input[name=code]", &mailbox.next_code().await).await;
-    browser.follow("form[action='/sign-in/verify'] button.primary").await;
+    let button = "form[action='/sign-in/verify'] button.primary";
+    browser.enter_code(&mailbox.next_code().await, button).await;
     browser.wait_for_path("/profile").await;
     for page in ["/profile", "/confirm-identity?return_to=%2Fprofile", "/profile/email/confirm"] {
         browser.open(&format!("{}{page}", server.url())).await;

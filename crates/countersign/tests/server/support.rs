@@ -158,13 +158,13 @@ async fn in_a_login_as_a_page_for_administrators_is_not_said_to_be_the_members()
     client.post_from(&path, &format!("{path}/login-as"), &[("reason", "ticket")]).await.expect_status(303);
     for page in ["/members", "/organization/applications"] {
         let refused = client.get(page).await.expect_status(403);
-        assert!(!refused.words().contains("Only Mia Lund can do this"), "{refused}");
+        assert!(!refused.words().contains("Only Mia Lund can"), "{refused}");
         assert!(refused.words().contains("isn’t an administrator"), "{refused}");
     }
     let refused = client.post("/profile/phone", &[("phone", "+4591234567")]).await.expect_status(403);
-    assert!(!refused.words().contains("Only Mia Lund can do this"), "{refused}");
+    assert!(!refused.words().contains("Only Mia Lund can"), "{refused}");
     let refused = client.get("/profile").await.expect_status(403);
-    assert!(refused.words().contains("Only Mia Lund can do this"), "{refused}");
+    assert!(refused.words().contains("Only Mia Lund can"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,19 +14,19 @@ async fn the_client_does_not_choose_whose_rules_apply() {
     let here = format!("127.0.0.1:{port}");
     for (listener, host, target) in [
         // What the example has made public, asked of the application.
-        (echo, &site, "/public/style.css".to_owned()),
-        (port, &here, "/public/style.css".to_owned()),
+        (echo, &site, "/public/assets/style.css".to_owned()),
+        (port, &here, "/public/assets/style.css".to_owned()),
         // Two blocks on one port: the target's host is the one that nginx goes by.
-        (port, &site, format!("http://{here}/public/style.css")),
+        (port, &site, format!("http://{here}/public/assets/style.css")),
         (port, &here, format!("http://{site}/open/x")),
         (port, &application, format!("http://{site}/open/x")),
     ] {
         let answer = raw_to(listener, host, "GET", &target, "");
         assert_eq!(status(&answer), 401, "{target} of {host} at {listener}: {answer}");
     }
-    let public = raw_to(port, &site, "GET", "/public/style.css", "");
+    let public = raw_to(port, &site, "GET", "/public/assets/style.css", "");
     assert_eq!(status(&public), 200, "{public}");
-    let public = raw_to(port, "somebody.example", "GET", "/public/style.css", "");
+    let public = raw_to(port, "somebody.example", "GET", "/public/assets/style.css", "");
     assert_eq!(status(&public), 200, "whatever it is called, it is this site: {public}");
 }
 

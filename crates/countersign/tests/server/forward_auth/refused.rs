@@ -56,10 +56,10 @@ async fn an_address_that_could_mean_two_pages_is_told_and_so_is_what_nginx_itsel
     says(&page, &["could mean more than one page", "capital letters count"]);
     assert!(page.attributes("main a", "href").is_empty(), "{page}");
     // A folder without a start page.
-    let page = session.get(&led_on(&site, server, "/public/").await).await.expect_status(403);
+    let page = session.get(&led_on(&site, server, "/public/assets/").await).await.expect_status(403);
     says(&page, &["cannot be opened", "the site itself did not show it"]);
     let nobody =
-        server.client().get(&led_on(&sites.site(), server, "/public/").await).await.expect_status(403);
+        server.client().get(&led_on(&sites.site(), server, "/public/assets/").await).await.expect_status(403);
     says(&nobody, &["cannot be opened", "the site itself did not show it"]);
 }
 
