@@ -23,7 +23,7 @@ const VERSIONS: &[&str] = &[
     include_str!("migrations/0013_pending_forms.sql"),
     include_str!("migrations/0014_sign_in.sql"),
     include_str!("migrations/0015_codes.sql"),
-    include_str!("migrations/0018_notices.sql"),
+    include_str!("migrations/0016_notices.sql"),
 ];
 
 /// Any number will do, so long as every node uses the same one.
