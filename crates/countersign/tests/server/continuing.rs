@@ -331,8 +331,8 @@ async fn in_chromium(options: BrowserOptions) {
         browser.follow(".other-ways a[href*='method=email']").await;
     }
     browser.follow("form[action='/sign-in/send-code'] button").await;
-    browser.fill("input[name=code]", &mailbox.next_code().await).await;
-    browser.follow("form[action='/sign-in/verify'] button").await;
+    let verify = "form[action='/sign-in/verify'] button";
+    browser.enter_code(&mailbox.next_code().await, verify).await;
     browser.wait_for_path("/profile").await;
 
     server.advance(Duration::from_secs(301));
@@ -348,8 +348,7 @@ async fn in_chromium(options: BrowserOptions) {
     browser.follow("form[action='/confirm-identity/send-code'] button").await;
     let code = mailbox.next_code().await;
     browser.fill("input[name=password]", &member.password).await;
-    browser.fill("input[name=code]", &code).await;
-    browser.follow("form[action='/confirm-identity'] button.primary").await;
+    browser.enter_code(&code, "form[action='/confirm-identity'] button.primary").await;
     browser.wait_for_path("/profile/app/setup").await;
 
     server.advance(Duration::from_secs(301));
