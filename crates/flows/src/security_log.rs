@@ -1,4 +1,4 @@
-//! The security log: one line for each event that matters to whoever watches over the server (OWASP ASVS 5.0 V16.3).
+//! The security log: one line for each event that matters to the operator (OWASP ASVS 5.0 V16.3).
 //!
 //! ```text
 //!   event=sign_in outcome=wrong_password account=0198… request_id=9f86d081884c7d65 client=203.0.113.7 method=POST route=/sign-in

@@ -95,7 +95,7 @@ fn site(app: &App, query: &str) -> Behind {
     }
 }
 
-/// A site as people know it: its host, and the port where it has one of its own.
+/// A site as people know it: its host, and the port if it isn't the default.
 fn host(origin: &str) -> &str {
     origin.split_once("://").map_or(origin, |(_, host)| host)
 }

@@ -58,7 +58,7 @@ impl Exporter {
         text
     }
 
-    /// Lets go of what has been counted into the histograms. Every few minutes, also where nobody looks.
+    /// Lets go of what has been counted into the histograms. Every few minutes, even if no one reads them.
     pub(super) fn run_upkeep(&self) {
         self.0.run_upkeep();
     }

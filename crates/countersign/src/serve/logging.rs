@@ -34,7 +34,7 @@ pub(super) fn install(config: &Config) -> Result<(), Failure> {
     start(&filter, config.log.format).map_err(Failure::other("the log cannot be set up"))
 }
 
-/// Installs it for a command of the operator: warnings, and what the command did to an account. `serve` has a log of its own.
+/// Installs it for a command of the operator: warnings, and what the command did to an account. `serve` has its own log.
 pub(crate) fn of_a_command() {
     drop(start(&format!("warn,{}=info", security_log::TARGET), LogFormat::Text));
 }

@@ -67,7 +67,7 @@ impl Finish {
         users::vouched_for(tx, &authenticated)?;
         sessions::insert_own(tx, authenticated, self.id, &self.session, &self.origin, &self.lifetimes)?;
         match known_browsers::know(tx, &self.browser, user, &self.origin, self.now)? {
-            // Nothing to compare with: whoever created the account expects this sign-in.
+            // Nothing to compare with: the person who created the account expects this sign-in.
             Familiarity::FirstEver | Familiarity::Known | Familiarity::AnotherTab => {}
             Familiarity::New => letter::tell(tx, user, Notice::NewBrowser, &self.origin, self.now)?,
         }

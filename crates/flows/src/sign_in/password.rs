@@ -393,7 +393,7 @@ enum Begun {
     SignedIn { unsaved: bool },
 }
 
-/// Sends the code of a sign-in for which there is only one way: nobody has to ask for it. It is charged as if they had. The
+/// Sends the code of a sign-in for which there is only one way: no one has to request it. It is charged as if they had. The
 /// page of the second step offers to send one where this could not; what stands against it is returned.
 async fn send_at_once(s: &Services, handle: &PlainHandle, attempt: &Attempt<'_>) -> Option<SendOutcome> {
     let sent = async {

@@ -56,8 +56,8 @@ impl Pending {
 
     /// What `to` names, if that is the page on which a form goes on.
     pub(crate) fn at(app: &App, to: &str) -> Option<Self> {
-        let query = to.strip_prefix(PATH)?.strip_prefix('?')?;
-        Self::named(app, Query::parse(query).get("form")?, Query::parse(query).get("return_to"))
+        let query = Query::parse(to.strip_prefix(PATH)?.strip_prefix('?')?);
+        Self::named(app, query.get("form")?, query.get("return_to"))
     }
 
     /// The form of this id, if it is one, and the page that holds it.
